@@ -1,0 +1,1 @@
+//! Engine.IO v4: packets, payloads and the session state machine, without IO, clock or actors.

@@ -1,0 +1,2 @@
+//! The hither binary: one node of a Hither cluster.
+fn main() {}

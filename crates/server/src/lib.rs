@@ -1,0 +1,1 @@
+//! A Socket.IO server that is a cluster by nature.
