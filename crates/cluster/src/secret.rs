@@ -1,0 +1,250 @@
+//! The cluster secret, and the keys that the two cluster ports derive from it.
+
+use std::{fmt, io, net::SocketAddr, path::Path, path::PathBuf, sync::Arc};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// What all nodes of one cluster know and nobody else does.
+///
+/// It never leaves the process: gossip and links each use a key of their own, derived from it by HMAC-SHA256.
+#[derive(Clone)]
+pub struct Secret {
+    origin: Origin,
+    material: Arc<[u8]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Configured,
+    WellKnown,
+}
+
+/// The key that authenticates gossip datagrams.
+#[derive(Clone)]
+pub(crate) struct GossipKey(Hmac<Sha256>);
+
+/// The cookie by which the two ends of a link know each other.
+#[derive(Clone)]
+pub(crate) struct LinkCookie(String);
+
+/// A secret that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file with the secret cannot be read.
+    #[error("cannot read the cluster secret from {path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file that was to hold it.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: io::Error,
+    },
+    /// It would be too easy to guess.
+    #[error(
+        "the cluster secret has {length} bytes; it needs at least {}: try `openssl rand -hex 32`",
+        Secret::MIN_LENGTH
+    )]
+    TooShort {
+        /// Its length in bytes, without surrounding white space.
+        length: usize,
+    },
+}
+
+/// A cluster port that others can reach, while the cluster has no secret of its own.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "without a cluster secret the {what} address must be on loopback, and {address} is not: \
+     give all nodes the same secret (--secret-file or HITHER_SECRET), or use 127.0.0.1"
+)]
+pub struct ExposedWithoutSecret {
+    what: &'static str,
+    address: SocketAddr,
+}
+
+impl Secret {
+    /// The fewest bytes that make a secret.
+    pub const MIN_LENGTH: usize = 16;
+
+    /// A secret given as text; white space around it does not count.
+    ///
+    /// # Errors
+    /// [`SecretError::TooShort`] below [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
+    pub fn new(text: &str) -> Result<Self, SecretError> {
+        let text = text.trim();
+        if text.len() < Self::MIN_LENGTH {
+            return Err(SecretError::TooShort { length: text.len() });
+        }
+        Ok(Self {
+            origin: Origin::Configured,
+            material: text.as_bytes().into(),
+        })
+    }
+
+    /// A secret kept in a file, as [`new`](Self::new) takes it.
+    ///
+    /// # Errors
+    /// [`SecretError::Unreadable`] when the file cannot be read as UTF-8, else as [`new`](Self::new).
+    pub fn from_file(path: &Path) -> Result<Self, SecretError> {
+        let text = std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::new(&text)
+    }
+
+    /// The key that every Hither knows: for a cluster on one machine, whose ports only that machine reaches.
+    ///
+    /// See [`check_exposure`](Self::check_exposure).
+    pub fn well_known() -> Self {
+        Self {
+            origin: Origin::WellKnown,
+            material: b"hither, on loopback only".as_slice().into(),
+        }
+    }
+
+    /// Whether it is safe to open the cluster ports at these addresses with this secret.
+    ///
+    /// # Errors
+    /// [`ExposedWithoutSecret`] names the first address that is not on loopback, if nobody configured a secret.
+    pub fn check_exposure(
+        &self,
+        gossip: &[SocketAddr],
+        link: &[SocketAddr],
+    ) -> Result<(), ExposedWithoutSecret> {
+        if self.origin == Origin::Configured {
+            return Ok(());
+        }
+        let gossip = gossip.iter().map(|address| ("gossip", address));
+        let link = link.iter().map(|address| ("link", address));
+        match gossip
+            .chain(link)
+            .find(|(_, address)| !address.ip().is_loopback())
+        {
+            Some((what, address)) => Err(ExposedWithoutSecret {
+                what,
+                address: *address,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn gossip_key(&self) -> GossipKey {
+        GossipKey(keyed(&self.derive(b"hither gossip 1")))
+    }
+
+    pub(crate) fn link_cookie(&self) -> LinkCookie {
+        LinkCookie(
+            self.derive(b"hither link 1")
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+
+    fn derive(&self, purpose: &[u8]) -> [u8; 32] {
+        keyed(&self.material)
+            .chain_update(purpose)
+            .finalize()
+            .into_bytes()
+            .into()
+    }
+}
+
+impl GossipKey {
+    /// A computation of the MAC of one datagram.
+    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+        self.0.clone()
+    }
+}
+
+impl LinkCookie {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({:?})", self.origin)
+    }
+}
+
+impl fmt::Debug for GossipKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GossipKey")
+    }
+}
+
+impl fmt::Debug for LinkCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkCookie")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_does_not_count() {
+        let padded = Secret::new(" 0123456789abcdef\n").unwrap();
+        let bare = Secret::new("0123456789abcdef").unwrap();
+        assert_eq!(padded.link_cookie().as_str(), bare.link_cookie().as_str());
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_with_a_remedy() {
+        let error = Secret::new("  0123456789abcde  ").unwrap_err().to_string();
+        assert!(
+            error.contains("15 bytes") && error.contains("at least 16"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_unreadable_file_is_named() {
+        let error = Secret::from_file(Path::new("/does/not/exist"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("/does/not/exist"), "{error}");
+    }
+
+    #[test]
+    fn purposes_and_secrets_have_keys_of_their_own() {
+        let one = Secret::new("0123456789abcdef").unwrap();
+        let other = Secret::new("0123456789abcdeg").unwrap();
+        assert_ne!(one.link_cookie().as_str(), other.link_cookie().as_str());
+        assert_ne!(one.derive(b"hither gossip 1"), one.derive(b"hither link 1"));
+    }
+
+    #[test]
+    fn debug_prints_no_key() {
+        let secret = Secret::new("0123456789abcdef").unwrap();
+        let shown = format!("{secret:?} {:?} {:?}", secret.gossip_key(), secret.link_cookie());
+        assert_eq!(shown, "Secret(Configured) GossipKey LinkCookie");
+    }
+
+    #[test]
+    fn without_a_secret_only_loopback_will_do() {
+        let loopback = ["127.0.0.1:7001".parse().unwrap(), "[::1]:7001".parse().unwrap()];
+        let exposed = ["10.0.0.1:7001".parse().unwrap()];
+        let everywhere = ["0.0.0.0:7001".parse().unwrap()];
+
+        let none = Secret::well_known();
+        assert!(none.check_exposure(&loopback, &loopback).is_ok());
+        let error = none.check_exposure(&loopback, &exposed).unwrap_err().to_string();
+        assert!(
+            error.contains("link address") && error.contains("10.0.0.1:7001"),
+            "{error}"
+        );
+        assert!(none.check_exposure(&everywhere, &loopback).is_err());
+
+        let some = Secret::new("0123456789abcdef").unwrap();
+        assert!(some.check_exposure(&exposed, &everywhere).is_ok());
+    }
+}
