@@ -1,0 +1,23 @@
+//! Base64 as the peers of this protocol write it.
+
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
+
+/// Writes padding, as the specification's examples do, and reads with or without it, as the reference server does.
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
+}
+
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
+    BASE64.decode(text)
+}
+
+/// Characters that [`encode`] makes of so many bytes.
+pub(crate) const fn encoded_len(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
