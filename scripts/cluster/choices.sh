@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# What `start` was told about the whole cluster, kept in $CHOICES for the nodes that come later: the front, the binary,
+# and the flags handed to every node.
+
+# settle_choices FRONT BINARY FLAG...: an empty FRONT or BINARY stands for what holds already, else for the default.
+settle_choices() {
+    local front=$1 binary=$2
+    local -a flags=("${@:3}")
+    if [[ -n $binary ]]; then
+        [[ -f $binary && -x $binary ]] || die "there is no program at '$binary'"
+        binary=$(realpath -- "$binary")
+    fi
+    if [[ -n $(running_nodes) ]]; then
+        keep_choice front "$front"
+        keep_choice binary "$binary"
+        keep_choice flags "$(write_lines "${flags[@]}")"
+    else
+        printf '%s\n' "${front:-none}" >"$CHOICES/front"
+        printf '%s\n' "${binary:-$(server_binary)}" >"$CHOICES/binary"
+        write_lines "${flags[@]}" >"$CHOICES/flags"
+    fi
+}
+
+choice() { cat -- "$CHOICES/$1"; }
+
+# A cluster that runs cannot change its mind.
+keep_choice() {
+    [[ -z $2 || $2 == "$(choice "$1")" ]] ||
+        die "the nodes that run here were started with another $1 ($(choice "$1" | xargs)): stop them first"
+}
+
+write_lines() { if (($#)); then printf '%s\n' "$@"; fi; }

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# Nodes: node N answers HTTP on HTTP_BASE + N, and speaks to its peers on CLUSTER_BASE + N.
+# A node is known from its first start until `stop`, whether it runs or not: the file $NODES/nodeN holds its arguments.
+
+node_url() { printf 'http://127.0.0.1:%s\n' "$((HTTP_BASE + $1))"; }
+node_log() { printf '%s\n' "$LOGS/node$1.log"; }
+node_seed() { printf '127.0.0.1:%s\n' "$((CLUSTER_BASE + $1))"; }
+
+is_known() { [[ -e $NODES/node$1 ]]; }
+node_runs() { is_running "node$1"; }
+
+known_nodes() {
+    local file
+    for file in "$NODES"/node*; do printf '%s\n' "${file##*/node}"; done | sort -n
+}
+
+running_nodes() {
+    local number
+    for number in $(known_nodes); do
+        if node_runs "$number"; then printf '%s\n' "$number"; fi
+    done
+}
+
+# Prints the number that a user means by `2` or `node2`; only a known node will do.
+known_number() {
+    local number=${1#node}
+    [[ $number =~ ^[1-9][0-9]*$ ]] || die "'$1' is not a node: give its number, for instance 2"
+    is_known "$number" || die "there is no node$number here; known: $(known_nodes | xargs)"
+    printf '%s\n' "$number"
+}
+
+# launch_node N SEED...: seeds by their numbers.
+launch_node() {
+    local number=$1 seed
+    local -a arguments flags
+    shift
+    mapfile -t flags < <(choice flags)
+    arguments=(node --name "node$number" --http "127.0.0.1:$((HTTP_BASE + number))" --cluster "$(node_seed "$number")")
+    for seed; do arguments+=(--seed "$(node_seed "$seed")"); done
+    arguments+=(--secret-file "$SECRET")
+    # Without a balancer every node listens on the front port too, and the kernel scatters connections over them.
+    if [[ $(choice front) == none ]]; then arguments+=(--front "127.0.0.1:$FRONT_PORT"); fi
+    arguments+=("${flags[@]}")
+    printf '%s\n' "${arguments[@]}" >"$NODES/node$number"
+    spawn "node$number" "$(node_log "$number")" "$(choice binary)" "${arguments[@]}"
+}
+
+# Waits until node N is healthy.
+await_node() {
+    local number=$1 deadline=$((SECONDS + START_SECONDS)) log
+    log=$(node_log "$number")
+    until answers_health "$((HTTP_BASE + number))"; do
+        node_runs "$number" || die "node$number ended before it was healthy: $(last_line "$log") (all of it: $log)"
+        ((SECONDS < deadline)) || die "node$number was not healthy within $START_SECONDS s: $(last_line "$log") (all of it: $log)"
+        sleep 0.1
+    done
+}
+
+last_line() { tail -n 1 -- "$1"; }
+
+# Whether GET /health on 127.0.0.1:PORT answers 200.
+answers_health() (
+    exec 3<>"/dev/tcp/127.0.0.1/$1"
+    printf 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' >&3
+    read -r -t 2 _ code _ <&3
+    [[ $code == 200 ]]
+) 2>/dev/null
+
+# check_ports PROTOCOL:PORT...: dies when another program has one of them.
+check_ports() {
+    local taken
+    taken=$(node "$ROOT/scripts/cluster/ports.mjs" "$@") || die 'the ports could not be checked'
+    [[ -z $taken ]] || die "port $taken is in use by another program: end it, or choose other ports (cluster.sh help)"
+}
+
+node_ports() { printf '%s\n' "tcp:$((HTTP_BASE + $1))" "tcp:$((CLUSTER_BASE + $1))" "udp:$((CLUSTER_BASE + $1))"; }
+
+make_secret() {
+    [[ -s $SECRET ]] || (umask 077 && od --address-radix=n --format=x1 --read-bytes=32 /dev/urandom | tr -d ' \n' >"$SECRET")
+}
+
+# A new cluster begins new logs; those of the last one are kept once.
+put_old_logs_aside() {
+    local log
+    for log in "$LOGS"/*.log; do
+        [[ $log == "$LOGS/build.log" ]] || mv -- "$log" "$log.1"
+    done
+}

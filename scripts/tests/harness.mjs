@@ -1,0 +1,143 @@
+// A cluster.sh of its own for each test: own run directory, own ports, everything ended afterwards.
+
+import { execFile } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, readdir, realpath, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+export const root = path.resolve(import.meta.dirname, "../..");
+export const standIn = path.join(import.meta.dirname, "stand-in-node.mjs");
+
+/** Below the ports that the kernel hands out by itself, so that nobody takes one between the check and its use. */
+const LOWEST_PORT = 12_000;
+const HIGHEST_PORT = 32_000;
+/** How many consecutive ports a cluster in a test may use: the front and its nodes. */
+const BLOCK = 8;
+
+/** Waits until `condition` gives something truthy, and returns that. */
+export const until = async (what, condition, seconds = 15) => {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const result = await condition();
+    if (result) return result;
+    if (Date.now() > deadline) throw new Error(`waited ${seconds} s in vain until ${what}`);
+    await pause(50);
+  }
+};
+
+const isFree = (port) =>
+  new Promise((resolve) => {
+    const server = createServer().once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => {
+      const socket = createSocket("udp4").once("error", () => server.close(() => resolve(false)));
+      socket.bind(port, "127.0.0.1", () => socket.close(() => server.close(() => resolve(true))));
+    });
+  });
+
+/** The first of some consecutive free ports. */
+export const freePorts = async (count = BLOCK) => {
+  for (;;) {
+    const first = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT - count));
+    const ports = Array.from({ length: count }, (_, offset) => first + offset);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
+  }
+};
+
+/** The processes that work in `directory`: all that a cluster.sh with that run directory has started. */
+export const processesIn = async (directory) => {
+  const found = [];
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const workingDirectory = await realpath(`/proc/${pid}/cwd`).catch(() => undefined);
+    if (workingDirectory === directory) found.push(Number(pid));
+  }
+  return found;
+};
+
+export class Cluster {
+  /** A cluster for one test; `t` ends it. `script` is the cluster.sh to use, `env` adds to the environment. */
+  static async create(
+    t,
+    { script = path.join(root, "scripts/cluster.sh"), env = { HITHER_BINARY: standIn } } = {},
+  ) {
+    const run = await mkdtemp(path.join(await realpath(tmpdir()), "hither-run-"));
+    const http = await freePorts();
+    const cluster = await freePorts();
+    const self = new Cluster(script, run, http, cluster, {
+      HITHER_RUN_DIR: run,
+      HITHER_FRONT_PORT: String(http),
+      HITHER_HTTP_BASE: String(http),
+      HITHER_CLUSTER_BASE: String(cluster),
+      HITHER_STOP_SECONDS: "5",
+      ...env,
+    });
+    t.after(async () => {
+      const stopped = await self.try("stop");
+      const left = await processesIn(run);
+      for (const pid of left) process.kill(pid, "SIGKILL");
+      await rm(run, { recursive: true });
+      if (stopped.code !== 0) throw new Error(`stop failed: ${stopped.stderr}`);
+      if (left.length > 0) throw new Error(`stop left processes behind: ${left}`);
+    });
+    return self;
+  }
+
+  constructor(script, run, http, cluster, env) {
+    Object.assign(this, { script, run, http, cluster, env });
+  }
+
+  /** Runs a command of cluster.sh to its end. */
+  try(...args) {
+    return new Promise((resolve) => {
+      const env = { ...process.env, ...this.env };
+      execFile(this.script, args, { env, timeout: 60_000 }, (error, stdout, stderr) => {
+        resolve({ code: error ? error.code : 0, stdout, stderr });
+      });
+    });
+  }
+
+  /** The same, for a command that must succeed. */
+  async do(...args) {
+    const result = await this.try(...args);
+    if (result.code !== 0) throw new Error(`cluster.sh ${args.join(" ")} failed: ${result.stderr}`);
+    return result.stdout;
+  }
+
+  url(node) {
+    return `http://127.0.0.1:${this.http + node}`;
+  }
+
+  get frontUrl() {
+    return this.url(0);
+  }
+
+  /** The pid on record for `node1`, `front` and the like. */
+  async pid(name) {
+    const record = path.join(this.run, "pids", name);
+    return existsSync(record) ? Number((await readFile(record, "utf8")).split(" ")[0]) : undefined;
+  }
+
+  pids(...names) {
+    return Promise.all(names.map((name) => this.pid(name)));
+  }
+
+  /** The arguments that a node was started with. */
+  async argumentsOf(node) {
+    return (await readFile(path.join(this.run, "nodes", `node${node}`), "utf8")).trim().split("\n");
+  }
+
+  async seedsOf(node) {
+    const words = await this.argumentsOf(node);
+    return words.filter((_, index) => words[index - 1] === "--seed");
+  }
+}
+
+export const isHealthy = (url) =>
+  fetch(`${url}/health`).then(
+    (response) => response.ok,
+    () => false,
+  );
