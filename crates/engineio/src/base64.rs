@@ -3,7 +3,8 @@
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 
-/// Writes padding, as the specification's examples do, and reads with or without it, as the reference server does.
+/// Writes padding, as the specification's examples do, and reads with or without it, as the reference server
+/// does.
 pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -18,7 +18,8 @@ pub enum FrameKind {
     Binary,
 }
 
-/// A packet in the form in which a WebSocket carries it; [`payload::encode`](crate::payload::encode) makes a poll's answer of it.
+/// A packet in the form in which a WebSocket carries it; [`payload::encode`](crate::payload::encode) makes a
+/// poll's answer of it.
 ///
 /// A clone shares the bytes, so a publish is encoded once however many sessions receive it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +88,8 @@ impl Frame {
         &self.bytes
     }
 
-    /// Bytes it takes in a payload: binary is there `b` and base64. The separator between two frames is one more.
+    /// Bytes it takes in a payload: binary is there `b` and base64. The separator between two frames is one
+    /// more.
     pub const fn payload_len(&self) -> usize {
         match self.kind {
             FrameKind::Text => self.bytes.len(),

@@ -1,12 +1,14 @@
 //! Engine.IO v4: packets, payloads and the session state machine, without IO, clock or actors.
 //!
-//! Words follow the [specification](https://github.com/socketio/engine.io-protocol); where it is silent, behaviour follows
-//! the reference server (`packages/engine.io` of socketio/socket.io), and every departure says why where it is made.
+//! Words follow the [specification](https://github.com/socketio/engine.io-protocol); where it is silent,
+//! behaviour follows the reference server (`packages/engine.io` of socketio/socket.io), and every departure
+//! says why where it is made.
 //!
 //! - [`Packet`] is what one side says to the other, [`Frame`] is a packet encoded once for all its receivers,
 //!   [`payload`] is how several travel in one HTTP body.
 //! - [`Session`] is one client's session: it takes what happens and the time, and gives back what to do.
-//! - [`Handshake`], [`SessionConfig`], [`TransportName`] and [`Refusal`] are what a request and its answer are made of.
+//! - [`Handshake`], [`SessionConfig`], [`TransportName`] and [`Refusal`] are what a request and its answer
+//!   are made of.
 
 mod base64;
 mod config;

@@ -13,8 +13,8 @@ pub(crate) const PROBE: &str = "probe";
 
 /// What the layer above sends or receives: the payload of a `message` packet.
 ///
-/// A clone shares the bytes. A received message is a slice of the body or frame it came in and keeps that alive:
-/// copy what is to be kept for long.
+/// A clone shares the bytes. A received message is a slice of the body or frame it came in and keeps that
+/// alive: copy what is to be kept for long.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// Plain text.
@@ -70,7 +70,8 @@ pub enum Packet {
 impl Packet {
     /// Reads one text frame of a WebSocket, or one element of a payload.
     ///
-    /// Data is a slice of `text`, not a copy. Data after a type that has none is ignored, as the reference server does.
+    /// Data is a slice of `text`, not a copy. Data after a type that has none is ignored, as the reference
+    /// server does.
     pub fn decode_text(text: ByteString) -> Result<Packet, PacketError> {
         let kind = text.chars().next().ok_or(PacketError::Empty)?;
         let data = text.slice_ref(&text[kind.len_utf8()..]);

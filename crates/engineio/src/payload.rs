@@ -12,8 +12,8 @@ pub const SEPARATOR: u8 = 0x1e;
 
 /// Reads the body of a POST. Data of text packets is a slice of `body`.
 ///
-/// All or nothing: the reference server handles the packets before a malformed one and then closes the session; here
-/// a client that is told 400 knows that nothing of the body was handled.
+/// All or nothing: the reference server handles the packets before a malformed one and then closes the
+/// session; here a client that is told 400 knows that nothing of the body was handled.
 pub fn decode(body: Bytes) -> Result<Vec<Packet>, PayloadError> {
     let body = ByteString::try_from(body).map_err(|_| PayloadError::NotUtf8)?;
     body.split(char::from(SEPARATOR))
@@ -27,7 +27,8 @@ pub fn decode(body: Bytes) -> Result<Vec<Packet>, PayloadError> {
 
 /// Writes the answer to a poll: text as it is, binary as `b` and base64.
 ///
-/// No frames make an empty body, which is no payload: a poll with nothing to tell is answered with [`Frame::noop`].
+/// No frames make an empty body, which is no payload: a poll with nothing to tell is answered with
+/// [`Frame::noop`].
 pub fn encode<'a>(frames: impl IntoIterator<Item = &'a Frame, IntoIter: Clone>) -> Bytes {
     let frames = frames.into_iter();
     let mut body = Vec::with_capacity(frames.clone().map(|frame| frame.payload_len() + 1).sum());

@@ -27,14 +27,32 @@ const OUTPUTS_KEPT: usize = 4;
 
 /// One client's Engine.IO session, wherever its polls and sockets land.
 ///
-/// It neither sends nor waits: its shell (the actor that owns it) does. To drive it, give it **one input**, then **drain**
-/// [`next_output`](Self::next_output) and do as told, then **wait until** [`deadline`](Self::deadline) or the next
-/// input, whichever is first; when it is the deadline, the input is [`tick`](Self::tick). Time is judged by `tick` alone: a pong
-/// that was waiting in the shell's mailbox while the process stood still is in time if it is given first.
+/// It neither sends nor waits: its shell (the actor that owns it) does. To drive it, give it **one input**,
+/// then **drain** [`next_output`](Self::next_output) and do as told, then **wait until**
+/// [`deadline`](Self::deadline) or the next input, whichever is first; when it is the deadline, the input is
+/// [`tick`](Self::tick). Time is judged by `tick` alone: a pong that was waiting in the shell's mailbox while
+/// the process stood still is in time if it is given first.
 ///
-/// The shell keeps the outgoing buffer. It sends what is buffered on a WebSocket that is the transport, or as the answer to a hanging
-/// poll, and says so with [`poll_answered`](Self::poll_answered). It keeps apart the sockets of a session: what comes
-/// from one that it was told to close, or that was refused, is not given to the session.
+/// The shell keeps the outgoing buffer. It sends what is buffered on a WebSocket that is the transport, or as
+/// the answer to a hanging poll, and says so with [`poll_answered`](Self::poll_answered). It keeps apart the
+/// sockets of a session: what comes from one that it was told to close, or that was refused, is not given to
+/// the session.
+///
+/// ```
+/// # use std::time::Instant;
+/// # use hither_engineio::{CloseReason, Output, Packet, Session, SessionConfig, TransportName};
+/// let mut session = Session::open(SessionConfig::default(), TransportName::WebSocket, Instant::now());
+/// session.websocket_packet(Packet::decode_text("4hello".into()), Instant::now());
+/// session.websocket_closed();
+/// while let Some(output) = session.next_output() {
+///     match output {
+///         Output::Message(message) => println!("for the application: {message:?}"),
+///         Output::Closed(reason) => println!("over: {reason}"),
+///         other => println!("to do: {other:?}"),
+///     }
+/// }
+/// assert_eq!(session.close_reason(), Some(CloseReason::TransportClose));
+/// ```
 ///
 /// After [`Output::Closed`] an input changes nothing and, where it can, answers [`Refusal::UnknownSid`].
 #[derive(Clone, Debug)]
@@ -45,7 +63,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session on the transport of its handshake. The shell itself answers with [`Frame::open`](crate::Frame::open).
+    /// Opens a session on the transport of its handshake. The shell itself answers with
+    /// [`Frame::open`](crate::Frame::open).
     pub fn open(config: SessionConfig, transport: TransportName, now: Instant) -> Session {
         let open = Open {
             transport: Transport::open(transport),
@@ -104,8 +123,8 @@ impl Session {
 
     /// A GET for this session arrived.
     ///
-    /// Refused with [`Refusal::BadRequest`], without harm, when the session is on a WebSocket; also when another poll hangs, and then
-    /// the session closes, as the specification demands.
+    /// Refused with [`Refusal::BadRequest`], without harm, when the session is on a WebSocket; also when
+    /// another poll hangs, and then the session closes, as the specification demands.
     pub fn poll_started(&mut self) -> Result<(), Refusal> {
         let State::Open(open) = &mut self.state else {
             return Err(Refusal::UnknownSid);
@@ -132,13 +151,15 @@ impl Session {
         }
     }
 
-    /// The hanging poll vanished with the node at which it hung. That is no doing of the client, which may poll again elsewhere
-    /// and is not told that its polls overlap; if it does not, the heartbeat ends the session.
+    /// The hanging poll vanished with the node at which it hung. That is no doing of the client, which may
+    /// poll again elsewhere and is not told that its polls overlap; if it does not, the heartbeat ends the
+    /// session.
     pub fn poll_lost(&mut self) {
         self.poll_answered();
     }
 
-    /// The client dropped its hanging poll: the session closes. Nothing happens when none hangs, as after an upgrade.
+    /// The client dropped its hanging poll: the session closes. Nothing happens when none hangs, as after an
+    /// upgrade.
     pub fn poll_cancelled(&mut self) {
         if let State::Open(open) = &self.state
             && matches!(open.transport.poll(), Some(Poll::Hanging | Poll::Released))
@@ -147,10 +168,11 @@ impl Session {
         }
     }
 
-    /// A POST for this session arrived, and this is what [`payload::decode`](crate::payload::decode) made of its body.
+    /// A POST for this session arrived, and this is what [`payload::decode`](crate::payload::decode) made of
+    /// its body.
     ///
-    /// Refused with [`Refusal::BadRequest`], without harm, when the session is on a WebSocket; also for a malformed body or a packet that
-    /// is out of place, and then the session closes.
+    /// Refused with [`Refusal::BadRequest`], without harm, when the session is on a WebSocket; also for a
+    /// malformed body or a packet that is out of place, and then the session closes.
     pub fn payload(
         &mut self,
         packets: Result<Vec<Packet>, PayloadError>,
@@ -173,7 +195,8 @@ impl Session {
 
     /// A WebSocket that names this session arrived, and if it is not refused the session probes it.
     ///
-    /// Refused with [`Refusal::BadRequest`], without harm, when one probes already or the session is on a WebSocket.
+    /// Refused with [`Refusal::BadRequest`], without harm, when one probes already or the session is on a
+    /// WebSocket.
     pub fn websocket_attached(&mut self, now: Instant) -> Result<(), Refusal> {
         let State::Open(open) = &mut self.state else {
             return Err(Refusal::UnknownSid);
@@ -212,7 +235,8 @@ impl Session {
         }
     }
 
-    /// The WebSocket is gone, or failed. While it was only probing the session goes on polling; else it closes.
+    /// The WebSocket is gone, or failed. While it was only probing the session goes on polling; else it
+    /// closes.
     pub fn websocket_closed(&mut self) {
         let State::Open(open) = &mut self.state else {
             return;
@@ -229,11 +253,12 @@ impl Session {
         self.end(reason);
     }
 
-    /// Closes as soon as the client can take what is buffered: at once on a WebSocket or when a poll hangs, else with the next poll,
-    /// for which it waits [`CLOSE_PATIENCE`]. From now on messages of the client are dropped.
+    /// Closes as soon as the client can take what is buffered: at once on a WebSocket or when a poll hangs,
+    /// else with the next poll, for which it waits [`CLOSE_PATIENCE`]. From now on messages of the client are
+    /// dropped.
     ///
-    /// So a Socket.IO DISCONNECT still reaches a client that is between two polls, which would otherwise take the end for an
-    /// accident and reconnect.
+    /// So a Socket.IO DISCONNECT still reaches a client that is between two polls, which would otherwise take
+    /// the end for an accident and reconnect.
     pub fn close_when_flushed(&mut self, reason: CloseReason, now: Instant) {
         let State::Open(open) = &mut self.state else {
             return;
@@ -245,7 +270,8 @@ impl Session {
         self.finish_closing();
     }
 
-    /// Time passed. Call it at [`deadline`](Self::deadline); earlier it does nothing, later it makes up for it.
+    /// Time passed. Call it at [`deadline`](Self::deadline); earlier it does nothing, later it makes up for
+    /// it.
     pub fn tick(&mut self, now: Instant) {
         let State::Open(open) = &mut self.state else {
             return;
@@ -285,7 +311,8 @@ impl Session {
         }
     }
 
-    /// While the client prepares to leave polling its polls are answered at once, or it would wait for a ping to go on.
+    /// While the client prepares to leave polling its polls are answered at once, or it would wait for a ping
+    /// to go on.
     fn release_poll_for_upgrade(&mut self) {
         if let State::Open(Open {
             transport: Transport::Probing { poll, probe },
@@ -335,5 +362,21 @@ impl Session {
             self.state = State::Closed(reason);
             self.outputs.push_back(Output::Closed(reason));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload;
+
+    #[test]
+    fn a_burst_gives_its_memory_back() {
+        let now = Instant::now();
+        let mut session = Session::open(SessionConfig::default(), TransportName::Polling, now);
+        let body = vec!["4x"; 10_000].join("\x1e");
+        assert_eq!(session.payload(payload::decode(body.into()), now), Ok(()));
+        assert_eq!(std::iter::from_fn(|| session.next_output()).count(), 10_000);
+        assert!(session.outputs.capacity() <= OUTPUTS_KEPT);
     }
 }

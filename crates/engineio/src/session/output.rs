@@ -15,17 +15,19 @@ pub enum Output {
     ProbeAccepted,
     /// Answer the hanging poll now and say so with [`Session::poll_answered`](crate::Session::poll_answered).
     ///
-    /// Before [`Output::Upgraded`] the answer is what is buffered or, if that is nothing, [`Frame::noop`]. After it, it is
-    /// a noop in any case: the buffer is the WebSocket's. The noop is for this answer alone and never enters the buffer.
+    /// Before [`Output::Upgraded`] the answer is what is buffered or, if that is nothing, [`Frame::noop`].
+    /// After it, it is a noop in any case: the buffer is the WebSocket's. The noop is for this answer alone
+    /// and never enters the buffer.
     ReleasePoll,
     /// From now on the buffer flows to the socket that was probing.
     Upgraded,
-    /// Close the probing socket and drop what it may still say. The session goes on polling, unless [`Output::Closed`] follows.
+    /// Close the probing socket and drop what it may still say. The session goes on polling, unless
+    /// [`Output::Closed`] follows.
     ProbeFailed,
     /// The session is over, and this is the last output ever.
     ///
-    /// A hanging poll is answered with what is buffered and then [`CloseReason::farewell`]; a WebSocket is sent what is
-    /// buffered, and closed.
+    /// A hanging poll is answered with what is buffered and then [`CloseReason::farewell`]; a WebSocket is
+    /// sent what is buffered, and closed.
     Closed(CloseReason),
 }
 
@@ -35,7 +37,8 @@ pub enum CloseReason {
     /// The client closed the session, or its WebSocket is gone.
     #[error("transport close")]
     TransportClose,
-    /// The client broke the rules of its transport: polls that overlap or are cancelled, a packet out of place.
+    /// The client broke the rules of its transport: polls that overlap or are cancelled, a packet out of
+    /// place.
     #[error("transport error")]
     TransportError,
     /// A ping was not answered in time.
@@ -47,7 +50,8 @@ pub enum CloseReason {
     /// The application, or the layer above, wants it so.
     #[error("forced close")]
     ForcedClose,
-    /// The client does not take in what it is sent as fast as that gathers. (Not in the reference server, whose buffers have no bound.)
+    /// The client does not take in what it is sent as fast as that gathers. (Not in the reference server,
+    /// whose buffers have no bound.)
     #[error("buffer overflow")]
     Overflow,
     /// The node stops and could not hand the session to another.
@@ -56,7 +60,8 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// What a poll that hangs at the end is told: a client that closed by itself gets a noop, any other the close packet.
+    /// What a poll that hangs at the end is told: a client that closed by itself gets a noop, any other the
+    /// close packet.
     pub const fn farewell(self) -> Frame {
         match self {
             CloseReason::TransportClose => Frame::noop(),

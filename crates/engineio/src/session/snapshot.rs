@@ -18,9 +18,10 @@ pub struct SessionSnapshot {
 impl Session {
     /// Takes what is needed to go on elsewhere. Drain the outputs first: they are not part of it.
     ///
-    /// A hanging poll is not part of it either, since it hangs at some node and not in the session: whoever restores calls
-    /// [`poll_started`](Session::poll_started) for a poll that came along. A probing WebSocket is: for one that did not come along,
-    /// whoever restores calls [`websocket_closed`](Session::websocket_closed).
+    /// A hanging poll is not part of it either, since it hangs at some node and not in the session: whoever
+    /// restores calls [`poll_started`](Session::poll_started) for a poll that came along. A probing WebSocket
+    /// is: for one that did not come along, whoever restores calls
+    /// [`websocket_closed`](Session::websocket_closed).
     pub fn snapshot(&self, now: Instant) -> SessionSnapshot {
         debug_assert!(
             self.outputs.is_empty(),

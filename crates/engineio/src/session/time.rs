@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// No wait is longer, whatever is configured or was in a snapshot: `Instant` overflows, with a panic, only far beyond.
+/// No wait is longer, whatever is configured or was in a snapshot: `Instant` overflows, with a panic, only
+/// far beyond.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 pub(super) fn after(now: Instant, wait: Duration) -> Instant {

@@ -47,9 +47,11 @@ pub(super) struct Probe<Time> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ProbeStage {
-    /// Nothing was heard on the socket. Polls hang as ever: a socket that stays silent must not make the client poll in circles.
+    /// Nothing was heard on the socket. Polls hang as ever: a socket that stays silent must not make the
+    /// client poll in circles.
     Silent,
-    /// The client's ping was answered. It is about to pause polling and waits for its last poll: polls are answered at once.
+    /// The client's ping was answered. It is about to pause polling and waits for its last poll: polls are
+    /// answered at once.
     Answered,
 }
 
