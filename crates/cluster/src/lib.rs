@@ -1,16 +1,40 @@
-//! Membership, shards, lanes and entities, links and topics: a cluster that knows nothing of HTTP or Socket.IO.
+//! A cluster of equal nodes that hosts entities and spreads topics. It knows nothing of HTTP or Socket.IO.
+//!
+//! - [`Membership`](membership): who is there, by gossip.
+//! - [`Placement`]: which member owns which shard of the key space; a pure function of the [`View`].
+//! - [`Entities`]: what you write. They live in [`Lane`]s and move between nodes as members come and go.
+//! - [`Cluster`]: asks an entity wherever it lives, and publishes to topics.
+//! - [`ClusterNode`]: starts all that, and leaves.
 
+mod ask;
+mod cluster;
+mod entity;
+mod handoff;
+mod lane;
 mod links;
+mod log;
 mod member;
 mod membership;
+mod router;
 mod secret;
+mod settlement;
+mod shard;
+mod topic;
+mod wire;
 
+pub use cluster::{Cluster, ClusterConfig, ClusterNode, Fatal, StartError};
+pub use entity::{Entities, ReplyTo, Weigh, Wire};
+pub use lane::{Lane, LaneHandle};
 pub use links::{
     Credit, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig, LinksError,
     SendError,
 };
+pub use log::{LogLimits, Marks};
 pub use member::{Incarnation, InvalidNodeName, Member, NodeId, NodeName, Phase, View};
 pub use membership::{
     Membership, MembershipConfig, MembershipError, MembershipEvent, MembershipTiming, Unfit,
 };
+pub use router::RequestError;
 pub use secret::{ExposedWithoutSecret, Secret, SecretError};
+pub use shard::{InvalidShardCount, Key, Placement, ShardCount, ShardId};
+pub use topic::{Publication, Subscribed, Topic};

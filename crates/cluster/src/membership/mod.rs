@@ -1,61 +1,53 @@
 //! Who is in the cluster: gossip over authenticated UDP, and the views that follow from it.
+//!
+//! Chitchat spreads what each node says of itself. [`Pulse`](pulse::Pulse) judges from the heartbeats who lives,
+//! [`Roster`](roster::Roster) makes the view of that, and the [driver](driver) connects the two with the clock.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+mod advertisement;
+mod config;
+mod driver;
+mod pulse;
+mod roster;
+mod seal;
+mod seeds;
+mod transport;
 
-use tokio::sync::{broadcast, watch};
-
-use crate::{
-    member::{Member, NodeId, Phase, View},
-    secret::Secret,
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-/// What a node tells the others about itself, where it listens, and whom it asks first.
-#[derive(Clone, Debug)]
-pub struct MembershipConfig {
-    /// This life of this node.
-    pub me: NodeId,
-    /// Where clients reach it.
-    pub http: SocketAddr,
-    /// Where it listens for gossip (UDP); port 0 takes a free one.
-    pub gossip_bind: SocketAddr,
-    /// Where the others reach its gossip, if that is not where it listens.
-    pub gossip_advertise: Option<SocketAddr>,
-    /// Where the others reach its links (TCP).
-    pub link: SocketAddr,
-    /// `host:port` of nodes that may be there already. Names are resolved again and again; a seed may be down, or be
-    /// the node itself.
-    pub seeds: Vec<String>,
-    /// The cluster's secret.
-    pub secret: Secret,
-    /// How many shards the cluster has; all nodes must agree.
-    pub shards: u32,
-    /// How fast news travels and silence is noticed.
-    pub timing: MembershipTiming,
-}
+use tokio::{
+    net::UdpSocket,
+    sync::{broadcast, mpsc, oneshot, watch},
+};
+use tokio_util::task::AbortOnDropHandle;
 
-/// How fast news travels and silence is noticed.
-#[derive(Clone, Debug)]
-pub struct MembershipTiming {
-    /// Between two rounds of gossip.
-    pub gossip_interval: Duration,
-    /// How long a member may be silent before it counts as lost.
-    pub failure_timeout: Duration,
-    /// How long a suspected member may be silent before it counts as lost.
-    pub suspicion_confirm: Duration,
-}
+pub use self::config::{MembershipConfig, MembershipError, MembershipTiming};
+use self::driver::{Command, Driver, Suspicions};
+use crate::member::{NodeId, Phase, View};
 
-impl Default for MembershipTiming {
-    fn default() -> Self {
-        Self {
-            gossip_interval: Duration::from_millis(100),
-            failure_timeout: Duration::from_secs(4),
-            suspicion_confirm: Duration::from_millis(500),
-        }
-    }
+/// How many events a slow reader may be behind. They are rare, and the one that matters most is repeated.
+const EVENTS: usize = 16;
+
+/// This node's part in the cluster's membership. It ends when this is dropped, or better [shut down](Self::shutdown).
+pub struct Membership {
+    views: watch::Receiver<Arc<View>>,
+    events: broadcast::Sender<MembershipEvent>,
+    company: watch::Receiver<bool>,
+    refused: Arc<AtomicU64>,
+    suspicions: Arc<Suspicions>,
+    commands: mpsc::Sender<Command>,
+    gossip: SocketAddr,
+    _driver: AbortOnDropHandle<()>,
 }
 
 /// Something about the cluster that a view does not show.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MembershipEvent {
     /// This node did not run for that long (stopped, suspended, starved); the others may have counted it out.
     Stalled(Duration),
@@ -64,7 +56,7 @@ pub enum MembershipEvent {
         /// Who says so.
         by: NodeId,
     },
-    /// This node cannot be part of this cluster, and should stop. Repeated while the reason lasts.
+    /// This node cannot be part of this cluster, and should stop. Repeated every second while the reason lasts.
     Unfit(Unfit),
 }
 
@@ -72,9 +64,7 @@ pub enum MembershipEvent {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Shards are numbered alike on all nodes, or not at all.
-    #[error(
-        "this node is configured for {ours} shards, the cluster (by {by:?}) for {theirs}: use the same number"
-    )]
+    #[error("this node is configured for {ours} shards, the cluster (by {by:?}) for {theirs}: use the same number")]
     Shards {
         /// What this node is configured for.
         ours: u32,
@@ -84,31 +74,14 @@ pub enum Unfit {
         by: NodeId,
     },
     /// A later life of this node's name has begun: another process has the same name, or this one was replaced.
-    #[error("another node has joined under this node's name: {by:?}; give each node a name of its own")]
+    #[error("a later node has joined under this node's name ({by:?}): give each node a name of its own")]
     Superseded {
         /// The later life.
         by: NodeId,
     },
-}
-
-/// Why membership cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum MembershipError {
-    /// The gossip port cannot be opened.
-    #[error("cannot listen for gossip at UDP {address}: {source}")]
-    Bind {
-        /// The address asked for.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-}
-
-/// This node's part in the cluster's membership. It ends when this is dropped or [shut down](Self::shutdown).
-pub struct Membership {
-    views: watch::Sender<Arc<View>>,
-    events: broadcast::Sender<MembershipEvent>,
-    gossip: SocketAddr,
+    /// Gossip has ended by itself, which is a bug.
+    #[error("gossip has ended: {0}")]
+    GossipEnded(String),
 }
 
 impl Membership {
@@ -117,32 +90,35 @@ impl Membership {
     /// The node starts as [`Phase::Joining`].
     ///
     /// # Errors
-    /// When the gossip port cannot be opened.
+    /// When the configuration makes no sense, or the gossip port cannot be opened.
     pub async fn start(config: MembershipConfig) -> Result<Self, MembershipError> {
-        let gossip = config.gossip_advertise.unwrap_or(config.gossip_bind);
-        let me = Member {
-            id: config.me.clone(),
-            phase: Phase::Joining,
-            http: config.http,
-            gossip,
-            link: config.link,
-        };
-        let members = [(me.id.name.clone(), me)].into();
-        let (views, _) = watch::channel(Arc::new(View {
-            me: config.me,
-            members,
-        }));
-        let (events, _) = broadcast::channel(16);
+        config.check()?;
+        let failed = |source| MembershipError::Bind { address: config.gossip_bind, source };
+        let socket = UdpSocket::bind(config.gossip_bind).await.map_err(failed)?;
+        let bound = socket.local_addr().map_err(failed)?;
+        let gossip = config.advertised_gossip(bound)?;
+
+        let (events, _) = broadcast::channel(EVENTS);
+        let (commands, inbox) = mpsc::channel(1);
+        let refused = Arc::new(AtomicU64::new(0));
+        let suspicions = Arc::new(Suspicions::default());
+        let driver =
+            Driver::start(config, socket, gossip, refused.clone(), suspicions.clone(), events.clone(), inbox).await?;
         Ok(Self {
-            views,
+            views: driver.views(),
+            company: driver.company(),
             events,
+            refused,
+            suspicions,
+            commands,
             gossip,
+            _driver: AbortOnDropHandle::new(tokio::spawn(driver.run())),
         })
     }
 
     /// The live members as this node sees them, itself always among them.
     pub fn views(&self) -> watch::Receiver<Arc<View>> {
-        self.views.subscribe()
+        self.views.clone()
     }
 
     /// What a view does not show, from now on.
@@ -155,25 +131,37 @@ impl Membership {
         self.gossip
     }
 
-    /// Tells the cluster how far this node is.
+    /// Whether any other node has been found alive since the start.
+    pub fn has_heard_anyone(&self) -> bool {
+        *self.company.borrow()
+    }
+
+    /// How many datagrams were refused because their sender does not know the cluster secret.
+    pub fn refused_datagrams(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Tells the cluster how far this node is. Its own view shows it on return.
     pub async fn set_phase(&self, phase: Phase) {
-        self.views.send_modify(|view| {
-            let view = Arc::make_mut(view);
-            if let Some(me) = view.members.get_mut(&view.me.name) {
-                me.phase = phase;
-            }
-        });
+        self.command(|done| Command::SetPhase(phase, done)).await;
     }
 
     /// Reports a reason to doubt a member, such as a closed link. Unless it is heard of within the confirm time it
     /// leaves the view; it comes back once it is heard of again.
-    pub fn suspect(&self, _member: &NodeId) {}
-
-    /// Whether any other node has been heard since the start.
-    pub fn has_heard_anyone(&self) -> bool {
-        false
+    pub fn suspect(&self, member: &NodeId) {
+        self.suspicions.add(member.clone());
     }
 
     /// Tells the others that this node is gone, so that they need not find out, and ends.
-    pub async fn shutdown(self) {}
+    pub async fn shutdown(self) {
+        self.command(Command::Leave).await;
+    }
+
+    /// Waits until the driver has done something. If it has ended there is nobody left to do it for.
+    async fn command(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
+        let (done, wait) = oneshot::channel();
+        if self.commands.send(command(done)).await.is_ok() {
+            wait.await.ok();
+        }
+    }
 }

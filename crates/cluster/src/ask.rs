@@ -1,0 +1,98 @@
+//! What nodes ask each other and what they answer.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    entity::Entities,
+    log::Marks,
+    shard::Key,
+    topic::{InterestChange, Topic},
+};
+
+/// Ties an answer to its question, on the node that asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct AskId(pub(crate) u64);
+
+/// A question about one entity.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(crate) enum Ask<E: Entities> {
+    /// A request to the entity itself; for its owner.
+    Entity(E::Request),
+    /// Subscribe to the topics of an entity that is about to come.
+    Prepare { topics: Vec<Topic> },
+    /// Take over an entity, which has been served up to these marks.
+    Adopt { snapshot: E::Snapshot, marks: Marks },
+}
+
+// Derived, it would ask for `E: Clone`.
+impl<E: Entities> Clone for Ask<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Entity(request) => Self::Entity(request.clone()),
+            Self::Prepare { topics } => Self::Prepare {
+                topics: topics.clone(),
+            },
+            Self::Adopt { snapshot, marks } => Self::Adopt {
+                snapshot: snapshot.clone(),
+                marks: marks.clone(),
+            },
+        }
+    }
+}
+
+/// The answer to an [`Ask`].
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(crate) enum Answer<E: Entities> {
+    /// The entity's reply.
+    Entity(E::Reply),
+    /// All nodes know of the subscriptions.
+    Prepared,
+    /// The entity lives here now.
+    Adopted,
+}
+
+/// Why a node did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Refusal {
+    /// The node does not own the entity, or not any more.
+    NotOwner,
+    /// Too many requests wait for a handoff to end.
+    Overloaded,
+    /// The lane dropped the question, because the entity ended or its code panicked.
+    Dropped,
+}
+
+/// What goes over a link. Kept in one order by the link.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum LinkMessage {
+    /// A question; `ask` is an [`Ask`].
+    Ask { id: AskId, key: Key, ask: Bytes },
+    /// The answer; the bytes are an [`Answer`].
+    Answer {
+        id: AskId,
+        answer: Result<Bytes, Refusal>,
+    },
+    /// For the lanes; the bytes are an [`Entities::Direct`].
+    Direct(Bytes),
+    /// A publication of the sender; the payload is an [`Entities::Publication`].
+    Publish {
+        number: u64,
+        topic: Topic,
+        payload: Bytes,
+    },
+    /// All topics that the sender wants: the first message on every link.
+    Introduction { topics: Vec<Topic> },
+    /// What the sender wants has changed.
+    Interest(InterestChange),
+    /// The sender knows of a change.
+    InterestKnown { topic: Topic, change: u64 },
+    /// Answer with `Passed`, behind everything published so far.
+    Barrier { lane: u32, round: u64 },
+    /// Everything that the sender had published before the barrier came before this.
+    Passed { lane: u32, round: u64 },
+    /// The sender has handed off everything that is not its own by this placement.
+    Settled { fingerprint: u64 },
+}

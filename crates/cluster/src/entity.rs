@@ -1,0 +1,174 @@
+//! What an embedder of the cluster provides: the entities that lanes host.
+
+use std::sync::Arc;
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::oneshot;
+
+use crate::{
+    ask::{Answer, AskId, Refusal},
+    lane::Lane,
+    member::NodeId,
+    router::Router,
+    shard::{Key, Placement},
+    topic::{Publication, Topic},
+};
+
+/// A value that travels between nodes.
+pub trait Wire: Serialize + DeserializeOwned + Send + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> Wire for T {}
+
+/// How many bytes of memory a value holds, nearly enough to bound a queue by it.
+pub trait Weigh {
+    /// Bytes held.
+    fn weight(&self) -> usize;
+}
+
+/// All entities of one lane, and what else lives in that lane.
+///
+/// A lane calls one method at a time and never concurrently; none may block. What a method puts into buffers goes out
+/// in [`flush`](Self::flush), which the lane calls at the end of its turn when [`Lane::request_flush`] asked for it.
+///
+/// An entity is alive on at most one node. It is created by a request for which [`creates`](Self::creates) says so,
+/// and moves by `topics` → `freeze` → `adopt` (on the other node) → `remove`.
+pub trait Entities: Sized + Send + 'static {
+    /// What entities are asked, from any node. Cloned to be sent again when it did not arrive.
+    type Request: Wire + Clone;
+    /// What they answer.
+    type Reply: Wire;
+    /// All that an entity needs to live elsewhere.
+    type Snapshot: Wire + Clone;
+    /// What lanes of different nodes tell each other, apart from requests.
+    type Direct: Wire;
+    /// What topics spread.
+    type Publication: Wire + Sync + Weigh;
+    /// What tasks of this node tell their lane.
+    type Event: Send + 'static;
+
+    /// Whether this request brings an entity into being.
+    fn creates(request: &Self::Request) -> bool;
+
+    /// Cuts a message between nodes into the parts for each lane here; `lane_of` knows the lane of a key.
+    fn route(direct: Self::Direct, lane_of: &dyn Fn(&Key) -> usize) -> Vec<(usize, Self::Direct)>;
+
+    /// A request for an entity whose owner this node is for sure, whether the entity exists or not.
+    fn request(&mut self, lane: &mut Lane<Self>, key: &Key, request: Self::Request, reply: ReplyTo<Self>);
+
+    /// A task of this node has something to say.
+    fn event(&mut self, lane: &mut Lane<Self>, event: Self::Event);
+
+    /// A lane of another node has something to say.
+    fn direct(&mut self, lane: &mut Lane<Self>, from: &NodeId, direct: Self::Direct);
+
+    /// Something was published to a topic of this lane.
+    fn publication(&mut self, lane: &mut Lane<Self>, publication: &Arc<Publication<Self::Publication>>);
+
+    /// A subscription that was [pending](crate::topic::Subscribed::Pending) is now in force on every node.
+    fn subscribed(&mut self, lane: &mut Lane<Self>, topic: &Topic);
+
+    /// The members changed.
+    fn placed(&mut self, lane: &mut Lane<Self>, before: &Placement, now: &Placement);
+
+    /// Time has passed; called every few milliseconds.
+    fn tick(&mut self, lane: &mut Lane<Self>);
+
+    /// The end of the lane's turn.
+    fn flush(&mut self, lane: &mut Lane<Self>);
+
+    /// The keys of all entities alive here.
+    fn keys(&self) -> Vec<Key>;
+
+    /// Whether the entity is alive here.
+    fn contains(&self, key: &Key) -> bool;
+
+    /// The topics which a node must hear before it can adopt this entity.
+    fn topics(&self, key: &Key) -> Vec<Topic>;
+
+    /// Stops an entity and takes its snapshot. None while a handler of it runs: it starts no other, and
+    /// [`Lane::calm`] is called when that one has ended. A frozen entity gets no calls but `thaw` and `remove`.
+    fn freeze(&mut self, lane: &mut Lane<Self>, key: &Key) -> Option<Self::Snapshot>;
+
+    /// A frozen entity, or one that is about to be, stays after all. What it missed follows.
+    fn thaw(&mut self, lane: &mut Lane<Self>, key: &Key);
+
+    /// Something was published to a topic of this entity while it was frozen.
+    fn missed(&mut self, lane: &mut Lane<Self>, key: &Key, publication: &Publication<Self::Publication>);
+
+    /// An entity comes to live here. What was published since its snapshot follows.
+    fn adopt(&mut self, lane: &mut Lane<Self>, key: &Key, snapshot: Self::Snapshot);
+
+    /// The frozen entity lives elsewhere now.
+    fn remove(&mut self, lane: &mut Lane<Self>, key: &Key);
+
+    /// Ends an entity whose code panicked or whose state cannot be continued.
+    fn kill(&mut self, lane: &mut Lane<Self>, key: &Key, why: &str);
+}
+
+/// Where the reply to a request goes. Dropped without a reply, it tells the asker so.
+pub struct ReplyTo<E: Entities>(Option<Destination<E>>);
+
+enum Destination<E: Entities> {
+    Here(oneshot::Sender<Result<Answer<E>, Refusal>>),
+    There {
+        router: Arc<Router<E>>,
+        peer: NodeId,
+        id: AskId,
+    },
+}
+
+impl<E: Entities> ReplyTo<E> {
+    pub(crate) fn here() -> (Self, oneshot::Receiver<Result<Answer<E>, Refusal>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(Destination::Here(sender))), receiver)
+    }
+
+    pub(crate) fn there(router: Arc<Router<E>>, peer: NodeId, id: AskId) -> Self {
+        Self(Some(Destination::There { router, peer, id }))
+    }
+
+    /// Answers the request.
+    pub fn send(self, reply: E::Reply) {
+        self.answer(Ok(Answer::Entity(reply)));
+    }
+
+    /// Says that the entity is on its way elsewhere: the asker will ask there.
+    pub fn moved(self) {
+        self.answer(Err(Refusal::NotOwner));
+    }
+
+    /// The node whose client waits for the reply; none if it is this one.
+    pub fn peer(&self) -> Option<&NodeId> {
+        match &self.0 {
+            Some(Destination::There { peer, .. }) => Some(peer),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn answer(mut self, result: Result<Answer<E>, Refusal>) {
+        self.deliver(result);
+    }
+
+    fn deliver(&mut self, result: Result<Answer<E>, Refusal>) {
+        match self.0.take() {
+            // An asker that is gone needs no reply.
+            Some(Destination::Here(sender)) => drop(sender.send(result)),
+            Some(Destination::There { router, peer, id }) => router.answer(&peer, id, result),
+            None => {}
+        }
+    }
+}
+
+impl<E: Entities> Drop for ReplyTo<E> {
+    fn drop(&mut self) {
+        self.deliver(Err(Refusal::Dropped));
+    }
+}
+
+impl<E: Entities> std::fmt::Debug for ReplyTo<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReplyTo")
+            .field("peer", &self.peer())
+            .finish_non_exhaustive()
+    }
+}

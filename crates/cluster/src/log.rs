@@ -1,0 +1,234 @@
+//! What a lane was lately told of its topics, so that it can serve those who missed some of it.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    entity::Weigh,
+    member::NodeId,
+    topic::{Publication, Topic},
+};
+
+/// How far somebody has been served, per origin: the number of the last publication seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks(BTreeMap<NodeId, u64>);
+
+impl Marks {
+    /// The number of the last publication seen from `origin`; 0 before the first.
+    pub fn of(&self, origin: &NodeId) -> u64 {
+        self.0.get(origin).copied().unwrap_or(0)
+    }
+
+    /// Notes that a publication was seen. Numbers only grow.
+    pub fn advance(&mut self, origin: &NodeId, number: u64) {
+        match self.0.get_mut(origin) {
+            Some(mark) => *mark = number.max(*mark),
+            None => drop(self.0.insert(origin.clone(), number)),
+        }
+    }
+
+    /// Forgets the origins for which `keep` is false.
+    pub fn retain(&mut self, keep: impl Fn(&NodeId) -> bool) {
+        self.0.retain(|origin, _| keep(origin));
+    }
+}
+
+/// Bounds of a [`Log`].
+#[derive(Clone, Copy, Debug)]
+pub struct LogLimits {
+    /// Bytes of publications kept per lane.
+    pub bytes: usize,
+    /// How long a publication is kept.
+    pub age: Duration,
+}
+
+impl Default for LogLimits {
+    /// 8 MiB and two minutes: the reference server's recovery window, in far less than a session's share of memory.
+    fn default() -> Self {
+        Self {
+            bytes: 8 << 20,
+            age: Duration::from_secs(120),
+        }
+    }
+}
+
+/// The publications that came to one lane, in the order in which it served them, within [`LogLimits`].
+#[derive(Debug)]
+pub(crate) struct Log<P> {
+    limits: LogLimits,
+    entries: VecDeque<(Instant, Arc<Publication<P>>)>,
+    bytes: usize,
+    seen: Marks,
+    /// Per origin, the last publication that is no longer here.
+    forgotten: Marks,
+}
+
+/// Some of what was asked for is no longer in the log.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "publications of {origin} after number {after} are needed, but those up to {forgotten} are no longer kept"
+)]
+pub(crate) struct Gap {
+    origin: NodeId,
+    after: u64,
+    forgotten: u64,
+}
+
+impl<P: Weigh> Log<P> {
+    pub(crate) fn new(limits: LogLimits) -> Self {
+        Self {
+            limits,
+            entries: VecDeque::new(),
+            bytes: 0,
+            seen: Marks::default(),
+            forgotten: Marks::default(),
+        }
+    }
+
+    /// Takes the next publication; false if it was seen before.
+    pub(crate) fn push(&mut self, publication: &Arc<Publication<P>>, now: Instant) -> bool {
+        if publication.number <= self.seen.of(&publication.origin) {
+            return false;
+        }
+        self.seen.advance(&publication.origin, publication.number);
+        self.bytes += publication.payload.weight();
+        self.entries.push_back((now, publication.clone()));
+        self.trim(now);
+        true
+    }
+
+    /// Drops what is too old or too much.
+    pub(crate) fn trim(&mut self, now: Instant) {
+        while let Some((arrived, publication)) = self.entries.front() {
+            if self.bytes <= self.limits.bytes && now.duration_since(*arrived) < self.limits.age {
+                break;
+            }
+            self.bytes -= publication.payload.weight();
+            self.forgotten.advance(&publication.origin, publication.number);
+            self.entries.pop_front();
+        }
+    }
+
+    /// How far this lane has been served.
+    pub(crate) fn seen(&self) -> &Marks {
+        &self.seen
+    }
+
+    /// What was published to `topics` after `marks`, in the order in which this lane saw it.
+    pub(crate) fn after(&self, marks: &Marks, topics: &[Topic]) -> Result<Vec<Arc<Publication<P>>>, Gap> {
+        for (origin, &forgotten) in &self.forgotten.0 {
+            let after = marks.of(origin);
+            if after < forgotten {
+                return Err(Gap {
+                    origin: origin.clone(),
+                    after,
+                    forgotten,
+                });
+            }
+        }
+        let missed = |publication: &&Arc<Publication<P>>| {
+            publication.number > marks.of(&publication.origin) && topics.contains(&publication.topic)
+        };
+        Ok(self
+            .entries
+            .iter()
+            .map(|(_, publication)| publication)
+            .filter(missed)
+            .cloned()
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::Incarnation;
+
+    impl Weigh for u32 {
+        fn weight(&self) -> usize {
+            *self as usize
+        }
+    }
+
+    fn node(name: &str) -> NodeId {
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(1),
+        }
+    }
+
+    fn publication(origin: &str, number: u64, topic: &str, weight: u32) -> Arc<Publication<u32>> {
+        Arc::new(Publication {
+            origin: node(origin),
+            number,
+            topic: topic.into(),
+            payload: weight,
+        })
+    }
+
+    fn marks(of: &[(&str, u64)]) -> Marks {
+        let mut marks = Marks::default();
+        of.iter()
+            .for_each(|(origin, number)| marks.advance(&node(origin), *number));
+        marks
+    }
+
+    fn numbers(publications: &[Arc<Publication<u32>>]) -> Vec<(&str, u64)> {
+        publications
+            .iter()
+            .map(|one| (one.origin.name.as_str(), one.number))
+            .collect()
+    }
+
+    fn log(bytes: usize, age: u64) -> Log<u32> {
+        Log::new(LogLimits {
+            bytes,
+            age: Duration::from_secs(age),
+        })
+    }
+
+    #[test]
+    fn serves_what_lies_after_the_marks_on_the_topics() {
+        let mut log = log(1000, 10);
+        let now = Instant::now();
+        for one in [
+            publication("a", 1, "x", 1),
+            publication("b", 1, "x", 1),
+            publication("a", 3, "y", 1),
+            publication("a", 4, "x", 1),
+        ] {
+            assert!(log.push(&one, now));
+        }
+        let missed = log.after(&marks(&[("a", 1)]), &["x".into()]).unwrap();
+        assert_eq!(numbers(&missed), [("b", 1), ("a", 4)]);
+        assert_eq!(log.seen(), &marks(&[("a", 4), ("b", 1)]));
+    }
+
+    #[test]
+    fn takes_nothing_twice() {
+        let mut log = log(1000, 10);
+        assert!(log.push(&publication("a", 2, "x", 1), Instant::now()));
+        assert!(!log.push(&publication("a", 2, "x", 1), Instant::now()));
+        assert!(!log.push(&publication("a", 1, "x", 1), Instant::now()));
+    }
+
+    #[test]
+    fn says_what_it_no_longer_has() {
+        let mut log = log(10, 10);
+        let now = Instant::now();
+        (1..=3).for_each(|number| assert!(log.push(&publication("a", number, "x", 5), now)));
+        assert!(log.after(&marks(&[]), &["x".into()]).is_err());
+        assert_eq!(
+            numbers(&log.after(&marks(&[("a", 1)]), &["x".into()]).unwrap()),
+            [("a", 2), ("a", 3)]
+        );
+        log.trim(now + Duration::from_secs(10));
+        assert!(log.after(&marks(&[("a", 2)]), &["x".into()]).is_err());
+        assert!(log.after(&marks(&[("a", 3)]), &["x".into()]).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,478 @@
+//! Everybody this node has heard of, and the view that follows from it. No IO, no clock.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use super::{
+    MembershipTiming, Unfit,
+    advertisement::{Advertisement, Stage},
+    pulse::{Death, Pulse},
+};
+use crate::member::{Member, NodeId, NodeName, Phase, View};
+
+/// What gossip says of another node now.
+#[derive(Clone, Debug)]
+pub(super) struct Sighting {
+    pub(super) id: NodeId,
+    pub(super) gossip: SocketAddr,
+    pub(super) heartbeat: u64,
+    /// What it says of itself; `None` while that is under way.
+    pub(super) advertisement: Option<Advertisement>,
+    /// How often it says that it has counted this node out.
+    pub(super) counted_me_out: u64,
+}
+
+/// What an observation changed, in the order in which it is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// A member was not in the view before.
+    Appeared(Member),
+    /// A member has gone on to another phase.
+    Changed(Member),
+    /// A member is no longer in the view.
+    Disappeared(Member, Departure),
+    /// A node lives that cannot be a member, for it has another number of shards.
+    Refused(NodeId, u32),
+    /// A member has counted this node out.
+    CountedOut(NodeId),
+    /// The last is heard of a name, for it was forgotten.
+    Forgotten(NodeName),
+}
+
+/// Why a member is no longer in the view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Departure {
+    #[error("it has left")]
+    Left,
+    #[error(transparent)]
+    Died(Death),
+    #[error("it has restarted")]
+    Restarted,
+}
+
+/// Everybody this node has heard of.
+pub(super) struct Roster {
+    me: Member,
+    shards: u32,
+    timing: MembershipTiming,
+    records: BTreeMap<NodeId, Record>,
+    view: View,
+}
+
+struct Record {
+    sighting: Sighting,
+    pulse: Pulse,
+    death: Option<Death>,
+    counted_me_out: u64,
+    refused: bool,
+}
+
+impl Roster {
+    pub(super) fn new(me: Member, shards: u32, timing: MembershipTiming) -> Self {
+        let members = [(me.id.name.clone(), me.clone())].into();
+        let view = View { me: me.id.clone(), members };
+        Self { me, shards, timing, records: BTreeMap::new(), view }
+    }
+
+    /// The members as of the last change.
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Whether any other node has ever been found alive.
+    pub(super) fn has_company(&self) -> bool {
+        self.records.values().any(|record| record.pulse.is_alive() || record.death.is_some())
+    }
+
+    pub(super) fn set_phase(&mut self, phase: Phase) {
+        self.me.phase = phase;
+        self.view.members.insert(self.me.id.name.clone(), self.me.clone());
+    }
+
+    /// Begins to doubt a member.
+    pub(super) fn suspect(&mut self, id: &NodeId) {
+        if let Some(record) = self.records.get_mut(id) {
+            record.pulse.suspect();
+        }
+    }
+
+    /// Takes what gossip says of all other nodes, after this process ran for `ran`.
+    pub(super) fn observe(&mut self, sightings: Vec<Sighting>, ran: Duration) -> Vec<News> {
+        let mut news = Vec::new();
+        self.forget_all_but(&sightings, &mut news);
+        for sighting in sightings {
+            self.observe_one(sighting, ran, &mut news);
+        }
+        self.refuse(&mut news);
+        let members = self.living_members();
+        self.compare(&members, &mut news);
+        self.view.members = members;
+        news
+    }
+
+    /// Why this node should not go on, if it should not.
+    pub(super) fn unfit(&self) -> Option<Unfit> {
+        let living = || self.records.iter().filter(|(_, record)| record.is_present());
+        let superseding = living().find(|(id, _)| id.name == self.me.id.name && id.incarnation > self.me.id.incarnation);
+        if let Some((by, _)) = superseding {
+            return Some(Unfit::Superseded { by: by.clone() });
+        }
+        if self.me.phase != Phase::Joining {
+            return None;
+        }
+        living().find_map(|(by, record)| {
+            let theirs = record.sighting.advertisement.as_ref()?.shards;
+            (theirs != self.shards).then(|| Unfit::Shards { ours: self.shards, theirs, by: by.clone() })
+        })
+    }
+
+    fn forget_all_but(&mut self, sightings: &[Sighting], news: &mut Vec<News>) {
+        let seen: BTreeSet<_> = sightings.iter().map(|sighting| &sighting.id).collect();
+        let forgotten: Vec<_> = self.records.keys().filter(|id| !seen.contains(id)).cloned().collect();
+        for id in forgotten {
+            self.records.remove(&id);
+            if !seen.iter().any(|seen| seen.name == id.name) {
+                news.push(News::Forgotten(id.name));
+            }
+        }
+    }
+
+    fn observe_one(&mut self, sighting: Sighting, ran: Duration, news: &mut Vec<News>) {
+        let record = self.records.entry(sighting.id.clone()).or_insert_with(|| Record {
+            pulse: Pulse::first(sighting.heartbeat),
+            sighting: sighting.clone(),
+            death: None,
+            counted_me_out: 0,
+            refused: false,
+        });
+        if let Some(death) = record.pulse.observe(sighting.heartbeat, ran, &self.timing) {
+            record.death = Some(death);
+        }
+        if sighting.counted_me_out > record.counted_me_out {
+            record.counted_me_out = sighting.counted_me_out;
+            news.push(News::CountedOut(sighting.id.clone()));
+        }
+        record.sighting = sighting;
+    }
+
+    fn refuse(&mut self, news: &mut Vec<News>) {
+        for (id, record) in &mut self.records {
+            if let Some(advertisement) = &record.sighting.advertisement
+                && advertisement.shards != self.shards
+                && record.is_present()
+                && !std::mem::replace(&mut record.refused, true)
+            {
+                news.push(News::Refused(id.clone(), advertisement.shards));
+            }
+        }
+    }
+
+    fn living_members(&self) -> BTreeMap<NodeName, Member> {
+        // The records are in order of incarnation, so the latest life of a name prevails.
+        let others = self.records.values().filter_map(|record| record.member(self.shards));
+        let mut members: BTreeMap<_, _> = others.map(|member| (member.id.name.clone(), member)).collect();
+        members.insert(self.me.id.name.clone(), self.me.clone());
+        members
+    }
+
+    fn compare(&self, members: &BTreeMap<NodeName, Member>, news: &mut Vec<News>) {
+        for before in self.view.members.values() {
+            if members.get(&before.id.name).is_none_or(|now| now.id != before.id) {
+                news.push(News::Disappeared(before.clone(), self.departure(&before.id)));
+            }
+        }
+        for now in members.values() {
+            match self.view.member(&now.id) {
+                None => news.push(News::Appeared(now.clone())),
+                Some(before) if before.phase != now.phase => news.push(News::Changed(now.clone())),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn departure(&self, id: &NodeId) -> Departure {
+        let Some(record) = self.records.get(id) else {
+            return Departure::Left;
+        };
+        match record.death {
+            _ if record.is_gone() => Departure::Left,
+            Some(death) if !record.pulse.is_alive() => Departure::Died(death),
+            _ => Departure::Restarted,
+        }
+    }
+}
+
+impl Record {
+    fn is_gone(&self) -> bool {
+        self.sighting.advertisement.as_ref().is_some_and(|advertisement| advertisement.stage == Stage::Gone)
+    }
+
+    /// Whether the node lives and has not left.
+    fn is_present(&self) -> bool {
+        self.pulse.is_alive() && !self.is_gone()
+    }
+
+    /// The node as a member, if it lives and can be one.
+    fn member(&self, shards: u32) -> Option<Member> {
+        let advertisement = self.sighting.advertisement.as_ref()?;
+        let Stage::In(phase) = advertisement.stage else {
+            return None;
+        };
+        (self.pulse.is_alive() && advertisement.shards == shards).then(|| Member {
+            id: self.sighting.id.clone(),
+            phase,
+            http: advertisement.http,
+            gossip: self.sighting.gossip,
+            link: advertisement.link,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::Incarnation;
+
+    const TICK: Duration = Duration::from_millis(100);
+
+    fn address(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    fn id(name: &str, incarnation: u64) -> NodeId {
+        NodeId { name: name.parse().unwrap(), incarnation: Incarnation(incarnation) }
+    }
+
+    fn roster() -> Roster {
+        let me = Member {
+            id: id("me", 5),
+            phase: Phase::Joining,
+            http: address(9000),
+            gossip: address(7000),
+            link: address(7100),
+        };
+        let timing = MembershipTiming {
+            gossip_interval: TICK,
+            failure_timeout: TICK * 40,
+            suspicion_confirm: TICK * 5,
+        };
+        Roster::new(me, 64, timing)
+    }
+
+    /// Nodes that beat with every observation, unless they are stopped.
+    struct World {
+        roster: Roster,
+        nodes: BTreeMap<NodeId, (Sighting, bool)>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self { roster: roster(), nodes: BTreeMap::new() }
+        }
+
+        fn start(&mut self, name: &str, incarnation: u64) -> &mut Sighting {
+            let id = id(name, incarnation);
+            let sighting = Sighting {
+                id: id.clone(),
+                gossip: address(7001),
+                heartbeat: 1,
+                advertisement: Some(Advertisement {
+                    stage: Stage::In(Phase::Joining),
+                    http: address(9001),
+                    link: address(7101),
+                    shards: 64,
+                }),
+                counted_me_out: 0,
+            };
+            &mut self.nodes.entry(id).or_insert((sighting, true)).0
+        }
+
+        fn stop(&mut self, name: &str, incarnation: u64) {
+            self.nodes.get_mut(&id(name, incarnation)).unwrap().1 = false;
+        }
+
+        fn node(&mut self, name: &str, incarnation: u64) -> &mut Sighting {
+            &mut self.nodes.get_mut(&id(name, incarnation)).unwrap().0
+        }
+
+        fn stage(&mut self, name: &str, incarnation: u64, stage: Stage) {
+            self.node(name, incarnation).advertisement.as_mut().unwrap().stage = stage;
+        }
+
+        fn run(&mut self, ticks: u32) -> Vec<String> {
+            (0..ticks).flat_map(|_| self.tick()).map(tell).collect()
+        }
+
+        fn tick(&mut self) -> Vec<News> {
+            for (sighting, beating) in self.nodes.values_mut() {
+                sighting.heartbeat += u64::from(*beating);
+            }
+            self.roster.observe(self.nodes.values().map(|(sighting, _)| sighting.clone()).collect(), TICK)
+        }
+
+        fn members(&self) -> Vec<String> {
+            self.roster.view().members.values().map(|member| format!("{:?}", member.id)).collect()
+        }
+    }
+
+    fn tell(news: News) -> String {
+        match news {
+            News::Appeared(member) => format!("{:?} {:?}", member.id, member.phase),
+            News::Changed(member) => format!("{:?} now {:?}", member.id, member.phase),
+            News::Disappeared(member, departure) => format!("{:?} lost: {departure}", member.id),
+            News::Refused(id, shards) => format!("{id:?} refused: {shards} shards"),
+            News::CountedOut(by) => format!("counted out by {by:?}"),
+            News::Forgotten(name) => format!("{name} forgotten"),
+        }
+    }
+
+    #[test]
+    fn a_node_is_always_in_its_own_view() {
+        let mut world = World::new();
+        assert_eq!(world.members(), ["me#5"]);
+        assert_eq!(world.run(10), [""; 0]);
+        world.roster.set_phase(Phase::Up);
+        assert_eq!(world.roster.view().up().count(), 1);
+        assert!(!world.roster.has_company());
+    }
+
+    #[test]
+    fn a_life_from_joining_to_left() {
+        let mut world = World::new();
+        world.start("a", 1);
+        assert_eq!(world.run(5), ["a#1 Joining"]);
+        assert_eq!(world.members(), ["a#1", "me#5"]);
+        world.stage("a", 1, Stage::In(Phase::Up));
+        assert_eq!(world.run(5), ["a#1 now Up"]);
+        world.stage("a", 1, Stage::In(Phase::Leaving));
+        assert_eq!(world.run(5), ["a#1 now Leaving"]);
+        world.stage("a", 1, Stage::Gone);
+        assert_eq!(world.run(1), ["a#1 lost: it has left"]);
+        assert_eq!(world.members(), ["me#5"]);
+        assert_eq!(world.run(100), [""; 0]);
+    }
+
+    #[test]
+    fn a_node_without_all_its_values_is_no_member_yet() {
+        let mut world = World::new();
+        let advertisement = world.start("a", 1).advertisement.take();
+        assert_eq!(world.run(10), [""; 0]);
+        world.node("a", 1).advertisement = advertisement;
+        assert_eq!(world.run(1), ["a#1 Joining"]);
+    }
+
+    #[test]
+    fn the_silent_are_lost_and_come_back() {
+        let mut world = World::new();
+        world.start("a", 1);
+        world.run(5);
+        world.stop("a", 1);
+        assert_eq!(world.run(100), ["a#1 lost: silent for 4s"]);
+        world.nodes.get_mut(&id("a", 1)).unwrap().1 = true;
+        assert_eq!(world.run(5), ["a#1 Joining"]);
+    }
+
+    #[test]
+    fn the_killed_are_lost_soon() {
+        let mut world = World::new();
+        world.start("a", 1);
+        world.run(5);
+        world.stop("a", 1);
+        world.roster.suspect(&id("a", 1));
+        assert_eq!(world.run(5), ["a#1 lost: its link closed, and it was silent for 500ms"]);
+    }
+
+    #[test]
+    fn a_restart_replaces_the_life_before() {
+        let mut world = World::new();
+        world.start("a", 1);
+        world.run(5);
+        world.stop("a", 1);
+        world.start("a", 2);
+        assert_eq!(world.run(3), ["a#1 lost: it has restarted", "a#2 Joining"]);
+        assert_eq!(world.run(100), [""; 0]);
+        assert_eq!(world.members(), ["a#2", "me#5"]);
+    }
+
+    #[test]
+    fn a_restart_with_the_clock_set_back_waits_for_the_death_of_the_life_before() {
+        let mut world = World::new();
+        world.start("a", 2);
+        world.run(5);
+        world.stop("a", 2);
+        world.roster.suspect(&id("a", 2));
+        world.start("a", 1);
+        let expected = ["a#2 lost: its link closed, and it was silent for 500ms", "a#1 Joining"];
+        assert_eq!(world.run(100), expected);
+    }
+
+    #[test]
+    fn a_joiner_refuses_a_cluster_with_other_shards() {
+        let mut world = World::new();
+        world.start("a", 1).advertisement.as_mut().unwrap().shards = 128;
+        assert_eq!(world.run(5), ["a#1 refused: 128 shards"]);
+        assert_eq!(world.roster.unfit(), Some(Unfit::Shards { ours: 64, theirs: 128, by: id("a", 1) }));
+        assert_eq!(world.members(), ["me#5"]);
+    }
+
+    #[test]
+    fn a_member_that_is_up_refuses_a_joiner_with_other_shards() {
+        let mut world = World::new();
+        world.roster.set_phase(Phase::Up);
+        world.start("a", 1).advertisement.as_mut().unwrap().shards = 128;
+        assert_eq!(world.run(50), ["a#1 refused: 128 shards"]);
+        assert_eq!(world.roster.unfit(), None);
+    }
+
+    #[test]
+    fn a_dead_node_with_other_shards_is_no_obstacle() {
+        let mut world = World::new();
+        world.start("a", 1).advertisement.as_mut().unwrap().shards = 128;
+        world.stop("a", 1);
+        assert_eq!(world.run(5), [""; 0]);
+        assert_eq!(world.roster.unfit(), None);
+    }
+
+    #[test]
+    fn a_later_life_of_my_name_supersedes_me_and_an_earlier_does_not() {
+        let mut world = World::new();
+        world.start("me", 4);
+        assert_eq!(world.run(5), [""; 0]);
+        assert_eq!(world.roster.unfit(), None);
+        world.start("me", 6);
+        world.run(5);
+        assert_eq!(world.roster.unfit(), Some(Unfit::Superseded { by: id("me", 6) }));
+        assert_eq!(world.members(), ["me#5"]);
+    }
+
+    #[test]
+    fn each_time_a_node_is_counted_out_it_is_told_once() {
+        let mut world = World::new();
+        world.start("a", 1);
+        world.run(5);
+        world.node("a", 1).counted_me_out = 1;
+        assert_eq!(world.run(5), ["counted out by a#1"]);
+        world.node("a", 1).counted_me_out = 3;
+        assert_eq!(world.run(5), ["counted out by a#1"]);
+    }
+
+    #[test]
+    fn a_name_is_forgotten_with_its_last_life() {
+        let mut world = World::new();
+        world.start("a", 1);
+        world.run(5);
+        world.stop("a", 1);
+        world.start("a", 2);
+        world.run(5);
+        world.stop("a", 2);
+        world.run(50);
+        world.nodes.remove(&id("a", 1));
+        assert_eq!(world.run(1), [""; 0]);
+        world.nodes.remove(&id("a", 2));
+        assert_eq!(world.run(1), ["a forgotten"]);
+        assert!(world.roster.records.is_empty());
+    }
+}

@@ -1,0 +1,669 @@
+//! The way of a request from any node to the lane that hosts its entity, and of everything else between nodes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    ask::{Answer, Ask, AskId, LinkMessage, Refusal},
+    entity::{Entities, ReplyTo},
+    handoff::Outcome,
+    lane::{LaneMessage, LaneRef},
+    links::{Credit, LinkDown, LinkEvents, LinkSender, SendError},
+    member::{NodeId, View},
+    membership::Membership,
+    settlement::Settlement,
+    shard::{Key, Placement, ShardCount},
+    topic::{Interest, Publication, Subscribed, Topic, lanes_in},
+    wire,
+};
+
+/// Pause before a request is tried again, growing to the maximum while nothing changes.
+const RETRY: std::ops::Range<Duration> = Duration::from_millis(5)..Duration::from_millis(200);
+
+/// A request that got no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// No owner answered in time.
+    #[error("no node answered for {key} within its deadline (last obstacle: {obstacle})")]
+    TimedOut {
+        /// The entity that was asked.
+        key: Key,
+        /// What stood in the way when time ran out.
+        obstacle: &'static str,
+    },
+    /// The owner has too much to do.
+    #[error("the owner of {0} has too many requests waiting")]
+    Overloaded(Key),
+    /// The entity ended, or its code panicked, while it was asked.
+    #[error("the entity {0} ended while it was asked")]
+    Dropped(Key),
+}
+
+/// An attempt that is worth another one.
+#[derive(Clone, Copy, Debug)]
+enum Obstacle {
+    NoOwner,
+    NotOwner,
+    NoLink,
+    LinkLost,
+}
+
+impl Obstacle {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NoOwner => "no member is up",
+            Self::NotOwner => "the entity is moving",
+            Self::NoLink => "no link to its owner",
+            Self::LinkLost => "the link to its owner was lost",
+        }
+    }
+}
+
+enum Failure {
+    Again(Obstacle),
+    Final(Refusal),
+}
+
+/// The switchboard of a node: lanes on one side, links on the other.
+pub(crate) struct Router<E: Entities> {
+    me: NodeId,
+    lanes: OnceLock<Box<[LaneRef<E>]>>,
+    links: LinkSender,
+    placement: watch::Sender<Arc<Placement>>,
+    asks: Mutex<HashMap<AskId, PendingAsk<E>>>,
+    last_ask: AtomicU64,
+    topics: Mutex<Topics>,
+    settlement: Mutex<Settlement>,
+    introduced: watch::Sender<HashSet<NodeId>>,
+    /// The placement under which this node has handed off all that is not its own.
+    handed_off: watch::Sender<Option<u64>>,
+}
+
+struct PendingAsk<E: Entities> {
+    peer: NodeId,
+    answer: oneshot::Sender<Result<Answer<E>, Failure>>,
+}
+
+#[derive(Default)]
+struct Topics {
+    interest: Interest,
+    /// The number of this node's last publication.
+    number: u64,
+}
+
+/// Removes a question whose asker stopped waiting.
+struct AskGuard<'a, E: Entities> {
+    router: &'a Router<E>,
+    id: AskId,
+}
+
+impl<E: Entities> Drop for AskGuard<'_, E> {
+    fn drop(&mut self) {
+        lock(&self.router.asks).remove(&self.id);
+    }
+}
+
+/// Nothing here leaves its data half-changed when it panics, so a poisoned lock is as good as another.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<E: Entities> Router<E> {
+    /// A router whose lanes are yet to be [connected](Self::connect_lanes).
+    pub(crate) fn new(view: Arc<View>, shards: ShardCount, lanes: usize, links: LinkSender) -> Self {
+        Self {
+            me: view.me.clone(),
+            lanes: OnceLock::new(),
+            links,
+            placement: watch::Sender::new(Arc::new(Placement::new(view, shards))),
+            asks: Mutex::default(),
+            last_ask: AtomicU64::new(0),
+            topics: Mutex::default(),
+            settlement: Mutex::new(Settlement::new(lanes)),
+            introduced: watch::Sender::new(HashSet::new()),
+            handed_off: watch::Sender::new(None),
+        }
+    }
+
+    /// Sets the lanes, which need the router to be made. Later calls change nothing.
+    pub(crate) fn connect_lanes(&self, lanes: Box<[LaneRef<E>]>) {
+        self.lanes.get_or_init(|| lanes);
+    }
+
+    pub(crate) fn lanes(&self) -> &[LaneRef<E>] {
+        self.lanes.get().map_or(&[], |lanes| lanes)
+    }
+
+    pub(crate) fn me(&self) -> &NodeId {
+        &self.me
+    }
+
+    pub(crate) fn placement(&self) -> Arc<Placement> {
+        self.placement.borrow().clone()
+    }
+
+    pub(crate) fn placements(&self) -> watch::Receiver<Arc<Placement>> {
+        self.placement.subscribe()
+    }
+
+    /// The peers that have told which topics they want, and so can be relied upon.
+    pub(crate) fn introduced(&self) -> watch::Receiver<HashSet<NodeId>> {
+        self.introduced.subscribe()
+    }
+
+    /// A shard always runs in the same lane of its node.
+    pub(crate) fn lane_of(&self, key: &Key) -> usize {
+        let shard = self.placement.borrow().shards().shard_of(key);
+        shard.0 as usize % self.lanes().len().max(1)
+    }
+
+    // Requests
+
+    /// Asks an entity, wherever it lives, until it has answered or `timeout` is over.
+    ///
+    /// A request that met a former owner or a lost link is sent again: entities must recognise a repetition.
+    pub(crate) async fn request(
+        self: &Arc<Self>,
+        key: &Key,
+        request: E::Request,
+        timeout: Duration,
+    ) -> Result<E::Reply, RequestError> {
+        let deadline = Instant::now() + timeout;
+        let mut placements = self.placements();
+        let mut pause = RETRY.start;
+        loop {
+            let owner = placements.borrow_and_update().owner_of(key).cloned();
+            let attempt = async {
+                match owner {
+                    Some(owner) => self.ask(&owner, key, Ask::Entity(request.clone())).await,
+                    None => Err(Failure::Again(Obstacle::NoOwner)),
+                }
+            };
+            let obstacle = match tokio::time::timeout_at(deadline, attempt).await {
+                Ok(Ok(Answer::Entity(reply))) => return Ok(reply),
+                Ok(Ok(Answer::Prepared | Answer::Adopted)) | Ok(Err(Failure::Final(Refusal::Dropped))) => {
+                    return Err(RequestError::Dropped(key.clone()));
+                }
+                Ok(Err(Failure::Final(Refusal::Overloaded))) => {
+                    return Err(RequestError::Overloaded(key.clone()));
+                }
+                Ok(Err(Failure::Final(Refusal::NotOwner))) => Obstacle::NotOwner.text(),
+                Ok(Err(Failure::Again(obstacle))) => obstacle.text(),
+                Err(_) => {
+                    return Err(RequestError::TimedOut {
+                        key: key.clone(),
+                        obstacle: "its owner is silent",
+                    });
+                }
+            };
+            if Instant::now() + pause >= deadline {
+                return Err(RequestError::TimedOut {
+                    key: key.clone(),
+                    obstacle,
+                });
+            }
+            // Whichever comes first: another view, or time for the owner to catch up with ours.
+            drop(tokio::time::timeout(pause, placements.changed()).await);
+            pause = (pause * 2).min(RETRY.end);
+        }
+    }
+
+    /// Asks one node until it has answered or is no member any more.
+    pub(crate) async fn ask_member(self: &Arc<Self>, to: &NodeId, key: &Key, ask: Ask<E>) -> Outcome {
+        let mut placements = self.placements();
+        let mut pause = RETRY.start;
+        loop {
+            if placements.borrow_and_update().view().member(to).is_none() {
+                return Outcome::TargetGone;
+            }
+            let gone = async {
+                while placements.borrow_and_update().view().member(to).is_some() {
+                    if placements.changed().await.is_err() {
+                        break;
+                    }
+                }
+            };
+            tokio::select! {
+                answer = self.ask(to, key, ask.clone()) => if answer.is_ok() { return Outcome::Done },
+                () = gone => return Outcome::TargetGone,
+            }
+            drop(tokio::time::timeout(pause, placements.changed()).await);
+            pause = (pause * 2).min(RETRY.end);
+        }
+    }
+
+    async fn ask(self: &Arc<Self>, to: &NodeId, key: &Key, ask: Ask<E>) -> Result<Answer<E>, Failure> {
+        if *to == self.me {
+            let (reply, answer) = ReplyTo::here();
+            self.to_lane(
+                key,
+                LaneMessage::Ask {
+                    key: key.clone(),
+                    ask,
+                    reply,
+                    hold: None,
+                },
+            );
+            return answer
+                .await
+                .unwrap_or(Err(Refusal::Dropped))
+                .map_err(|refusal| match refusal {
+                    Refusal::NotOwner => Failure::Again(Obstacle::NotOwner),
+                    other => Failure::Final(other),
+                });
+        }
+        let id = AskId(self.last_ask.fetch_add(1, Ordering::Relaxed));
+        let ask = match wire::encode(&ask) {
+            Ok(ask) => ask,
+            Err(error) => {
+                error!(%key, %error, "a request could not be encoded");
+                return Err(Failure::Final(Refusal::Dropped));
+            }
+        };
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.asks).insert(
+            id,
+            PendingAsk {
+                peer: to.clone(),
+                answer: sender,
+            },
+        );
+        let _guard = AskGuard { router: self, id };
+        if !self.to_peer(
+            to,
+            &LinkMessage::Ask {
+                id,
+                key: key.clone(),
+                ask,
+            },
+        ) {
+            return Err(Failure::Again(Obstacle::NoLink));
+        }
+        receiver.await.unwrap_or(Err(Failure::Again(Obstacle::LinkLost)))
+    }
+
+    /// Sends an answer to the node that asked.
+    pub(crate) fn answer(&self, peer: &NodeId, id: AskId, answer: Result<Answer<E>, Refusal>) {
+        let answer = answer.and_then(|answer| {
+            wire::encode(&answer).map_err(|error| {
+                error!(%peer, %error, "an answer could not be encoded");
+                Refusal::Dropped
+            })
+        });
+        // Without a link the asker knows already that no answer will come.
+        self.to_peer(peer, &LinkMessage::Answer { id, answer });
+    }
+
+    /// Hands a message to the lane of a key. A lane is gone only when the node is about to be.
+    fn to_lane(&self, key: &Key, message: LaneMessage<E>) {
+        if let Some(lane) = self.lanes().get(self.lane_of(key)) {
+            lane.tell(message);
+        }
+    }
+
+    fn to_lanes(&self, mask: u64, message: impl Fn() -> LaneMessage<E>) {
+        for lane in lanes_in(mask) {
+            if let Some(lane) = self.lanes().get(lane) {
+                lane.tell(message());
+            }
+        }
+    }
+
+    fn to_all_lanes(&self, message: impl Fn() -> LaneMessage<E>) {
+        self.lanes().iter().for_each(|lane| lane.tell(message()));
+    }
+
+    /// Whether the message is on its way.
+    fn to_peer(&self, peer: &NodeId, message: &LinkMessage) -> bool {
+        match wire::encode(message) {
+            Ok(bytes) => self.send(peer, bytes),
+            Err(error) => {
+                error!(%peer, %error, "a message could not be encoded");
+                false
+            }
+        }
+    }
+
+    fn send(&self, peer: &NodeId, message: Bytes) -> bool {
+        match self.links.send(peer, message) {
+            Ok(()) => true,
+            Err(SendError::NoLink(_)) => false,
+            Err(error @ SendError::TooLarge { .. }) => {
+                error!(%peer, %error, "a message is lost");
+                false
+            }
+        }
+    }
+
+    fn to_peers(&self, message: &LinkMessage) {
+        for peer in self.links.linked() {
+            self.to_peer(&peer, message);
+        }
+    }
+
+    /// Sends something to the lanes of another node, if there is a link to it.
+    pub(crate) fn direct(&self, to: &NodeId, direct: &E::Direct) -> bool {
+        match wire::encode(direct) {
+            Ok(bytes) => self.to_peer(to, &LinkMessage::Direct(bytes)),
+            Err(error) => {
+                error!(%to, %error, "a message between lanes could not be encoded");
+                false
+            }
+        }
+    }
+
+    // Topics
+
+    pub(crate) fn subscribe(&self, topic: &Topic, lane: usize) -> Subscribed {
+        let mut topics = lock(&self.topics);
+        let subscription = topics.interest.subscribe(topic, lane);
+        if let Some(change) = subscription.announce {
+            // Under the lock, so that changes of one topic leave in their order.
+            self.to_peers(&LinkMessage::Interest(change));
+        }
+        subscription.state
+    }
+
+    pub(crate) fn unsubscribe(&self, topic: &Topic, lane: usize) {
+        let mut topics = lock(&self.topics);
+        if let Some(change) = topics.interest.unsubscribe(topic, lane) {
+            self.to_peers(&LinkMessage::Interest(change));
+        }
+    }
+
+    /// Publishes to all who want the topic, here and elsewhere. Returns the publication's number.
+    pub(crate) fn publish(&self, topic: Topic, payload: E::Publication) -> u64 {
+        let mut topics = lock(&self.topics);
+        topics.number += 1;
+        let number = topics.number;
+        let peers = topics.interest.nodes(&topic);
+        if !peers.is_empty() {
+            let message = wire::encode(&payload)
+                .map(|payload| LinkMessage::Publish {
+                    number,
+                    topic: topic.clone(),
+                    payload,
+                })
+                .and_then(|message| wire::encode(&message));
+            match message {
+                // Under the lock, so that numbers leave in their order. Without a link the peer catches up later.
+                Ok(message) => {
+                    for peer in peers {
+                        self.send(peer, message.clone());
+                    }
+                }
+                Err(error) => error!(?topic, number, %error, "a publication could not be encoded"),
+            }
+        }
+        let lanes = topics.interest.lanes(&topic);
+        if lanes != 0 {
+            let publication = Arc::new(Publication {
+                origin: self.me.clone(),
+                number,
+                topic,
+                payload,
+            });
+            self.to_lanes(lanes, || LaneMessage::Publication(publication.clone(), None));
+        }
+        number
+    }
+
+    // Handoff
+
+    /// Asks all linked nodes to pass a barrier; returns them, this node included.
+    pub(crate) fn raise_barrier(&self, lane: usize, round: u64) -> HashSet<NodeId> {
+        let message = LinkMessage::Barrier {
+            lane: lane as u32,
+            round,
+        };
+        let mut nodes: HashSet<NodeId> = self
+            .links
+            .linked()
+            .into_iter()
+            .filter(|peer| self.to_peer(peer, &message))
+            .collect();
+        nodes.insert(self.me.clone());
+        if let Some(lane) = self.lanes().get(lane) {
+            lane.tell(LaneMessage::Passed {
+                node: self.me.clone(),
+                round,
+            });
+        }
+        nodes
+    }
+
+    /// A lane has nothing to hand off under this placement.
+    pub(crate) fn lane_done(&self, lane: usize, fingerprint: u64) {
+        let mut settlement = lock(&self.settlement);
+        if let Some(fingerprint) = settlement.lane_done(lane, fingerprint) {
+            self.handed_off.send_replace(Some(fingerprint));
+            self.to_peers(&LinkMessage::Settled { fingerprint });
+        }
+        self.tell_if_settled(&settlement);
+    }
+
+    /// Completes when this node has handed off all that is not its own under the current placement.
+    pub(crate) async fn handed_off(&self) {
+        let current = |done: &Option<u64>| *done == Some(self.placement.borrow().fingerprint());
+        // The sender is our own.
+        drop(self.handed_off.subscribe().wait_for(current).await.map(|_| ()));
+    }
+
+    /// Whether everybody has handed off what is not theirs under the current placement.
+    pub(crate) fn settled(&self) -> Option<u64> {
+        lock(&self.settlement).settled()
+    }
+
+    fn tell_if_settled(&self, settlement: &Settlement) {
+        if let Some(fingerprint) = settlement.settled() {
+            self.to_all_lanes(|| LaneMessage::Settled { fingerprint });
+        }
+    }
+
+    /// The members changed.
+    pub(crate) fn placed(&self, view: Arc<View>) {
+        let before = self.placement();
+        let placement = Arc::new(Placement::new(view, before.shards()));
+        log_moved_shards(&before, &placement);
+        let mut settlement = lock(&self.settlement);
+        settlement.placed(placement.view(), placement.fingerprint());
+        self.placement.send_replace(placement.clone());
+        self.to_all_lanes(|| LaneMessage::Placed(placement.clone()));
+        self.tell_if_settled(&settlement);
+    }
+
+    fn handle(self: &Arc<Self>, peer: &NodeId, message: LinkMessage, credit: &Credit) {
+        match message {
+            LinkMessage::Ask { id, key, ask } => {
+                let reply = ReplyTo::there(self.clone(), peer.clone(), id);
+                match wire::decode(&ask) {
+                    Ok(ask) => {
+                        let hold = Some(credit.clone());
+                        self.to_lane(
+                            &key,
+                            LaneMessage::Ask {
+                                key: key.clone(),
+                                ask,
+                                reply,
+                                hold,
+                            },
+                        );
+                    }
+                    Err(error) => error!(%peer, %key, %error, "a request from another node cannot be read"),
+                }
+            }
+            LinkMessage::Answer { id, answer } => self.answered(peer, id, answer),
+            LinkMessage::Direct(bytes) => match wire::decode::<E::Direct>(&bytes) {
+                Ok(direct) => {
+                    for (lane, direct) in E::route(direct, &|key| self.lane_of(key)) {
+                        if let Some(lane) = self.lanes().get(lane) {
+                            lane.tell(LaneMessage::Direct {
+                                from: peer.clone(),
+                                direct,
+                                hold: credit.clone(),
+                            });
+                        }
+                    }
+                }
+                Err(error) => error!(%peer, %error, "a message between lanes cannot be read"),
+            },
+            LinkMessage::Publish {
+                number,
+                topic,
+                payload,
+            } => match wire::decode(&payload) {
+                Ok(payload) => {
+                    let lanes = lock(&self.topics).interest.lanes(&topic);
+                    let publication = Arc::new(Publication {
+                        origin: peer.clone(),
+                        number,
+                        topic,
+                        payload,
+                    });
+                    self.to_lanes(lanes, || {
+                        LaneMessage::Publication(publication.clone(), Some(credit.clone()))
+                    });
+                }
+                Err(error) => error!(%peer, ?topic, number, %error, "a publication cannot be read"),
+            },
+            LinkMessage::Introduction { topics: wanted } => {
+                let mut topics = lock(&self.topics);
+                wanted
+                    .into_iter()
+                    .for_each(|topic| topics.interest.peer_wants(peer, topic, true));
+                drop(topics);
+                self.introduced
+                    .send_if_modified(|introduced| introduced.insert(peer.clone()));
+            }
+            LinkMessage::Interest(change) => {
+                lock(&self.topics)
+                    .interest
+                    .peer_wants(peer, change.topic.clone(), change.wanted);
+                if change.wanted {
+                    let known = LinkMessage::InterestKnown {
+                        topic: change.topic,
+                        change: change.change,
+                    };
+                    self.to_peer(peer, &known);
+                }
+            }
+            LinkMessage::InterestKnown { topic, change } => {
+                if let Some((topic, lanes)) = lock(&self.topics).interest.confirmed(peer, &topic, change) {
+                    self.to_lanes(lanes, || LaneMessage::Subscribed(topic.clone()));
+                }
+            }
+            LinkMessage::Barrier { lane, round } => {
+                // Publications are sent under this lock: those before the barrier are before the answer.
+                let _topics = lock(&self.topics);
+                self.to_peer(peer, &LinkMessage::Passed { lane, round });
+            }
+            LinkMessage::Passed { lane, round } => {
+                if let Some(lane) = self.lanes().get(lane as usize) {
+                    lane.tell(LaneMessage::Passed {
+                        node: peer.clone(),
+                        round,
+                    });
+                }
+            }
+            LinkMessage::Settled { fingerprint } => {
+                let mut settlement = lock(&self.settlement);
+                settlement.peer_done(peer.clone(), fingerprint);
+                self.tell_if_settled(&settlement);
+            }
+        }
+    }
+
+    fn answered(&self, peer: &NodeId, id: AskId, answer: Result<Bytes, Refusal>) {
+        // An asker that stopped waiting has removed its question.
+        let Some(pending) = lock(&self.asks).remove(&id) else {
+            return;
+        };
+        let answer = match answer {
+            Ok(bytes) => wire::decode(&bytes).map_err(|error| {
+                error!(%peer, %error, "an answer from another node cannot be read");
+                Failure::Final(Refusal::Dropped)
+            }),
+            Err(Refusal::NotOwner) => Err(Failure::Again(Obstacle::NotOwner)),
+            Err(refusal) => Err(Failure::Final(refusal)),
+        };
+        drop(pending.answer.send(answer));
+    }
+}
+
+/// The router as links know it.
+pub(crate) struct Switchboard<E: Entities> {
+    pub(crate) router: Arc<Router<E>>,
+    /// Weak, for whoever ends the node owns the membership.
+    pub(crate) membership: Weak<Membership>,
+}
+
+impl<E: Entities> LinkEvents for Switchboard<E> {
+    fn link_up(&self, peer: &NodeId) {
+        let router = &self.router;
+        let mut topics = lock(&router.topics);
+        let introduction = LinkMessage::Introduction {
+            topics: topics.interest.link_up(peer),
+        };
+        router.to_peer(peer, &introduction);
+        drop(topics);
+        if let Some(fingerprint) = lock(&router.settlement).announced() {
+            router.to_peer(peer, &LinkMessage::Settled { fingerprint });
+        }
+    }
+
+    fn received(&self, peer: &NodeId, messages: Vec<Bytes>, credit: Credit) {
+        for message in messages {
+            match wire::decode(&message) {
+                Ok(message) => self.router.handle(peer, message, &credit),
+                Err(error) => error!(%peer, %error, "a message from another node cannot be read"),
+            }
+        }
+    }
+
+    fn link_down(&self, peer: &NodeId, reason: &LinkDown) {
+        let router = &self.router;
+        warn!(%peer, %reason, "link lost; requests under way are asked again");
+        router
+            .introduced
+            .send_if_modified(|introduced| introduced.remove(peer));
+        lock(&router.asks).retain(|_, pending| pending.peer != *peer);
+        for (topic, lanes) in lock(&router.topics).interest.link_down(peer) {
+            router.to_lanes(lanes, || LaneMessage::Subscribed(topic.clone()));
+        }
+        router.to_all_lanes(|| LaneMessage::LinkDown(peer.clone()));
+        if let Some(membership) = self.membership.upgrade() {
+            membership.suspect(peer);
+        }
+    }
+}
+
+/// One line per pair of nodes between which shards moved.
+fn log_moved_shards(before: &Placement, now: &Placement) {
+    let mut moved: HashMap<(&str, &str), usize> = HashMap::new();
+    for shard in now.shards().iter() {
+        let (old, new) = (before.owner(shard), now.owner(shard));
+        if old != new {
+            let old = old.map_or("nobody", |node| node.name.as_str());
+            let new = new.map_or("nobody", |node| node.name.as_str());
+            *moved.entry((old, new)).or_default() += 1;
+        }
+    }
+    let mut moved: Vec<_> = moved.into_iter().collect();
+    moved.sort();
+    for ((from, to), shards) in moved {
+        info!(from, to, shards, "shards change owner");
+    }
+}

@@ -1,0 +1,150 @@
+//! When is an owner sure? Once every other node has said that it holds nothing which belongs elsewhere.
+//!
+//! After a change of members a key may still live at its former owner. Until all live members have announced, for
+//! the same placement, that they have handed off all that is not theirs, a request for a key unknown here waits.
+
+use std::collections::HashMap;
+
+use crate::{
+    member::{NodeId, View},
+    topic::MAX_LANES,
+};
+
+/// What this node knows about the handoffs of all nodes, for its current placement.
+#[derive(Debug)]
+pub(crate) struct Settlement {
+    fingerprint: u64,
+    others: Vec<NodeId>,
+    /// The placement for which each peer last said that it is done.
+    said: HashMap<NodeId, u64>,
+    all_lanes: u64,
+    busy_lanes: u64,
+}
+
+impl Settlement {
+    pub(crate) fn new(lanes: usize) -> Self {
+        let all_lanes = if lanes >= MAX_LANES {
+            u64::MAX
+        } else {
+            (1 << lanes) - 1
+        };
+        Self {
+            fingerprint: 0,
+            others: Vec::new(),
+            said: HashMap::new(),
+            all_lanes,
+            busy_lanes: 0,
+        }
+    }
+
+    /// The members changed: every lane has to look through its entities again.
+    pub(crate) fn placed(&mut self, view: &View, fingerprint: u64) {
+        if fingerprint != self.fingerprint {
+            self.busy_lanes = self.all_lanes;
+            self.fingerprint = fingerprint;
+        }
+        self.others = view.others().map(|member| member.id.clone()).collect();
+        self.said.retain(|node, _| {
+            view.members
+                .get(&node.name)
+                .is_none_or(|member| member.id == *node)
+        });
+    }
+
+    /// A lane has nothing to hand off. Returns the placement to announce, when it was the last lane.
+    pub(crate) fn lane_done(&mut self, lane: usize, fingerprint: u64) -> Option<u64> {
+        if fingerprint != self.fingerprint || self.busy_lanes == 0 {
+            return None;
+        }
+        self.busy_lanes &= !(1 << lane);
+        self.announced()
+    }
+
+    /// The placement for which this node is done, to be told to a peer that has just got a link.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        (self.busy_lanes == 0 && self.fingerprint != 0).then_some(self.fingerprint)
+    }
+
+    /// A peer has handed off all that is not its own.
+    pub(crate) fn peer_done(&mut self, peer: NodeId, fingerprint: u64) {
+        self.said.insert(peer, fingerprint);
+    }
+
+    /// The placement for which everybody is done, if that is the current one.
+    pub(crate) fn settled(&self) -> Option<u64> {
+        let announced = self.announced()?;
+        self.others
+            .iter()
+            .all(|node| self.said.get(node) == Some(&announced))
+            .then_some(announced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::{Incarnation, Member, Phase};
+
+    fn node(name: &str) -> NodeId {
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(1),
+        }
+    }
+
+    fn view(names: &[&str]) -> View {
+        let address = ([127, 0, 0, 1], 1).into();
+        let member = |name: &&str| {
+            let member = Member {
+                id: node(name),
+                phase: Phase::Up,
+                http: address,
+                gossip: address,
+                link: address,
+            };
+            (member.id.name.clone(), member)
+        };
+        View {
+            me: node(names[0]),
+            members: names.iter().map(member).collect(),
+        }
+    }
+
+    #[test]
+    fn settled_when_every_lane_and_every_peer_is_done_with_the_same_placement() {
+        let mut settlement = Settlement::new(2);
+        settlement.placed(&view(&["a", "b"]), 7);
+        assert_eq!(settlement.lane_done(0, 7), None);
+        settlement.peer_done(node("b"), 7);
+        assert_eq!(settlement.settled(), None);
+        assert_eq!(settlement.lane_done(1, 7), Some(7));
+        assert_eq!(settlement.settled(), Some(7));
+        settlement.placed(&view(&["a", "b"]), 8);
+        assert_eq!(settlement.lane_done(0, 7), None);
+        assert_eq!(settlement.settled(), None);
+    }
+
+    #[test]
+    fn a_peer_may_be_ahead() {
+        let mut settlement = Settlement::new(1);
+        settlement.peer_done(node("b"), 8);
+        settlement.placed(&view(&["a", "b"]), 8);
+        settlement.lane_done(0, 8);
+        assert_eq!(settlement.settled(), Some(8));
+    }
+
+    #[test]
+    fn a_member_without_shards_is_waited_for_too() {
+        let mut settlement = Settlement::new(1);
+        settlement.placed(&view(&["a"]), 8);
+        settlement.lane_done(0, 8);
+        assert_eq!(settlement.settled(), Some(8));
+        settlement.placed(&view(&["a", "b"]), 8);
+        assert_eq!(
+            settlement.settled(),
+            None,
+            "b has come and may hold entities from before"
+        );
+        assert_eq!(settlement.announced(), Some(8));
+    }
+}
