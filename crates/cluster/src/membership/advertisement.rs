@@ -40,8 +40,18 @@ impl Advertisement {
     /// The keys and values that say this.
     pub(super) fn entries(&self) -> Vec<(String, String)> {
         let entry = |key: &str, value: &dyn fmt::Display| (key.to_owned(), value.to_string());
-        let Self { stage, http, link, shards } = self;
-        vec![stage_entry(*stage), entry(HTTP, http), entry(LINK, link), entry(SHARDS, shards)]
+        let Self {
+            stage,
+            http,
+            link,
+            shards,
+        } = self;
+        vec![
+            stage_entry(*stage),
+            entry(HTTP, http),
+            entry(LINK, link),
+            entry(SHARDS, shards),
+        ]
     }
 
     /// Reads what a node says; `None` while some of it is still under way.
@@ -87,7 +97,10 @@ pub(super) fn read_counted_out<'a>(id: &NodeId, value_of: impl Fn(&str) -> Optio
 }
 
 fn parse<T: FromStr>(key: &'static str, value: &str) -> Result<T, Unreadable> {
-    value.parse().map_err(|_| Unreadable { key, value: value.to_owned() })
+    value.parse().map_err(|_| Unreadable {
+        key,
+        value: value.to_owned(),
+    })
 }
 
 impl fmt::Display for Stage {
@@ -136,15 +149,26 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for stage in [Stage::In(Phase::Joining), Stage::In(Phase::Up), Stage::In(Phase::Leaving), Stage::Gone] {
+        for stage in [
+            Stage::In(Phase::Joining),
+            Stage::In(Phase::Up),
+            Stage::In(Phase::Leaving),
+            Stage::Gone,
+        ] {
             let written = advertisement(stage);
-            assert_eq!(read(&written.entries().into_iter().collect()).unwrap(), Some(written));
+            assert_eq!(
+                read(&written.entries().into_iter().collect()).unwrap(),
+                Some(written)
+            );
         }
     }
 
     #[test]
     fn half_an_advertisement_is_none_yet() {
-        let entries: HashMap<_, _> = advertisement(Stage::In(Phase::Up)).entries().into_iter().collect();
+        let entries: HashMap<_, _> = advertisement(Stage::In(Phase::Up))
+            .entries()
+            .into_iter()
+            .collect();
         for key in entries.keys() {
             let mut entries = entries.clone();
             entries.remove(key);
@@ -154,7 +178,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let mut entries: HashMap<_, _> = advertisement(Stage::In(Phase::Up)).entries().into_iter().collect();
+        let mut entries: HashMap<_, _> = advertisement(Stage::In(Phase::Up))
+            .entries()
+            .into_iter()
+            .collect();
         entries.insert(SHARDS.to_owned(), "many".to_owned());
         let error = read(&entries).unwrap_err().to_string();
         assert!(error.contains("shards") && error.contains("many"), "{error}");
@@ -162,7 +189,10 @@ mod tests {
 
     #[test]
     fn being_counted_out_concerns_one_life() {
-        let id = |incarnation| NodeId { name: "node1".parse().unwrap(), incarnation: Incarnation(incarnation) };
+        let id = |incarnation| NodeId {
+            name: "node1".parse().unwrap(),
+            incarnation: Incarnation(incarnation),
+        };
         let (key, value) = counted_out_entry(&id(7), 3);
         let value_of = |asked: &str| (asked == key).then_some(value.as_str());
         assert_eq!(read_counted_out(&id(7), value_of), 3);

@@ -62,7 +62,9 @@ pub enum MembershipError {
         source: io::Error,
     },
     /// The others could not reach this node at that address.
-    #[error("{address} is nothing that others can send {what} to: say which address of this machine they can")]
+    #[error(
+        "{address} is nothing that others can send {what} to: say which address of this machine they can"
+    )]
     Unreachable {
         /// What they would send.
         what: &'static str,
@@ -70,7 +72,9 @@ pub enum MembershipError {
         address: SocketAddr,
     },
     /// A socket of one address family cannot reach the other.
-    #[error("gossip listens at {bind} but would be advertised as {advertise}: use two IPv4 or two IPv6 addresses")]
+    #[error(
+        "gossip listens at {bind} but would be advertised as {advertise}: use two IPv4 or two IPv6 addresses"
+    )]
     MixedFamilies {
         /// Where it listens.
         bind: SocketAddr,
@@ -100,10 +104,24 @@ impl MembershipTiming {
     const ROUNDS: u32 = 4;
 
     fn check(&self) -> Result<(), MembershipError> {
-        let Self { gossip_interval: interval, failure_timeout, suspicion_confirm } = *self;
-        let timeouts = [("a failure timeout", failure_timeout), ("a suspicion confirm time", suspicion_confirm)];
-        match timeouts.into_iter().find(|(_, timeout)| *timeout < interval * Self::ROUNDS || timeout.is_zero()) {
-            Some((what, timeout)) => Err(MembershipError::TooShort { what, timeout, interval }),
+        let Self {
+            gossip_interval: interval,
+            failure_timeout,
+            suspicion_confirm,
+        } = *self;
+        let timeouts = [
+            ("a failure timeout", failure_timeout),
+            ("a suspicion confirm time", suspicion_confirm),
+        ];
+        match timeouts
+            .into_iter()
+            .find(|(_, timeout)| *timeout < interval * Self::ROUNDS || timeout.is_zero())
+        {
+            Some((what, timeout)) => Err(MembershipError::TooShort {
+                what,
+                timeout,
+                interval,
+            }),
             None => Ok(()),
         }
     }
@@ -114,7 +132,10 @@ impl MembershipConfig {
     pub(super) fn check(&self) -> Result<(), MembershipError> {
         self.timing.check()?;
         if self.link.ip().is_unspecified() || self.link.port() == 0 {
-            return Err(MembershipError::Unreachable { what: "links", address: self.link });
+            return Err(MembershipError::Unreachable {
+                what: "links",
+                address: self.link,
+            });
         }
         Ok(())
     }
@@ -126,10 +147,16 @@ impl MembershipConfig {
             address.set_port(bound.port());
         }
         if address.ip().is_unspecified() {
-            return Err(MembershipError::Unreachable { what: "gossip", address });
+            return Err(MembershipError::Unreachable {
+                what: "gossip",
+                address,
+            });
         }
         if address.is_ipv4() != bound.is_ipv4() {
-            return Err(MembershipError::MixedFamilies { bind: bound, advertise: address });
+            return Err(MembershipError::MixedFamilies {
+                bind: bound,
+                advertise: address,
+            });
         }
         Ok(address)
     }
@@ -146,7 +173,10 @@ mod tests {
 
     fn config() -> MembershipConfig {
         MembershipConfig {
-            me: NodeId { name: "node1".parse().unwrap(), incarnation: Incarnation(1) },
+            me: NodeId {
+                name: "node1".parse().unwrap(),
+                incarnation: Incarnation(1),
+            },
             http: address("0.0.0.0:9001"),
             gossip_bind: address("0.0.0.0:7001"),
             gossip_advertise: None,
@@ -162,14 +192,23 @@ mod tests {
     fn the_advertised_address_must_be_one_that_others_can_reach() {
         let mut config = config();
         let bound = address("0.0.0.0:7001");
-        assert!(matches!(config.advertised_gossip(bound), Err(MembershipError::Unreachable { what: "gossip", .. })));
+        assert!(matches!(
+            config.advertised_gossip(bound),
+            Err(MembershipError::Unreachable { what: "gossip", .. })
+        ));
         config.gossip_advertise = Some(address("10.0.0.1:0"));
         assert_eq!(config.advertised_gossip(bound).unwrap(), address("10.0.0.1:7001"));
         config.gossip_advertise = Some(address("[2001:db8::1]:7001"));
-        assert!(matches!(config.advertised_gossip(bound), Err(MembershipError::MixedFamilies { .. })));
+        assert!(matches!(
+            config.advertised_gossip(bound),
+            Err(MembershipError::MixedFamilies { .. })
+        ));
         assert!(config.check().is_ok());
         config.link = bound;
-        assert!(matches!(config.check(), Err(MembershipError::Unreachable { what: "links", .. })));
+        assert!(matches!(
+            config.check(),
+            Err(MembershipError::Unreachable { what: "links", .. })
+        ));
     }
 
     #[test]
@@ -177,7 +216,10 @@ mod tests {
         let mut config = config();
         config.timing.suspicion_confirm = Duration::from_millis(399);
         let error = config.check().unwrap_err().to_string();
-        assert!(error.contains("suspicion confirm time of 399ms") && error.contains("4 times"), "{error}");
+        assert!(
+            error.contains("suspicion confirm time of 399ms") && error.contains("4 times"),
+            "{error}"
+        );
         config.timing.suspicion_confirm = Duration::from_millis(400);
         assert!(config.check().is_ok());
         config.timing.failure_timeout = Duration::from_millis(1);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use chitchat::{
-    Chitchat, ChitchatConfig, ChitchatHandle, ChitchatId, FailureDetectorConfig, ListenerHandle, NodeState,
+    ChitchatConfig, ChitchatHandle, ChitchatId, FailureDetectorConfig, ListenerHandle, NodeState,
     spawn_chitchat,
 };
 use tokio::{
@@ -60,7 +60,10 @@ pub(super) struct Suspicions {
 
 impl Suspicions {
     pub(super) fn add(&self, member: NodeId) {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner).insert(member);
+        self.members
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(member);
         self.added.notify_one();
     }
 
@@ -101,8 +104,22 @@ impl Driver {
         events: broadcast::Sender<MembershipEvent>,
         commands: mpsc::Receiver<Command>,
     ) -> Result<Self, MembershipError> {
-        let MembershipConfig { me, http, link, seeds, secret, shards, timing, .. } = config;
-        let advertisement = Advertisement { stage: Stage::In(Phase::Joining), http, link, shards };
+        let MembershipConfig {
+            me,
+            http,
+            link,
+            seeds,
+            secret,
+            shards,
+            timing,
+            ..
+        } = config;
+        let advertisement = Advertisement {
+            stage: Stage::In(Phase::Joining),
+            http,
+            link,
+            shards,
+        };
         let chitchat = ChitchatConfig {
             chitchat_id: ChitchatId::new(me.name.as_str(), me.incarnation.0, advertised),
             cluster_id: CLUSTER.to_owned(),
@@ -122,14 +139,19 @@ impl Driver {
 
         let changed = Arc::new(Notify::new());
         let notify = changed.clone();
-        let listener =
-            gossip.with_chitchat(move |chitchat| {
-                let notify = notify.clone();
-                chitchat.subscribe_event("", move |_| notify.notify_one())
-            });
+        let listener = gossip.with_chitchat(move |chitchat| {
+            let notify = notify.clone();
+            chitchat.subscribe_event("", move |_| notify.notify_one())
+        });
         let listener = listener.await;
 
-        let me = Member { id: me, phase: Phase::Joining, http, gossip: advertised, link };
+        let me = Member {
+            id: me,
+            phase: Phase::Joining,
+            http,
+            gossip: advertised,
+            link,
+        };
         let tick = timing.gossip_interval / 2;
         let failure_timeout = timing.failure_timeout;
         let roster = Roster::new(me, shards, timing);
@@ -207,7 +229,8 @@ impl Driver {
             self.tell(item).await;
         }
         if self.roster.has_company() {
-            self.company.send_if_modified(|company| !std::mem::replace(company, true));
+            self.company
+                .send_if_modified(|company| !std::mem::replace(company, true));
         }
         if let Some(unfit) = self.roster.unfit() {
             self.tell_unfit(unfit);
@@ -234,7 +257,9 @@ impl Driver {
         let chitchat = chitchat.lock().await;
         let own = chitchat.self_chitchat_id();
         let others = chitchat.node_states().iter().filter(|(id, _)| *id != own);
-        others.filter_map(|(id, state)| sighting(&me, id, state, unreadable)).collect()
+        others
+            .filter_map(|(id, state)| sighting(&me, id, state, unreadable))
+            .collect()
     }
 
     fn publish(&self) {
@@ -268,7 +293,9 @@ impl Driver {
                 self.unreadable.retain(|id| id.name != name);
                 if self.counted_out.remove(&name).is_some() {
                     let key = counted_out_key(&name);
-                    self.gossip.with_chitchat(|chitchat| chitchat.self_node_state().delete(&key)).await;
+                    self.gossip
+                        .with_chitchat(|chitchat| chitchat.self_node_state().delete(&key))
+                        .await;
                 }
             }
         }
@@ -276,8 +303,14 @@ impl Driver {
 
     /// Lets a member know that it was counted out, should it still live.
     async fn count_out(&mut self, id: &NodeId) {
-        let entry = self.counted_out.entry(id.name.clone()).or_insert((id.incarnation, 0));
-        *entry = (id.incarnation, if entry.0 == id.incarnation { entry.1 + 1 } else { 1 });
+        let entry = self
+            .counted_out
+            .entry(id.name.clone())
+            .or_insert((id.incarnation, 0));
+        *entry = (
+            id.incarnation,
+            if entry.0 == id.incarnation { entry.1 + 1 } else { 1 },
+        );
         let says = counted_out_entry(id, entry.1);
         self.say(says).await;
     }
@@ -302,7 +335,9 @@ impl Driver {
     }
 
     async fn say(&self, (key, value): (String, String)) {
-        self.gossip.with_chitchat(|chitchat| chitchat.self_node_state().set(&key, &value)).await;
+        self.gossip
+            .with_chitchat(|chitchat| chitchat.self_node_state().set(&key, &value))
+            .await;
     }
 
     /// Does not wait for the next round of gossip.
@@ -316,7 +351,10 @@ impl Driver {
     }
 
     fn tell_unfit(&mut self, unfit: Unfit) {
-        if self.told_unfit.is_some_and(|told| told.elapsed() < UNFIT_INTERVAL) {
+        if self
+            .told_unfit
+            .is_some_and(|told| told.elapsed() < UNFIT_INTERVAL)
+        {
             return;
         }
         self.told_unfit = Some(Instant::now());
@@ -365,7 +403,10 @@ fn sighting(
     unreadable: &mut BTreeSet<NodeId>,
 ) -> Option<Sighting> {
     let name: NodeName = id.node_id.parse().ok()?;
-    let node = NodeId { name, incarnation: Incarnation(id.generation_id) };
+    let node = NodeId {
+        name,
+        incarnation: Incarnation(id.generation_id),
+    };
     let value_of = |key: &str| state.get(key);
     let advertisement = Advertisement::read(value_of).unwrap_or_else(|error| {
         if unreadable.insert(node.clone()) {
@@ -383,7 +424,13 @@ fn sighting(
 }
 
 fn log_phase(member: &Member) {
-    let Member { id, phase, http, gossip, link } = member;
+    let Member {
+        id,
+        phase,
+        http,
+        gossip,
+        link,
+    } = member;
     let (node, incarnation) = (&id.name, id.incarnation.0);
     match phase {
         Phase::Joining => info!(%node, incarnation, %http, %gossip, %link, "member joining"),
@@ -399,7 +446,13 @@ fn log_own_phase(view: &View) {
 }
 
 fn log_departure(member: &Member, departure: Departure) {
-    let Member { id, http, gossip, link, .. } = member;
+    let Member {
+        id,
+        http,
+        gossip,
+        link,
+        ..
+    } = member;
     let (node, incarnation) = (&id.name, id.incarnation.0);
     match departure {
         Departure::Left => info!(%node, incarnation, %http, %gossip, %link, "member left"),

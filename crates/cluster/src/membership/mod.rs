@@ -64,7 +64,9 @@ pub enum MembershipEvent {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Shards are numbered alike on all nodes, or not at all.
-    #[error("this node is configured for {ours} shards, the cluster (by {by:?}) for {theirs}: use the same number")]
+    #[error(
+        "this node is configured for {ours} shards, the cluster (by {by:?}) for {theirs}: use the same number"
+    )]
     Shards {
         /// What this node is configured for.
         ours: u32,
@@ -93,7 +95,10 @@ impl Membership {
     /// When the configuration makes no sense, or the gossip port cannot be opened.
     pub async fn start(config: MembershipConfig) -> Result<Self, MembershipError> {
         config.check()?;
-        let failed = |source| MembershipError::Bind { address: config.gossip_bind, source };
+        let failed = |source| MembershipError::Bind {
+            address: config.gossip_bind,
+            source,
+        };
         let socket = UdpSocket::bind(config.gossip_bind).await.map_err(failed)?;
         let bound = socket.local_addr().map_err(failed)?;
         let gossip = config.advertised_gossip(bound)?;
@@ -102,8 +107,16 @@ impl Membership {
         let (commands, inbox) = mpsc::channel(1);
         let refused = Arc::new(AtomicU64::new(0));
         let suspicions = Arc::new(Suspicions::default());
-        let driver =
-            Driver::start(config, socket, gossip, refused.clone(), suspicions.clone(), events.clone(), inbox).await?;
+        let driver = Driver::start(
+            config,
+            socket,
+            gossip,
+            refused.clone(),
+            suspicions.clone(),
+            events.clone(),
+            inbox,
+        )
+        .await?;
         Ok(Self {
             views: driver.views(),
             company: driver.company(),

@@ -30,10 +30,14 @@ pub(super) struct Pulse {
 #[derive(Debug)]
 enum State {
     /// Not known to live.
-    Unproven { beats: u8 },
+    Unproven {
+        beats: u8,
+    },
     Alive,
     /// Alive, with a reason for doubt that is this old.
-    Suspected { age: Duration },
+    Suspected {
+        age: Duration,
+    },
 }
 
 /// Why a member is taken for dead.
@@ -50,7 +54,11 @@ pub(super) enum Death {
 impl Pulse {
     /// A member whose heartbeat is heard for the first time.
     pub(super) fn first(heartbeat: u64) -> Self {
-        Self { heartbeat, silent: Duration::ZERO, state: State::Unproven { beats: 0 } }
+        Self {
+            heartbeat,
+            silent: Duration::ZERO,
+            state: State::Unproven { beats: 0 },
+        }
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -66,7 +74,12 @@ impl Pulse {
     }
 
     /// Takes the heartbeat that is known now, after this process ran for `ran`. A death is told once.
-    pub(super) fn observe(&mut self, heartbeat: u64, ran: Duration, timing: &MembershipTiming) -> Option<Death> {
+    pub(super) fn observe(
+        &mut self,
+        heartbeat: u64,
+        ran: Duration,
+        timing: &MembershipTiming,
+    ) -> Option<Death> {
         let beat = heartbeat > self.heartbeat;
         self.heartbeat = self.heartbeat.max(heartbeat);
         self.silent = if beat { Duration::ZERO } else { self.silent + ran };
@@ -125,7 +138,10 @@ mod tests {
 
     impl Patient {
         fn new() -> Self {
-            Self { pulse: Pulse::first(100), heartbeat: 100 }
+            Self {
+                pulse: Pulse::first(100),
+                heartbeat: 100,
+            }
         }
 
         fn alive() -> Self {
@@ -145,7 +161,9 @@ mod tests {
         /// Ticks of silence until death, which must come within `limit` ticks.
         fn silence(&mut self, limit: u32) -> Option<(u32, Death)> {
             (1..=limit).find_map(|tick| {
-                self.pulse.observe(self.heartbeat, TICK, &timing()).map(|death| (tick, death))
+                self.pulse
+                    .observe(self.heartbeat, TICK, &timing())
+                    .map(|death| (tick, death))
             })
         }
     }
@@ -226,7 +244,12 @@ mod tests {
     fn time_in_which_this_process_did_not_run_is_no_silence() {
         let mut patient = Patient::alive();
         for _ in 0..1000 {
-            assert_eq!(patient.pulse.observe(patient.heartbeat, Duration::ZERO, &timing()), None);
+            assert_eq!(
+                patient
+                    .pulse
+                    .observe(patient.heartbeat, Duration::ZERO, &timing()),
+                None
+            );
         }
         assert!(patient.pulse.is_alive());
     }

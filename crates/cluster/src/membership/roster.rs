@@ -73,8 +73,17 @@ struct Record {
 impl Roster {
     pub(super) fn new(me: Member, shards: u32, timing: MembershipTiming) -> Self {
         let members = [(me.id.name.clone(), me.clone())].into();
-        let view = View { me: me.id.clone(), members };
-        Self { me, shards, timing, records: BTreeMap::new(), view }
+        let view = View {
+            me: me.id.clone(),
+            members,
+        };
+        Self {
+            me,
+            shards,
+            timing,
+            records: BTreeMap::new(),
+            view,
+        }
     }
 
     /// The members as of the last change.
@@ -84,7 +93,9 @@ impl Roster {
 
     /// Whether any other node has ever been found alive.
     pub(super) fn has_company(&self) -> bool {
-        self.records.values().any(|record| record.pulse.is_alive() || record.death.is_some())
+        self.records
+            .values()
+            .any(|record| record.pulse.is_alive() || record.death.is_some())
     }
 
     pub(super) fn set_phase(&mut self, phase: Phase) {
@@ -116,7 +127,8 @@ impl Roster {
     /// Why this node should not go on, if it should not.
     pub(super) fn unfit(&self) -> Option<Unfit> {
         let living = || self.records.iter().filter(|(_, record)| record.is_present());
-        let superseding = living().find(|(id, _)| id.name == self.me.id.name && id.incarnation > self.me.id.incarnation);
+        let superseding =
+            living().find(|(id, _)| id.name == self.me.id.name && id.incarnation > self.me.id.incarnation);
         if let Some((by, _)) = superseding {
             return Some(Unfit::Superseded { by: by.clone() });
         }
@@ -125,13 +137,22 @@ impl Roster {
         }
         living().find_map(|(by, record)| {
             let theirs = record.sighting.advertisement.as_ref()?.shards;
-            (theirs != self.shards).then(|| Unfit::Shards { ours: self.shards, theirs, by: by.clone() })
+            (theirs != self.shards).then(|| Unfit::Shards {
+                ours: self.shards,
+                theirs,
+                by: by.clone(),
+            })
         })
     }
 
     fn forget_all_but(&mut self, sightings: &[Sighting], news: &mut Vec<News>) {
         let seen: BTreeSet<_> = sightings.iter().map(|sighting| &sighting.id).collect();
-        let forgotten: Vec<_> = self.records.keys().filter(|id| !seen.contains(id)).cloned().collect();
+        let forgotten: Vec<_> = self
+            .records
+            .keys()
+            .filter(|id| !seen.contains(id))
+            .cloned()
+            .collect();
         for id in forgotten {
             self.records.remove(&id);
             if !seen.iter().any(|seen| seen.name == id.name) {
@@ -172,7 +193,10 @@ impl Roster {
 
     fn living_members(&self) -> BTreeMap<NodeName, Member> {
         // The records are in order of incarnation, so the latest life of a name prevails.
-        let others = self.records.values().filter_map(|record| record.member(self.shards));
+        let others = self
+            .records
+            .values()
+            .filter_map(|record| record.member(self.shards));
         let mut members: BTreeMap<_, _> = others.map(|member| (member.id.name.clone(), member)).collect();
         members.insert(self.me.id.name.clone(), self.me.clone());
         members
@@ -207,7 +231,10 @@ impl Roster {
 
 impl Record {
     fn is_gone(&self) -> bool {
-        self.sighting.advertisement.as_ref().is_some_and(|advertisement| advertisement.stage == Stage::Gone)
+        self.sighting
+            .advertisement
+            .as_ref()
+            .is_some_and(|advertisement| advertisement.stage == Stage::Gone)
     }
 
     /// Whether the node lives and has not left.
@@ -243,7 +270,10 @@ mod tests {
     }
 
     fn id(name: &str, incarnation: u64) -> NodeId {
-        NodeId { name: name.parse().unwrap(), incarnation: Incarnation(incarnation) }
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(incarnation),
+        }
     }
 
     fn roster() -> Roster {
@@ -270,7 +300,10 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            Self { roster: roster(), nodes: BTreeMap::new() }
+            Self {
+                roster: roster(),
+                nodes: BTreeMap::new(),
+            }
         }
 
         fn start(&mut self, name: &str, incarnation: u64) -> &mut Sighting {
@@ -310,11 +343,22 @@ mod tests {
             for (sighting, beating) in self.nodes.values_mut() {
                 sighting.heartbeat += u64::from(*beating);
             }
-            self.roster.observe(self.nodes.values().map(|(sighting, _)| sighting.clone()).collect(), TICK)
+            self.roster.observe(
+                self.nodes
+                    .values()
+                    .map(|(sighting, _)| sighting.clone())
+                    .collect(),
+                TICK,
+            )
         }
 
         fn members(&self) -> Vec<String> {
-            self.roster.view().members.values().map(|member| format!("{:?}", member.id)).collect()
+            self.roster
+                .view()
+                .members
+                .values()
+                .map(|member| format!("{:?}", member.id))
+                .collect()
         }
     }
 
@@ -382,7 +426,10 @@ mod tests {
         world.run(5);
         world.stop("a", 1);
         world.roster.suspect(&id("a", 1));
-        assert_eq!(world.run(5), ["a#1 lost: its link closed, and it was silent for 500ms"]);
+        assert_eq!(
+            world.run(5),
+            ["a#1 lost: its link closed, and it was silent for 500ms"]
+        );
     }
 
     #[test]
@@ -405,7 +452,10 @@ mod tests {
         world.stop("a", 2);
         world.roster.suspect(&id("a", 2));
         world.start("a", 1);
-        let expected = ["a#2 lost: its link closed, and it was silent for 500ms", "a#1 Joining"];
+        let expected = [
+            "a#2 lost: its link closed, and it was silent for 500ms",
+            "a#1 Joining",
+        ];
         assert_eq!(world.run(100), expected);
     }
 
@@ -414,7 +464,14 @@ mod tests {
         let mut world = World::new();
         world.start("a", 1).advertisement.as_mut().unwrap().shards = 128;
         assert_eq!(world.run(5), ["a#1 refused: 128 shards"]);
-        assert_eq!(world.roster.unfit(), Some(Unfit::Shards { ours: 64, theirs: 128, by: id("a", 1) }));
+        assert_eq!(
+            world.roster.unfit(),
+            Some(Unfit::Shards {
+                ours: 64,
+                theirs: 128,
+                by: id("a", 1)
+            })
+        );
         assert_eq!(world.members(), ["me#5"]);
     }
 

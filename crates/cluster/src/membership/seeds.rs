@@ -66,8 +66,10 @@ pub(super) async fn greet_the_missing(
         memory.remember(&present);
         if due(greeted, if alone { GREET_ALONE } else { GREET }) {
             let known = seeds.iter().flat_map(|seed| &seed.addresses).chain(memory.lost());
-            let missing: BTreeSet<_> =
-                known.copied().filter(|address| reachable(address) && !present.contains(address)).collect();
+            let missing: BTreeSet<_> = known
+                .copied()
+                .filter(|address| reachable(address) && !present.contains(address))
+                .collect();
             for address in missing {
                 if gossip.gossip(address).is_err() {
                     // Chitchat has ended, which the driver reports.
@@ -89,7 +91,11 @@ struct Seed {
 
 impl Seed {
     fn new(name: String) -> Self {
-        Self { name, addresses: Vec::new(), failing: false }
+        Self {
+            name,
+            addresses: Vec::new(),
+            failing: false,
+        }
     }
 
     /// Looks the name up; when that fails, the addresses known so far stay.
@@ -107,7 +113,10 @@ impl Seed {
                 self.addresses = addresses;
             }
             Err(error) if !std::mem::replace(&mut self.failing, true) => {
-                warn!(seed = self.name, error, "cannot resolve seed, and will keep trying");
+                warn!(
+                    seed = self.name,
+                    error, "cannot resolve seed, and will keep trying"
+                );
             }
             Err(_) => {}
         }
@@ -124,7 +133,11 @@ impl Memory {
         self.0.extend(present.iter().map(|address| (*address, now)));
         self.0.retain(|_, seen| now.duration_since(*seen) < REMEMBER);
         while self.0.len() > REMEMBERED.max(present.len()) {
-            let oldest = self.0.iter().min_by_key(|(_, seen)| **seen).map(|(address, _)| *address);
+            let oldest = self
+                .0
+                .iter()
+                .min_by_key(|(_, seen)| **seen)
+                .map(|(address, _)| *address);
             oldest.and_then(|address| self.0.remove(&address));
         }
     }
@@ -161,7 +174,10 @@ mod tests {
             memory.remember(&addresses(port..port + 1));
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        assert_eq!(memory.lost().copied().collect::<BTreeSet<_>>(), addresses(200 - REMEMBERED as u16..200));
+        assert_eq!(
+            memory.lost().copied().collect::<BTreeSet<_>>(),
+            addresses(200 - REMEMBERED as u16..200)
+        );
         memory.remember(&addresses(1..100));
         assert_eq!(memory.lost().count(), 99);
     }
@@ -170,7 +186,11 @@ mod tests {
     async fn names_and_addresses_resolve_and_a_failure_keeps_what_was_known() {
         let mut seed = Seed::new("localhost:7001".to_owned());
         seed.resolve().await;
-        assert!(seed.addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 7001));
+        assert!(
+            seed.addresses
+                .iter()
+                .all(|address| address.ip().is_loopback() && address.port() == 7001)
+        );
         assert!(!seed.addresses.is_empty());
         let known = seed.addresses.clone();
         seed.name = "no port".to_owned();

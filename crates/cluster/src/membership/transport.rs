@@ -47,7 +47,9 @@ impl SealedTransport {
             refusals: Throttle::default(),
             failures: Throttle::default(),
         };
-        Self { socket: Mutex::new(Some(socket)) }
+        Self {
+            socket: Mutex::new(Some(socket)),
+        }
     }
 }
 
@@ -55,7 +57,9 @@ impl SealedTransport {
 impl Transport for SealedTransport {
     async fn open(&self, _listen: SocketAddr) -> anyhow::Result<Box<dyn Socket>> {
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(socket.take().context("the gossip socket was opened before")?))
+        Ok(Box::new(
+            socket.take().context("the gossip socket was opened before")?,
+        ))
     }
 }
 
@@ -100,7 +104,10 @@ impl Socket for SealedSocket {
 
 impl SealedSocket {
     fn accept(&mut self, length: usize, from: SocketAddr) -> Option<ChitchatMessage> {
-        let Some(mut payload) = self.incoming.get(..length).and_then(|datagram| seal::open(&self.key, datagram))
+        let Some(mut payload) = self
+            .incoming
+            .get(..length)
+            .and_then(|datagram| seal::open(&self.key, datagram))
         else {
             self.refused.fetch_add(1, Ordering::Relaxed);
             if let Some(suppressed) = self.refusals.permit() {
