@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import { ClusterNode, freeNodePorts, loopback, type NodeFlags, type NodePorts } from "./node.ts";
+import type { Program } from "./programs.ts";
+import type { Deadline } from "./wait.ts";
+
+export interface ClusterOptions {
+  program: Program;
+  size: number;
+  flags?: NodeFlags;
+  /** Makes node names, and so log files, tell this cluster from others in the same test file. */
+  prefix?: string;
+}
+
+/** Several nodes that know each other through seeds. */
+export class Cluster {
+  readonly nodes: ClusterNode[] = [];
+  readonly #options: ClusterOptions;
+  readonly #secret = randomBytes(24).toString("hex");
+
+  private constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  /** Reserves ports for all nodes and starts none. Every node has all of them as seeds, itself included. */
+  static async prepare(options: ClusterOptions): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    const ports: NodePorts[] = [];
+    while (ports.length < options.size) ports.push(await freeNodePorts());
+    const seeds = options.size === 1 ? [] : ports.map((pair) => loopback(pair.cluster));
+    for (const pair of ports) cluster.#include(seeds, pair);
+    return cluster;
+  }
+
+  /** Starts all nodes and waits until each sees all the others up. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const cluster = await Cluster.prepare(options);
+    for (const node of cluster.nodes) node.start();
+    try {
+      await cluster.settled();
+    } catch (error) {
+      await cluster.destroy();
+      throw error;
+    }
+    return cluster;
+  }
+
+  node(number: number): ClusterNode {
+    const node = this.nodes[number - 1];
+    if (!node) throw new Error(`there is no node ${number} among ${this.nodes.length}`);
+    return node;
+  }
+
+  get urls(): string[] {
+    return this.nodes.map((node) => node.url);
+  }
+
+  get running(): ClusterNode[] {
+    return this.nodes.filter((node) => node.isRunning);
+  }
+
+  /** Waits until all running nodes are healthy and see exactly each other. */
+  async settled(deadline: Deadline = { within: 20_000 }): Promise<void> {
+    const names = this.running.map((node) => node.name);
+    await Promise.all(this.running.map((node) => node.sees(names, deadline)));
+  }
+
+  /** Starts one more node, which knows a single running one, and does not wait for it. */
+  async add(): Promise<ClusterNode> {
+    const seed = this.running[0];
+    if (!seed) throw new Error("no node is running that a new one could join");
+    const node = this.#include([seed.clusterAddress], await freeNodePorts());
+    node.start();
+    return node;
+  }
+
+  /** Ends all nodes at once and waits until they are gone. */
+  async destroy(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
+  #include(seeds: readonly string[], ports: NodePorts): ClusterNode {
+    const { program, flags = {}, prefix = "" } = this.#options;
+    const name = `${prefix}node${this.nodes.length + 1}`;
+    const node = new ClusterNode({ name, program, seeds, flags, secret: this.#secret }, ports);
+    this.nodes.push(node);
+    return node;
+  }
+}

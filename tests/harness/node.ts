@@ -1,0 +1,156 @@
+import { Child } from "./child.ts";
+import { freePort } from "./ports.ts";
+import type { Program } from "./programs.ts";
+import { send } from "./http.ts";
+import { until, type Deadline } from "./wait.ts";
+
+/** What can be set on a node; times in milliseconds, sizes in bytes. The last five are the testbed's alone. */
+export interface NodeFlags {
+  placement?: "near" | "spread";
+  /** A port shared by all nodes with SO_REUSEPORT. */
+  front?: number;
+  pingInterval?: number;
+  pingTimeout?: number;
+  connectTimeout?: number;
+  maxPayload?: number;
+  corsOrigin?: string;
+}
+
+/** The part of `GET /status` that the tests rely on. */
+export interface NodeStatus {
+  node: string;
+  phase: string;
+  members: { name: string; phase: string; shards: number }[];
+}
+
+export interface NodePorts {
+  http: number;
+  /** TCP for links, UDP for gossip. */
+  cluster: number;
+}
+
+export async function freeNodePorts(): Promise<NodePorts> {
+  return { http: await freePort(), cluster: await freePort() };
+}
+
+export function loopback(port: number): string {
+  return `127.0.0.1:${port}`;
+}
+
+/** What a node is started with; everything but the flags stays the same over its restarts. */
+export interface NodeConfig {
+  name: string;
+  program: Program;
+  seeds: readonly string[];
+  flags: NodeFlags;
+  /** The cluster's secret; without one a node is on its own or trusts loopback. */
+  secret?: string | undefined;
+}
+
+/** One server process, on ports of its own, that can be killed and started again under the same name. */
+export class ClusterNode {
+  readonly config: NodeConfig;
+  readonly ports: NodePorts;
+  #child: Child | undefined;
+
+  constructor(config: NodeConfig, ports: NodePorts) {
+    this.config = config;
+    this.ports = ports;
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  get url(): string {
+    return `http://${loopback(this.ports.http)}`;
+  }
+
+  get clusterAddress(): string {
+    return loopback(this.ports.cluster);
+  }
+
+  get isRunning(): boolean {
+    return this.#child?.isRunning ?? false;
+  }
+
+  get child(): Child {
+    if (!this.#child) throw new Error(`${this.name} was never started`);
+    return this.#child;
+  }
+
+  start(): void {
+    const { name, program, seeds, flags, secret } = this.config;
+    this.#child = new Child(name, {
+      program: program.command,
+      args: [
+        ...program.leadingArgs,
+        ...["--name", name, "--http", loopback(this.ports.http), "--cluster", this.clusterAddress],
+        ...seeds.flatMap((seed) => ["--seed", seed]),
+        ...flagArguments(flags),
+      ],
+      env: secret === undefined ? {} : { HITHER_SECRET: secret },
+    });
+  }
+
+  async kill(): Promise<void> {
+    await this.#child?.kill();
+  }
+
+  async stop(): Promise<void> {
+    await this.child.stop();
+  }
+
+  async isHealthy(): Promise<boolean> {
+    return (await send(`${this.url}/health`)).status === 200;
+  }
+
+  async status(): Promise<NodeStatus> {
+    const answer = await send(`${this.url}/status`);
+    if (answer.status !== 200)
+      throw new Error(`GET /status of ${this.name}: ${answer.status} ${answer.text}`);
+    return JSON.parse(answer.text) as NodeStatus;
+  }
+
+  /** Names of the members that this node sees up, sorted. */
+  async membersUp(): Promise<string[]> {
+    const { members } = await this.status();
+    return members
+      .filter((member) => member.phase === "up")
+      .map((member) => member.name)
+      .sort();
+  }
+
+  /** Waits until the node is healthy and sees exactly these members up. */
+  async sees(names: readonly string[], deadline?: Deadline): Promise<void> {
+    const wanted = [...names].sort().join(" ");
+    let seen = "nothing";
+    await until(
+      `${this.name} healthy and seeing [${wanted}] up`,
+      async () => {
+        if (!this.isRunning) throw new Error(`${this.name} has exited`);
+        if (!(await this.isHealthy())) throw new Error("not healthy");
+        seen = (await this.membersUp()).join(" ");
+        if (seen !== wanted) throw new Error(`[${seen}]`);
+        return true;
+      },
+      deadline,
+    );
+  }
+}
+
+function flagArguments(flags: NodeFlags): string[] {
+  const { front, placement, pingInterval, pingTimeout, connectTimeout, maxPayload, corsOrigin } = flags;
+  const values: Record<string, string | number | undefined> = {
+    "--front": front === undefined ? undefined : loopback(front),
+    "--placement": placement,
+    "--ping-interval": pingInterval,
+    "--ping-timeout": pingTimeout,
+    "--connect-timeout": connectTimeout,
+    "--max-payload": maxPayload,
+    "--cors-origin": corsOrigin,
+  };
+  return Object.entries(values).flatMap(([flag, value]) =>
+    value === undefined ? [] : [flag, String(value)],
+  );
+}

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket, type ClientOptions } from "ws";
+import { DEFAULT_DEADLINE_MS, within } from "./wait.ts";
+
+/** A frame as it came: text as a string, binary as bytes. */
+export type Frame = string | Buffer;
+
+export interface Closing {
+  code: number;
+  reason: string;
+}
+
+/** A WebSocket whose frames are read one after the other, so that none can be missed. */
+export class RawWebSocket implements Disposable {
+  /** Resolves when the socket is closed, whichever side did it. */
+  readonly closed: Promise<Closing>;
+  readonly #socket: WebSocket;
+  readonly #frames: Frame[] = [];
+  readonly #readers: ((frame: Frame) => void)[] = [];
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.on("message", (data: Buffer, isBinary) => {
+      const frame = isBinary ? data : data.toString("utf8");
+      const reader = this.#readers.shift();
+      if (reader) reader(frame);
+      else this.#frames.push(frame);
+    });
+    this.closed = new Promise((resolve) => {
+      socket.once("close", (code, reason) => {
+        resolve({ code, reason: reason.toString("utf8") });
+      });
+    });
+    // A connection that breaks is also reported as closed.
+    socket.on("error", () => undefined);
+  }
+
+  /** Connects; rejects with what the server answered when it refuses the upgrade. */
+  static async open(url: string, options: ClientOptions = {}): Promise<RawWebSocket> {
+    const socket = new WebSocket(url.replace(/^http/, "ws"), { perMessageDeflate: false, ...options });
+    const raw = new RawWebSocket(socket);
+    const opened = new Promise<void>((resolve, reject) => {
+      socket.once("open", resolve);
+      socket.once("error", reject);
+      socket.once("unexpected-response", (request, response) => {
+        const status = response.statusCode ?? 0;
+        request.destroy();
+        reject(new UpgradeRefused(status));
+      });
+    });
+    await within(DEFAULT_DEADLINE_MS, `WebSocket to ${url} open`, opened);
+    return raw;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  send(frame: string | Uint8Array): void {
+    this.#socket.send(frame);
+  }
+
+  /** Sends one message in several fragments. */
+  sendFragments(fragments: readonly string[]): void {
+    for (const [index, fragment] of fragments.entries()) {
+      this.#socket.send(fragment, { fin: index === fragments.length - 1 });
+    }
+  }
+
+  /** A ping of the WebSocket protocol itself, and its pong. */
+  async pingPong(): Promise<void> {
+    const pong = new Promise((resolve) => this.#socket.once("pong", resolve));
+    this.#socket.ping();
+    await within(DEFAULT_DEADLINE_MS, "a WebSocket pong", pong);
+  }
+
+  /** The next frame; rejects when the socket is closed before there is one. */
+  next(deadline = DEFAULT_DEADLINE_MS): Promise<Frame> {
+    const frame = this.#frames.shift();
+    if (frame !== undefined) return Promise.resolve(frame);
+    const arrives = new Promise<Frame>((resolve) => this.#readers.push(resolve));
+    const closes = this.closed.then(({ code, reason }) => {
+      throw new Error(`WebSocket closed (${code} ${reason}) while a frame was awaited`);
+    });
+    return within(deadline, "a WebSocket frame", Promise.race([arrives, closes]));
+  }
+
+  async take(count: number): Promise<Frame[]> {
+    const frames: Frame[] = [];
+    while (frames.length < count) frames.push(await this.next());
+    return frames;
+  }
+
+  /** True when no frame is unread and none arrives for a while: for rules about what must not be sent. */
+  async isSilent(milliseconds: number): Promise<boolean> {
+    await sleep(milliseconds);
+    return this.#frames.length === 0;
+  }
+
+  /** Waits until the other side has closed the socket. */
+  async isClosed(deadline = DEFAULT_DEADLINE_MS): Promise<Closing> {
+    return within(deadline, "the server closes the WebSocket", this.closed);
+  }
+
+  /** An orderly close, begun by us. */
+  async close(): Promise<void> {
+    this.#socket.close();
+    await this.isClosed();
+  }
+
+  /** Drops the connection without a word. */
+  drop(): void {
+    this.#socket.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    this.drop();
+  }
+}
+
+/** The server answered an upgrade with something else than 101. */
+export class UpgradeRefused extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`upgrade refused with HTTP ${status}`);
+    this.status = status;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The testbed's behaviour on the stock Node.js server, taking the testbed's flags. The protocol tests run against
+ * it too (`npm run test:reference`), which shows that they ask for what the protocol says and not for what Hither does.
+ */
+import http from "node:http";
+import { parseArgs } from "node:util";
+import { Server as EngineServer, type ServerOptions } from "engine.io";
+import { Server as SocketServer, type Socket } from "socket.io";
+
+const { values: flags } = parseArgs({
+  options: {
+    name: { type: "string", default: "reference" },
+    http: { type: "string", default: "127.0.0.1:0" },
+    "ping-interval": { type: "string", default: "25000" },
+    "ping-timeout": { type: "string", default: "20000" },
+    "connect-timeout": { type: "string", default: "45000" },
+    "max-payload": { type: "string", default: "1000000" },
+    "cors-origin": { type: "string" },
+    // Of no meaning to a server that is alone.
+    cluster: { type: "string" },
+    placement: { type: "string" },
+    seed: { type: "string", multiple: true },
+  },
+});
+
+const origin = flags["cors-origin"];
+const engineOptions: ServerOptions = {
+  pingInterval: Number(flags["ping-interval"]),
+  pingTimeout: Number(flags["ping-timeout"]),
+  maxHttpBufferSize: Number(flags["max-payload"]),
+  ...(origin === undefined ? {} : { cors: { origin, credentials: origin !== "*" } }),
+};
+
+const server = http.createServer((request, response) => {
+  const members = [{ name: flags.name, phase: "up", shards: 1024 }];
+  if (request.url === "/health") response.end("ok");
+  else if (request.url === "/status")
+    response.end(JSON.stringify({ node: flags.name, phase: "up", members }));
+  else response.writeHead(404).end();
+});
+
+const engine = new EngineServer(engineOptions);
+engine.attach(server, { path: "/engine.io/", destroyUpgrade: false });
+engine.on("connection", (socket) => {
+  socket.on("data", (data: string | Buffer) => socket.send(data));
+});
+
+const io = new SocketServer(server, {
+  ...engineOptions,
+  destroyUpgrade: false,
+  connectTimeout: Number(flags["connect-timeout"]),
+  serveClient: false,
+});
+for (const namespace of ["/", "/custom"]) io.of(namespace).on("connection", serve);
+
+type Ack = (...args: unknown[]) => void;
+
+function serve(socket: Socket): void {
+  socket.emit("auth", socket.handshake.auth);
+  socket.on("message", (...args: unknown[]) => socket.emit("message-back", ...args));
+  socket.on("message-with-ack", (...args: unknown[]) => {
+    (args.pop() as Ack)(...args);
+  });
+  socket.on("echo", (payload: unknown, ack: Ack) => {
+    ack(payload);
+  });
+  socket.on("ask", (payload: unknown, ack: Ack) => {
+    socket.emit("question", payload, ack);
+  });
+  socket.on("join", (room: string, ack: Ack) => {
+    void socket.join(room);
+    ack();
+  });
+  socket.on("leave", (room: string, ack: Ack) => {
+    void socket.leave(room);
+    ack();
+  });
+  socket.on("publish", (room: string, payload: unknown, ack: Ack) => {
+    socket.nsp.to(room).emit("message", room, payload);
+    ack();
+  });
+}
+
+const [host, port] = flags.http.split(":");
+server.listen(Number(port), host);
