@@ -18,7 +18,9 @@ for (const front of ["nginx", "haproxy"]) {
   test(`${front}: every node gets its turn, and none listens on the front port itself`, async (t) => {
     const cluster = await Cluster.create(t);
     const said = await cluster.do("start", "--front", front);
-    assert.ok(said.includes(`front: http://localhost:${cluster.http}, ${front} (${await cluster.pid("front")})`));
+    assert.ok(
+      said.includes(`front: http://localhost:${cluster.http}, ${front} (${await cluster.pid("front")})`),
+    );
     assert.ok(!(await cluster.argumentsOf(1)).includes("--front"));
     assert.deepEqual(await answerers(cluster), ["node1", "node2", "node3"]);
   });
