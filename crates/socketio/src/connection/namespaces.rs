@@ -1,0 +1,276 @@
+//! Where a client stands in each of its namespaces.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::ConnectionConfig;
+use super::output::OutOfTurn;
+use crate::encode::Encoded;
+use crate::ids::{AckId, SocketId};
+use crate::namespace::NamespaceName;
+
+/// The namespaces a client has to do with: few, so that a list is the smallest and fastest map.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Namespaces(Vec<(NamespaceName, Presence)>);
+
+/// Where the client stands in one namespace. One it has nothing to do with is not in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Presence {
+    /// It has asked to be connected.
+    Asked(Early),
+    /// It is connected.
+    Connected(Socket),
+    /// The server disconnected it, of which it may not have heard yet.
+    Dismissed,
+}
+
+/// What waits for the answer to CONNECT, which must reach the client first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Early {
+    emitted: Vec<Encoded>,
+    bytes: usize,
+    awaited: BTreeSet<AckId>,
+}
+
+/// A connected socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Socket {
+    pub(super) id: SocketId,
+    /// Emits that the client has not answered yet.
+    pub(super) awaited: BTreeSet<AckId>,
+}
+
+/// What becomes of a CONNECT.
+pub(super) enum Admission {
+    /// The application is to be asked.
+    Asked(NamespaceName),
+    /// The client is in too many namespaces.
+    Full,
+}
+
+/// Whom a packet for a namespace concerns.
+pub(super) enum Whereabouts<'a> {
+    Connected {
+        namespace: &'a NamespaceName,
+        socket: &'a mut Socket,
+    },
+    /// Nobody: what the client still says there is to be ignored.
+    Dismissed,
+}
+
+/// No CONNECT waits for an answer: it was given already, or the session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the client waits for no answer to connect to this namespace")]
+pub struct NotConnecting;
+
+/// The client is not connected to the namespace, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the client is not connected to this namespace")]
+pub struct NotConnected;
+
+/// Why an event was not emitted. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EmitError {
+    /// The client is not connected to the namespace, nor does it wait to be.
+    #[error(transparent)]
+    NotConnected(#[from] NotConnected),
+    /// Too many bytes wait for the client to be accepted ([`ConnectionConfig::max_early_bytes`]): accept it first.
+    #[error("too much was emitted before the client is accepted")]
+    TooEarly,
+    /// Too many emits wait for their ack ([`ConnectionConfig::max_awaited_acks`]): the client does not answer.
+    #[error("too many emits wait for the client's acks")]
+    TooManyAcks,
+}
+
+impl Namespaces {
+    /// The client asks to be connected.
+    pub(super) fn ask(&mut self, namespace: &NamespaceName, max: usize) -> Result<Admission, OutOfTurn> {
+        match self.position(namespace) {
+            Some(at) => match &mut self.0[at] {
+                (namespace, presence @ Presence::Dismissed) => {
+                    *presence = Presence::Asked(Early::default());
+                    Ok(Admission::Asked(namespace.clone()))
+                }
+                (namespace, Presence::Asked(_) | Presence::Connected(_)) => {
+                    Err(OutOfTurn::AlreadyConnected(namespace.clone()))
+                }
+            },
+            None if self.0.len() >= max && !self.forget_dismissed() => Ok(Admission::Full),
+            None => {
+                let namespace = namespace.detached();
+                // Most clients are in one namespace: no room for more until there are more.
+                self.0.reserve_exact(1);
+                self.0
+                    .push((namespace.clone(), Presence::Asked(Early::default())));
+                Ok(Admission::Asked(namespace))
+            }
+        }
+    }
+
+    /// The application accepts: gives what was emitted early.
+    pub(super) fn accept(
+        &mut self,
+        namespace: &NamespaceName,
+        socket: SocketId,
+    ) -> Result<Vec<Encoded>, NotConnecting> {
+        let presence = self.presence_mut(namespace).ok_or(NotConnecting)?;
+        let Presence::Asked(early) = presence else {
+            return Err(NotConnecting);
+        };
+        let Early { emitted, awaited, .. } = std::mem::take(early);
+        *presence = Presence::Connected(Socket { id: socket, awaited });
+        Ok(emitted)
+    }
+
+    /// The application refuses.
+    pub(super) fn refuse(&mut self, namespace: &NamespaceName) -> Result<(), NotConnecting> {
+        let at = self.position(namespace).ok_or(NotConnecting)?;
+        match self.0[at].1 {
+            Presence::Asked(_) => {
+                self.0.remove(at);
+                Ok(())
+            }
+            Presence::Connected(_) | Presence::Dismissed => Err(NotConnecting),
+        }
+    }
+
+    /// The client leaves: gives the socket that it had, unless the server was faster.
+    pub(super) fn leave(
+        &mut self,
+        namespace: &NamespaceName,
+    ) -> Result<Option<(NamespaceName, SocketId)>, OutOfTurn> {
+        match self.find(namespace)? {
+            Whereabouts::Dismissed => Ok(None),
+            Whereabouts::Connected { namespace, socket } => {
+                let left = (namespace.clone(), socket.id.clone());
+                self.0.retain(|(namespace, _)| *namespace != left.0);
+                Ok(Some(left))
+            }
+        }
+    }
+
+    /// The server disconnects the client: gives the socket that it had.
+    pub(super) fn dismiss(&mut self, namespace: &NamespaceName) -> Result<SocketId, NotConnected> {
+        let presence = self.presence_mut(namespace).ok_or(NotConnected)?;
+        let Presence::Connected(Socket { id, .. }) = presence else {
+            return Err(NotConnected);
+        };
+        let id = id.clone();
+        *presence = Presence::Dismissed;
+        Ok(id)
+    }
+
+    /// Whom a packet other than CONNECT concerns.
+    pub(super) fn find(&mut self, namespace: &NamespaceName) -> Result<Whereabouts<'_>, OutOfTurn> {
+        let at = self
+            .position(namespace)
+            .ok_or_else(|| OutOfTurn::NotConnected(namespace.detached()))?;
+        match &mut self.0[at] {
+            (namespace, Presence::Connected(socket)) => Ok(Whereabouts::Connected { namespace, socket }),
+            (_, Presence::Dismissed) => Ok(Whereabouts::Dismissed),
+            (namespace, Presence::Asked(_)) => Err(OutOfTurn::NotConnected(namespace.clone())),
+        }
+    }
+
+    /// Emits: gives back what is to be sent now, and keeps what is early.
+    pub(super) fn emit(
+        &mut self,
+        namespace: &NamespaceName,
+        event: Encoded,
+        config: &ConnectionConfig,
+    ) -> Result<Option<Encoded>, EmitError> {
+        match self.presence_mut(namespace) {
+            Some(Presence::Connected(_)) => Ok(Some(event)),
+            Some(Presence::Asked(early)) => early.push(event, config).map(|()| None),
+            Some(Presence::Dismissed) | None => Err(EmitError::NotConnected(NotConnected)),
+        }
+    }
+
+    /// Emits, and notes that an answer is wanted.
+    pub(super) fn emit_with_ack(
+        &mut self,
+        namespace: &NamespaceName,
+        id: AckId,
+        event: Encoded,
+        config: &ConnectionConfig,
+    ) -> Result<Option<Encoded>, EmitError> {
+        let awaited = self.awaited_mut(namespace).ok_or(NotConnected)?;
+        if awaited.len() >= config.max_awaited_acks {
+            return Err(EmitError::TooManyAcks);
+        }
+        let event = self.emit(namespace, event, config)?;
+        if let Some(awaited) = self.awaited_mut(namespace) {
+            awaited.insert(id);
+        }
+        Ok(event)
+    }
+
+    /// No longer waits for an answer. Says whether it was waited for.
+    pub(super) fn forget_ack(&mut self, namespace: &NamespaceName, id: AckId) -> bool {
+        self.awaited_mut(namespace)
+            .is_some_and(|awaited| awaited.remove(&id))
+    }
+
+    pub(super) fn socket(&self, namespace: &NamespaceName) -> Option<&SocketId> {
+        self.sockets()
+            .find(|(connected, _)| *connected == namespace)
+            .map(|(_, socket)| socket)
+    }
+
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (&NamespaceName, &SocketId)> {
+        self.0.iter().filter_map(|(namespace, presence)| match presence {
+            Presence::Connected(socket) => Some((namespace, &socket.id)),
+            Presence::Asked(_) | Presence::Dismissed => None,
+        })
+    }
+
+    pub(super) fn into_sockets(self) -> impl Iterator<Item = (NamespaceName, SocketId)> {
+        self.0
+            .into_iter()
+            .filter_map(|(namespace, presence)| match presence {
+                Presence::Connected(socket) => Some((namespace, socket.id)),
+                Presence::Asked(_) | Presence::Dismissed => None,
+            })
+    }
+
+    fn position(&self, namespace: &NamespaceName) -> Option<usize> {
+        self.0.iter().position(|(name, _)| name == namespace)
+    }
+
+    fn presence_mut(&mut self, namespace: &NamespaceName) -> Option<&mut Presence> {
+        self.0
+            .iter_mut()
+            .find(|(name, _)| name == namespace)
+            .map(|(_, presence)| presence)
+    }
+
+    fn awaited_mut(&mut self, namespace: &NamespaceName) -> Option<&mut BTreeSet<AckId>> {
+        match self.presence_mut(namespace)? {
+            Presence::Asked(early) => Some(&mut early.awaited),
+            Presence::Connected(socket) => Some(&mut socket.awaited),
+            Presence::Dismissed => None,
+        }
+    }
+
+    /// Makes room by forgetting a namespace in which the client was told long ago, or will soon be, that it is disconnected.
+    fn forget_dismissed(&mut self) -> bool {
+        let dismissed = self
+            .0
+            .iter()
+            .position(|(_, presence)| *presence == Presence::Dismissed);
+        dismissed.map(|at| self.0.remove(at)).is_some()
+    }
+}
+
+impl Early {
+    fn push(&mut self, event: Encoded, config: &ConnectionConfig) -> Result<(), EmitError> {
+        let bytes = self.bytes + event.len();
+        if bytes > config.max_early_bytes {
+            return Err(EmitError::TooEarly);
+        }
+        self.bytes = bytes;
+        self.emitted.push(event);
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! What a connection is at the moment.
+
+use std::time::Instant;
+
+use hither_engineio::Message;
+use serde::{Deserialize, Serialize};
+
+use super::config::ConnectionConfig;
+use super::namespaces::{Admission, Namespaces, Whereabouts};
+use super::output::{CloseReason, DisconnectReason, OutOfTurn, Output};
+use super::queue::OutputQueue;
+use crate::connect_error::ConnectError;
+use crate::decode::Decoder;
+use crate::encode::Encoded;
+use crate::ids::AckId;
+use crate::packet::Packet;
+
+/// `Time` is an instant while it lives, and what is left until then while it is on its way to another node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum State<Time> {
+    Open(Open<Time>),
+    Closed,
+}
+
+/// The session goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Open<Time> {
+    pub(super) namespaces: Namespaces,
+    /// When it is closed, unless a namespace has accepted the client by then.
+    pub(super) connect_overdue: Option<Time>,
+    decoder: Decoder,
+    /// When it is closed, unless the next attachment has come by then. Only in the middle of a packet.
+    attachment_overdue: Option<Time>,
+    /// Counted for the whole session: an answer that comes late is never taken for that of the namespace's next socket.
+    next_ack: u64,
+}
+
+impl<Time> State<Time> {
+    pub(super) fn open(&self) -> Option<&Open<Time>> {
+        match self {
+            State::Open(open) => Some(open),
+            State::Closed => None,
+        }
+    }
+
+    pub(super) fn open_mut(&mut self) -> Option<&mut Open<Time>> {
+        match self {
+            State::Open(open) => Some(open),
+            State::Closed => None,
+        }
+    }
+
+    /// The same at another kind of time.
+    pub(super) fn map<Other>(&self, time: impl Fn(&Time) -> Option<Other>) -> State<Other> {
+        match self {
+            State::Closed => State::Closed,
+            State::Open(open) => State::Open(Open {
+                namespaces: open.namespaces.clone(),
+                connect_overdue: open.connect_overdue.as_ref().and_then(&time),
+                decoder: open.decoder.clone(),
+                attachment_overdue: open.attachment_overdue.as_ref().and_then(&time),
+                next_ack: open.next_ack,
+            }),
+        }
+    }
+}
+
+impl<Time> Open<Time> {
+    pub(super) fn next_ack(&mut self) -> AckId {
+        let id = AckId::new(self.next_ack);
+        self.next_ack += 1;
+        id
+    }
+}
+
+impl Open<Instant> {
+    pub(super) fn new(config: &ConnectionConfig, now: Instant) -> Open<Instant> {
+        Open {
+            namespaces: Namespaces::default(),
+            connect_overdue: now.checked_add(config.connect_timeout),
+            decoder: Decoder::new(config.packets),
+            attachment_overdue: None,
+            next_ack: 0,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.connect_overdue, self.attachment_overdue]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn overdue(&self, now: Instant) -> Option<CloseReason> {
+        let is_over = |overdue: Option<Instant>| overdue.is_some_and(|overdue| overdue <= now);
+        if is_over(self.connect_overdue) {
+            Some(CloseReason::ConnectTimeout)
+        } else if is_over(self.attachment_overdue) {
+            Some(CloseReason::AttachmentTimeout)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn message(
+        &mut self,
+        message: Message,
+        now: Instant,
+        config: &ConnectionConfig,
+        outputs: &mut OutputQueue,
+    ) -> Result<(), CloseReason> {
+        match self.decoder.message(message)? {
+            None => self.attachment_overdue = now.checked_add(config.attachment_timeout),
+            Some(packet) => {
+                self.attachment_overdue = None;
+                if let Some(output) = self.packet(packet, config)? {
+                    outputs.push(output);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn packet(&mut self, packet: Packet, config: &ConnectionConfig) -> Result<Option<Output>, OutOfTurn> {
+        Ok(match packet {
+            Packet::Connect { namespace, payload } => {
+                match self.namespaces.ask(&namespace, config.max_namespaces)? {
+                    Admission::Asked(namespace) => Some(Output::ConnectRequested {
+                        namespace,
+                        auth: payload,
+                    }),
+                    Admission::Full => {
+                        let error = ConnectError::new("Too many namespaces");
+                        Some(Output::Send(Encoded::connect_error(&namespace, &error)))
+                    }
+                }
+            }
+            Packet::Event {
+                namespace,
+                ack,
+                event,
+            } => match self.namespaces.find(&namespace)? {
+                Whereabouts::Dismissed => None,
+                Whereabouts::Connected { namespace, socket } => Some(Output::Event {
+                    namespace: namespace.clone(),
+                    socket: socket.id.clone(),
+                    event,
+                    ack,
+                }),
+            },
+            Packet::Ack { namespace, id, args } => match self.namespaces.find(&namespace)? {
+                Whereabouts::Dismissed => None,
+                Whereabouts::Connected { namespace, socket } => {
+                    socket.awaited.remove(&id).then(|| Output::Acked {
+                        namespace: namespace.clone(),
+                        socket: socket.id.clone(),
+                        id,
+                        args,
+                    })
+                }
+            },
+            Packet::Disconnect { namespace } => {
+                self.namespaces
+                    .leave(&namespace)?
+                    .map(|(namespace, socket)| Output::Disconnected {
+                        namespace,
+                        socket,
+                        reason: DisconnectReason::Client,
+                    })
+            }
+            Packet::ConnectError { .. } => return Err(OutOfTurn::ConnectError),
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! The JSON at the end of a packet's text.
+
+use std::fmt;
+
+use bytestring::ByteString;
+use serde::Deserializer;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::error::DecodeError;
+use crate::args::Args;
+use crate::connect_error::ConnectError;
+use crate::event::{Event, EventName};
+use crate::json::{Json, JsonError, check_depth, trim, trim_start};
+
+/// No payload at all.
+pub(super) fn nothing(payload: &str) -> Result<(), DecodeError> {
+    if payload.is_empty() {
+        Ok(())
+    } else {
+        Err(DecodeError::Payload { expected: "absent" })
+    }
+}
+
+/// An object, or nothing.
+pub(super) fn object(payload: ByteString) -> Result<Option<Json>, DecodeError> {
+    if payload.is_empty() {
+        return Ok(None);
+    }
+    let json = Json::new(payload)?;
+    if json.is_object() {
+        Ok(Some(json))
+    } else {
+        Err(DecodeError::Payload {
+            expected: "an object",
+        })
+    }
+}
+
+/// The reason of a refusal.
+pub(super) fn connect_error(payload: ByteString) -> Result<ConnectError, DecodeError> {
+    let expected = DecodeError::Payload {
+        expected: "an object with a message",
+    };
+    let json = object(payload)?.ok_or(expected.clone())?;
+    ConnectError::decode(&json).map_err(|_| expected)
+}
+
+/// The arguments of an ack: an array.
+pub(super) fn args(payload: ByteString) -> Result<Args, DecodeError> {
+    const EXPECTED: &str = "an array";
+    first_element(&payload, EXPECTED)?;
+    Ok(Args::trusted(payload))
+}
+
+/// An event: an array that begins with its name.
+///
+/// The name is a slice of the text. The arguments are copied, once, to get a bracket of their own.
+pub(super) fn event(payload: &ByteString) -> Result<Event, DecodeError> {
+    const EXPECTED: &str = "an array with the event's name and arguments";
+    let name = first_element(payload, EXPECTED)?.ok_or(DecodeError::Payload { expected: EXPECTED })?;
+    let args = match after_first(payload, name) {
+        None => Args::NONE,
+        Some(rest) => Args::trusted(format!("[{rest}").into()),
+    };
+    Ok(Event {
+        name: event_name(payload, name)?,
+        args,
+    })
+}
+
+/// Checks that the payload is a JSON array, in one pass that builds no values, and gives its first element as written.
+fn first_element<'a>(payload: &'a str, expected: &'static str) -> Result<Option<&'a str>, DecodeError> {
+    let mut json = serde_json::Deserializer::from_str(payload);
+    let first = json
+        .deserialize_seq(FirstElement)
+        .and_then(|first| json.end().map(|()| first));
+    let first = first.map_err(|error| {
+        if error.is_data() || payload.is_empty() {
+            DecodeError::Payload { expected }
+        } else {
+            DecodeError::Json(JsonError::syntax(error))
+        }
+    })?;
+    check_depth(payload)?;
+    Ok(first.map(RawValue::get))
+}
+
+struct FirstElement;
+
+impl<'de> Visitor<'de> for FirstElement {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let first = elements.next_element()?;
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(first)
+    }
+}
+
+/// What follows the first element of an array, up to and with its closing bracket; nothing if it is the only element.
+fn after_first<'a>(array: &'a str, first: &str) -> Option<&'a str> {
+    let elements = trim_start(trim(array).strip_prefix('[')?);
+    trim_start(elements.strip_prefix(first)?).strip_prefix(',')
+}
+
+/// The reference takes numbers for names as well: `socket.emit(1)` is heard by `socket.on("1")`.
+fn event_name(payload: &ByteString, raw: &str) -> Result<EventName, DecodeError> {
+    let name = match raw.as_bytes() {
+        [b'"', .., b'"'] if !raw.contains('\\') => payload.slice_ref(&raw[1..raw.len() - 1]),
+        [b'"', ..] => serde_json::from_str::<String>(raw)
+            .map_err(|_| DecodeError::EventName)?
+            .into(),
+        _ if is_plain_integer(raw) => ByteString::from(raw),
+        _ => return Err(DecodeError::EventName),
+    };
+    Ok(EventName::new(name)?)
+}
+
+/// Whether JavaScript would write this number in the same way: then it is the same name at both ends.
+fn is_plain_integer(raw: &str) -> bool {
+    let digits = raw.strip_prefix('-').unwrap_or(raw);
+    digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()) && raw != "-0"
+}

@@ -1,0 +1,180 @@
+//! JSON kept as text: checked once when it comes in, read into values only by who wants them.
+
+mod placeholders;
+mod tokens;
+
+use std::fmt;
+
+use bytestring::ByteString;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+pub use placeholders::PlaceholderError;
+pub(crate) use placeholders::{MARK, NUMBER, check_placeholders};
+
+/// How deep received JSON may nest. Deeper than this, `serde_json` (which gives up at 128) could read it no more once it is
+/// embedded in something else, and clients that walk it recursively could be made to overflow their stack.
+pub const MAX_DEPTH: usize = 100;
+
+/// The space that JSON allows around values.
+const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// One JSON value, as text: a client's auth payload, or what goes with a refusal.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "ByteString", into = "ByteString")]
+pub struct Json(ByteString);
+
+impl Json {
+    /// The JSON of a value. [`Binary`](crate::Binary) has no place here: only events and acks carry attachments.
+    pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Json, JsonError> {
+        match serde_json::to_string(value) {
+            Ok(text) => Ok(Json(text.into())),
+            Err(error) => Err(JsonError::Value(error.to_string())),
+        }
+    }
+
+    /// Checks a text.
+    pub fn new(text: impl Into<ByteString>) -> Result<Json, JsonError> {
+        let text = text.into();
+        serde_json::from_str::<IgnoredAny>(&text).map_err(JsonError::syntax)?;
+        check_depth(&text)?;
+        Ok(Json(text))
+    }
+
+    /// Reads the value.
+    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, JsonError> {
+        serde_json::from_str(&self.0).map_err(|error| JsonError::Value(error.to_string()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the value is an object.
+    pub(crate) fn is_object(&self) -> bool {
+        trim(&self.0).starts_with('{')
+    }
+}
+
+/// Shows the size only: auth payloads hold secrets.
+impl fmt::Debug for Json {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Json({} bytes)", self.0.len())
+    }
+}
+
+impl TryFrom<ByteString> for Json {
+    type Error = JsonError;
+
+    fn try_from(text: ByteString) -> Result<Self, Self::Error> {
+        Json::new(text)
+    }
+}
+
+impl From<Json> for ByteString {
+    fn from(json: Json) -> Self {
+        json.0
+    }
+}
+
+/// Why a text is no JSON that we take, or its value not the one that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// It breaks JSON's grammar.
+    #[error("not JSON: {0}")]
+    Syntax(String),
+    /// It nests deeper than [`MAX_DEPTH`].
+    #[error("JSON nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// The value cannot be written as JSON, or it has another shape than was asked for.
+    #[error("{0}")]
+    Value(String),
+}
+
+impl JsonError {
+    pub(crate) fn syntax(error: serde_json::Error) -> JsonError {
+        JsonError::Syntax(error.to_string())
+    }
+}
+
+/// `text` without the space around it.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches(WHITESPACE)
+}
+
+/// `text` without the space before it.
+pub(crate) fn trim_start(text: &str) -> &str {
+    text.trim_start_matches(WHITESPACE)
+}
+
+/// Checks the nesting of valid JSON.
+pub(crate) fn check_depth(json: &str) -> Result<(), JsonError> {
+    // Nothing nests deeper than it has brackets, and counting those is far cheaper than to follow them.
+    let brackets = json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    if brackets > MAX_DEPTH && tokens::depth(json) > MAX_DEPTH {
+        return Err(JsonError::TooDeep);
+    }
+    Ok(())
+}
+
+/// Appends `text` as a JSON string.
+pub(crate) fn push_string(json: &mut String, text: &str) {
+    json.push('"');
+    let mut plain = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        // What is escaped is ASCII, so both cuts fall between characters.
+        json.push_str(&text[plain..at]);
+        plain = at + 1;
+        match byte {
+            b'"' => json.push_str("\\\""),
+            b'\\' => json.push_str("\\\\"),
+            control => json.push_str(&format!("\\u{control:04x}")),
+        }
+    }
+    json.push_str(&text[plain..]);
+    json.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nested(levels: usize) -> String {
+        "[".repeat(levels) + &"]".repeat(levels)
+    }
+
+    #[test]
+    fn nests_to_a_limit() {
+        assert!(Json::new(nested(MAX_DEPTH)).is_ok());
+        assert_eq!(Json::new(nested(MAX_DEPTH + 1)), Err(JsonError::TooDeep));
+        assert_eq!(Json::new(nested(500_000)), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn brackets_that_do_not_nest_are_not_deep() {
+        assert!(Json::new(format!("[{}[]]", "[],".repeat(MAX_DEPTH * 2))).is_ok());
+        assert!(Json::new(format!("[\"{}\"]", "[\\\"".repeat(MAX_DEPTH * 2))).is_ok());
+    }
+
+    #[test]
+    fn refuses_what_is_not_json() {
+        for text in ["", "{", "[1,]", "{\"a\":1}x", "nul", "'a'"] {
+            assert!(matches!(Json::new(text), Err(JsonError::Syntax(_))), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn strings_are_escaped_as_json_wants(text in any::<String>()) {
+            let mut json = String::new();
+            push_string(&mut json, &text);
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+}
