@@ -1,0 +1,46 @@
+import type { RefObject } from "preact";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+
+export type DrawerName = "rooms" | "members";
+
+export interface Drawer {
+  /** The panel that lies over the conversation, on a screen too narrow to show it beside. */
+  readonly open: DrawerName | null;
+  readonly show: (name: DrawerName) => void;
+  readonly close: () => void;
+  /** For the panels: the one that is shown takes the focus. */
+  readonly panels: Readonly<Record<DrawerName, RefObject<HTMLElement | null>>>;
+}
+
+/** From this width on nothing is a drawer; the style sheets name it too. */
+const ALL_SIDE_BY_SIDE = "(min-width: 1080px)";
+
+/** At most one drawer is open. Escape closes it, and the focus goes back to where it was. */
+export function useDrawer(): Drawer {
+  const [open, setOpen] = useState<DrawerName | null>(null);
+  const rooms = useRef<HTMLElement>(null);
+  const members = useRef<HTMLElement>(null);
+  const panels = useMemo(() => ({ rooms, members }), []);
+  const close = useCallback(() => {
+    setOpen(null);
+  }, []);
+
+  useEffect(() => {
+    if (open === null) return;
+    const focusedBefore = document.activeElement;
+    panels[open].current?.focus();
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Escape") close();
+    };
+    const wide = matchMedia(ALL_SIDE_BY_SIDE);
+    wide.addEventListener("change", close);
+    window.addEventListener("keydown", onKey);
+    return () => {
+      wide.removeEventListener("change", close);
+      window.removeEventListener("keydown", onKey);
+      if (focusedBefore instanceof HTMLElement) focusedBefore.focus();
+    };
+  }, [open, close, panels]);
+
+  return useMemo(() => ({ open, show: setOpen, close, panels }), [open, close, panels]);
+}

@@ -1,0 +1,33 @@
+import { loadEnv, type Plugin } from "vite";
+import { defineConfig } from "vitest/config";
+
+/**
+ * A second wall behind escaping: the built pages run nothing but their own files and talk to nobody but the node
+ * that served them. Only in builds, because the development server injects inline scripts.
+ */
+function contentSecurityPolicy(): Plugin {
+  const content =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+  return {
+    name: "content-security-policy",
+    apply: "build",
+    transformIndexHtml: () => [
+      { tag: "meta", attrs: { "http-equiv": "Content-Security-Policy", content }, injectTo: "head-prepend" },
+    ],
+  };
+}
+
+export default defineConfig(({ mode }) => {
+  const node = loadEnv(mode, ".", "HITHER_")["HITHER_NODE"] ?? "http://localhost:9001";
+  return {
+    plugins: [contentSecurityPolicy()],
+    build: {
+      // The policy above forbids data: URLs.
+      assetsInlineLimit: 0,
+      // One entry per page that a node serves.
+      rolldownOptions: { input: { chat: "index.html" } },
+    },
+    server: { proxy: { "/socket.io": { target: node, ws: true } } },
+    test: { include: ["src/**/*.test.{ts,tsx}"] },
+  };
+});
