@@ -10,6 +10,9 @@ readonly NODES=$RUN/nodes
 readonly CHOICES=$RUN/choices
 readonly SECRET=$RUN/secret
 
+# Debian keeps nginx and haproxy where the PATH of an ordinary user does not lead.
+export PATH=$PATH:/usr/local/sbin:/usr/sbin
+
 readonly FRONT_PORT=${HITHER_FRONT_PORT:-9000}
 readonly HTTP_BASE=${HITHER_HTTP_BASE:-9000}
 readonly CLUSTER_BASE=${HITHER_CLUSTER_BASE:-7000}

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, readdir, realpath, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, realpath, rm, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -56,6 +56,23 @@ export const processesIn = async (directory) => {
     if (workingDirectory === directory) found.push(Number(pid));
   }
   return found;
+};
+
+/** The programs of any Linux that the scripts count on. */
+export const BASICS =
+  "bash cat chmod dirname env flock grep head mkdir mv od realpath rm sed sleep sort tail timeout touch tr xargs".split(
+    " ",
+  );
+
+/** A PATH that leads to these programs and no others. */
+export const pathWith = async (t, programs) => {
+  const bin = await mkdtemp(path.join(await realpath(tmpdir()), "hither-bin-"));
+  t.after(() => rm(bin, { recursive: true }));
+  for (const name of programs) {
+    const candidates = process.env.PATH.split(":").map((directory) => path.join(directory, name));
+    await symlink(candidates.find(existsSync), path.join(bin, name));
+  }
+  return bin;
 };
 
 export class Cluster {

@@ -3,12 +3,9 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdir, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
-import path from "node:path";
 import { test } from "node:test";
-import { Cluster, processesIn } from "./harness.mjs";
+import { BASICS, Cluster, pathWith, processesIn } from "./harness.mjs";
 
 /** Runs a command that must be refused with one line that matches. */
 const refuses = async (cluster, line, ...command) => {
@@ -99,30 +96,20 @@ test("commands that make no sense for the cluster that runs", async (t) => {
   await refuses(cluster, /node2 does not run/, "kill", "2");
 });
 
-for (const [tool, line] of Object.entries({
-  node: /node is missing: install Node\.js 20 or newer/,
-  nginx: /nginx is missing: install it \(Debian: apt install nginx-light\)/,
-  haproxy: /haproxy is missing: install it \(Debian: apt install haproxy\)/,
-})) {
-  test(`${tool} is missing`, async (t) => {
-    const cluster = await Cluster.create(t);
-    const front = tool === "node" ? [] : ["--front", tool];
-    cluster.env.PATH = await pathWithout(cluster.run, tool);
-    await refuses(cluster, line, "start", ...front);
-    delete cluster.env.PATH;
-  });
-}
+test("Node.js is missing", async (t) => {
+  const cluster = await Cluster.create(t);
+  cluster.env.PATH = await pathWith(t, BASICS);
+  await refuses(cluster, /node is missing: install Node\.js 20 or newer/, "start");
+  delete cluster.env.PATH;
+});
 
-/** A PATH that has what cluster.sh itself needs, and all the rest but `tool`. */
-const pathWithout = async (run, tool) => {
-  const bin = path.join(run, "bin");
-  await mkdir(bin);
-  const basics =
-    "bash cat dirname env flock grep head mkdir mv od realpath rm sed sleep sort tail tr xargs".split(" ");
-  for (const name of [...basics, "node", "nginx", "haproxy"].filter((name) => name !== tool)) {
-    const candidates = process.env.PATH.split(":").map((directory) => path.join(directory, name));
-    const found = candidates.find(existsSync);
-    if (found) await symlink(found, path.join(bin, name));
-  }
-  return bin;
-};
+test("status without Node.js still shows the processes", async (t) => {
+  const cluster = await Cluster.create(t);
+  await cluster.do("start", "1");
+  cluster.env.PATH = await pathWith(t, BASICS);
+  const { code, stdout, stderr } = await cluster.try("status");
+  delete cluster.env.PATH;
+  assert.equal(code, 0);
+  assert.ok(stdout.startsWith(`node1 ${await cluster.pid("node1")} ${cluster.url(1)}\n`));
+  assert.match(stderr, /node is missing, so only the processes are shown/);
+});
