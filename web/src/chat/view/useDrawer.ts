@@ -21,13 +21,18 @@ export function useDrawer(): Drawer {
   const rooms = useRef<HTMLElement>(null);
   const members = useRef<HTMLElement>(null);
   const panels = useMemo(() => ({ rooms, members }), []);
+  // Taken before the drawer makes the rest inert, which drops the focus.
+  const focusedBefore = useRef<Element | null>(null);
+  const show = useCallback((name: DrawerName) => {
+    focusedBefore.current = document.activeElement;
+    setOpen(name);
+  }, []);
   const close = useCallback(() => {
     setOpen(null);
   }, []);
 
   useEffect(() => {
     if (open === null) return;
-    const focusedBefore = document.activeElement;
     panels[open].current?.focus();
     const onKey = (event: KeyboardEvent) => {
       if (event.key === "Escape") close();
@@ -38,9 +43,9 @@ export function useDrawer(): Drawer {
     return () => {
       wide.removeEventListener("change", close);
       window.removeEventListener("keydown", onKey);
-      if (focusedBefore instanceof HTMLElement) focusedBefore.focus();
+      if (focusedBefore.current instanceof HTMLElement) focusedBefore.current.focus();
     };
   }, [open, close, panels]);
 
-  return useMemo(() => ({ open, show: setOpen, close, panels }), [open, close, panels]);
+  return useMemo(() => ({ open, show, close, panels }), [open, show, close, panels]);
 }
