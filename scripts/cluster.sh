@@ -27,7 +27,7 @@ scripts/cluster.sh: a Hither cluster on this machine
               build what has changed, then start nodes 1 to N (3) as far as they do not run yet
   add         start one more node, which is told of one running node only
   kill N      end node N without warning (SIGKILL)
-  restart N   start node N again under its name; ask it to end first (SIGTERM) if it runs
+  restart N   start node N again under its name, in its newest build; ask it to end first (SIGTERM) if it runs
   stop        end all nodes and the balancer; logs stay
   status      what runs, and what each node says of itself
   logs        follow the logs of all nodes together
