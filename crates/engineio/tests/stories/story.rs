@@ -83,6 +83,7 @@ impl Story {
             self.now = deadline;
             self.session.tick(self.now);
             outputs.extend(self.outputs());
+            assert_ne!(self.session.deadline(), Some(deadline), "a shell would spin");
         }
         self.now = until;
         outputs
