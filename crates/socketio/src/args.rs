@@ -36,8 +36,8 @@ impl Args {
     ///
     /// To send one argument that is itself a sequence, wrap it: `&(list,)`.
     pub fn encode<T: Serialize + ?Sized>(args: &T) -> Result<Args, ArgsError> {
-        // Before the attachments are collected: it may serialise a first `Binary` that is then serialised again.
-        let shape = encode::shape(args);
+        // Collected apart and dropped: a `Binary` that the shape comes from is serialised once more for its JSON.
+        let (shape, _) = binary::collect(|| encode::shape(args));
         let (json, attachments) = binary::collect(|| serde_json::to_string(args));
         let json = json.map_err(|error| ArgsError::Encode(error.to_string()))?;
         let args = Args {

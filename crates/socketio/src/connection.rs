@@ -190,21 +190,15 @@ impl Connection {
     pub fn disconnect(&mut self, namespace: &NamespaceName) -> Result<(), NotConnected> {
         let open = self.state.open_mut().ok_or(NotConnected)?;
         let socket = open.namespaces.dismiss(namespace)?;
-        self.outputs.push(Output::Send(Encoded::disconnect(namespace)));
-        self.outputs.push(Output::Disconnected {
-            namespace: namespace.clone(),
-            socket,
-            reason: DisconnectReason::Server,
-        });
+        self.outputs.push_dismissal(namespace.clone(), socket);
         Ok(())
     }
 
     /// Disconnects the client from every namespace, as is done before the server closes a session of its own accord.
     pub fn disconnect_all(&mut self) {
-        let connected: Vec<NamespaceName> = self.sockets().map(|(namespace, _)| namespace.clone()).collect();
-        for namespace in &connected {
-            // Not an error: each has just been found connected.
-            self.disconnect(namespace).ok();
+        let Some(open) = self.state.open_mut() else { return };
+        for (namespace, socket) in open.namespaces.dismiss_all() {
+            self.outputs.push_dismissal(namespace, socket);
         }
     }
 

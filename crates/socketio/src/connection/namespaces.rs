@@ -8,6 +8,7 @@ use super::config::ConnectionConfig;
 use super::output::OutOfTurn;
 use crate::encode::Encoded;
 use crate::ids::{AckId, SocketId};
+use crate::json::Json;
 use crate::namespace::NamespaceName;
 
 /// The namespaces a client has to do with: few, so that a list is the smallest and fastest map.
@@ -17,15 +18,23 @@ pub(super) struct Namespaces(Vec<(NamespaceName, Presence)>);
 /// Where the client stands in one namespace. One it has nothing to do with is not in the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Presence {
-    /// It has asked to be connected.
-    Asked(Early),
+    /// It has asked to be connected. Boxed, because it does not last.
+    Asked(Box<Request>),
     /// It is connected.
     Connected(Socket),
     /// The server disconnected it, of which it may not have heard yet.
     Dismissed,
 }
 
-/// What waits for the answer to CONNECT, which must reach the client first.
+/// A CONNECT that the application has not answered yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Request {
+    /// The client's auth payload, should the application have to be asked again.
+    auth: Option<Json>,
+    early: Early,
+}
+
+/// What the application has emitted before its answer, which must reach the client first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Early {
     emitted: Vec<Encoded>,
@@ -85,11 +94,18 @@ pub enum EmitError {
 
 impl Namespaces {
     /// The client asks to be connected.
-    pub(super) fn ask(&mut self, namespace: &NamespaceName, max: usize) -> Result<Admission, OutOfTurn> {
+    pub(super) fn ask(
+        &mut self,
+        namespace: &NamespaceName,
+        auth: Option<Json>,
+        max: usize,
+    ) -> Result<Admission, OutOfTurn> {
+        let early = Early::default();
+        let asked = Presence::Asked(Box::new(Request { auth, early }));
         match self.position(namespace) {
             Some(at) => match &mut self.0[at] {
                 (namespace, presence @ Presence::Dismissed) => {
-                    *presence = Presence::Asked(Early::default());
+                    *presence = asked;
                     Ok(Admission::Asked(namespace.clone()))
                 }
                 (namespace, Presence::Asked(_) | Presence::Connected(_)) => {
@@ -101,11 +117,24 @@ impl Namespaces {
                 let namespace = namespace.detached();
                 // Most clients are in one namespace: no room for more until there are more.
                 self.0.reserve_exact(1);
-                self.0
-                    .push((namespace.clone(), Presence::Asked(Early::default())));
+                self.0.push((namespace.clone(), asked));
                 Ok(Admission::Asked(namespace))
             }
         }
+    }
+
+    /// Begins anew with what is not answered yet: gives the requests, and drops what was emitted early, as who answers them
+    /// will emit it again.
+    pub(super) fn ask_again(&mut self) -> impl Iterator<Item = (NamespaceName, Option<Json>)> {
+        self.0
+            .iter_mut()
+            .filter_map(|(namespace, presence)| match presence {
+                Presence::Asked(request) => {
+                    request.early = Early::default();
+                    Some((namespace.clone(), request.auth.clone()))
+                }
+                Presence::Connected(_) | Presence::Dismissed => None,
+            })
     }
 
     /// The application accepts: gives what was emitted early.
@@ -115,10 +144,10 @@ impl Namespaces {
         socket: SocketId,
     ) -> Result<Vec<Encoded>, NotConnecting> {
         let presence = self.presence_mut(namespace).ok_or(NotConnecting)?;
-        let Presence::Asked(early) = presence else {
+        let Presence::Asked(request) = presence else {
             return Err(NotConnecting);
         };
-        let Early { emitted, awaited, .. } = std::mem::take(early);
+        let Early { emitted, awaited, .. } = std::mem::take(&mut request.early);
         *presence = Presence::Connected(Socket { id: socket, awaited });
         Ok(emitted)
     }
@@ -161,6 +190,18 @@ impl Namespaces {
         Ok(id)
     }
 
+    /// The server disconnects the client everywhere: gives the sockets that it had.
+    pub(super) fn dismiss_all(&mut self) -> impl Iterator<Item = (NamespaceName, SocketId)> {
+        self.0.iter_mut().filter_map(|(namespace, presence)| {
+            let Presence::Connected(Socket { id, .. }) = presence else {
+                return None;
+            };
+            let dismissed = (namespace.clone(), id.clone());
+            *presence = Presence::Dismissed;
+            Some(dismissed)
+        })
+    }
+
     /// Whom a packet other than CONNECT concerns.
     pub(super) fn find(&mut self, namespace: &NamespaceName) -> Result<Whereabouts<'_>, OutOfTurn> {
         let at = self
@@ -182,7 +223,7 @@ impl Namespaces {
     ) -> Result<Option<Encoded>, EmitError> {
         match self.presence_mut(namespace) {
             Some(Presence::Connected(_)) => Ok(Some(event)),
-            Some(Presence::Asked(early)) => early.push(event, config).map(|()| None),
+            Some(Presence::Asked(request)) => request.early.push(event, config).map(|()| None),
             Some(Presence::Dismissed) | None => Err(EmitError::NotConnected(NotConnected)),
         }
     }
@@ -247,7 +288,7 @@ impl Namespaces {
 
     fn awaited_mut(&mut self, namespace: &NamespaceName) -> Option<&mut BTreeSet<AckId>> {
         match self.presence_mut(namespace)? {
-            Presence::Asked(early) => Some(&mut early.awaited),
+            Presence::Asked(request) => Some(&mut request.early.awaited),
             Presence::Connected(socket) => Some(&mut socket.awaited),
             Presence::Dismissed => None,
         }

@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::output::Output;
+use super::output::{DisconnectReason, Output};
+use crate::encode::Encoded;
+use crate::ids::SocketId;
+use crate::namespace::NamespaceName;
 
 /// A queue that needs no memory of its own as long as an input leads to one output, as nearly all do, and gives back what
 /// a burst took: there is one for each client, and most clients are idle.
@@ -22,6 +25,16 @@ impl OutputQueue {
             None => self.first = Some(output),
             Some(_) => self.rest.push_back(output),
         }
+    }
+
+    /// The server disconnects a socket: the client is told, and so is the application.
+    pub(super) fn push_dismissal(&mut self, namespace: NamespaceName, socket: SocketId) {
+        self.push(Output::Send(Encoded::disconnect(&namespace)));
+        self.push(Output::Disconnected {
+            namespace,
+            socket,
+            reason: DisconnectReason::Server,
+        });
     }
 
     pub(super) fn pop(&mut self) -> Option<Output> {

@@ -123,12 +123,15 @@ impl Open<Instant> {
 
     fn packet(&mut self, packet: Packet, config: &ConnectionConfig) -> Result<Option<Output>, OutOfTurn> {
         Ok(match packet {
-            Packet::Connect { namespace, payload } => {
-                match self.namespaces.ask(&namespace, config.max_namespaces)? {
-                    Admission::Asked(namespace) => Some(Output::ConnectRequested {
-                        namespace,
-                        auth: payload,
-                    }),
+            Packet::Connect {
+                namespace,
+                payload: auth,
+            } => {
+                match self
+                    .namespaces
+                    .ask(&namespace, auth.clone(), config.max_namespaces)?
+                {
+                    Admission::Asked(namespace) => Some(Output::ConnectRequested { namespace, auth }),
                     Admission::Full => {
                         let error = ConnectError::new("Too many namespaces");
                         Some(Output::Send(Encoded::connect_error(&namespace, &error)))
