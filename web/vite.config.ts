@@ -17,6 +17,7 @@ function contentSecurityPolicy(): Plugin {
   };
 }
 
+/** `npm run dev` hands Socket.IO requests to the node that the environment variable HITHER_NODE names. */
 export default defineConfig(({ mode }) => {
   const node = loadEnv(mode, ".", "HITHER_")["HITHER_NODE"] ?? "http://localhost:9001";
   return {

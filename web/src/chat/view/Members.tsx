@@ -40,7 +40,11 @@ export function Members({ room, connection, drawer, dispatch }: Props) {
           <CloseIcon />
         </button>
       </header>
-      <ul data-testid="member-list" data-count={room.members.length}>
+      <ul
+        class={self === null ? "stale" : undefined}
+        data-testid="member-list"
+        data-count={room.members.length}
+      >
         {sorted.slice(0, MEMBERS_SHOWN).map(({ id, user }) => (
           <li key={id} class="member" data-testid="member" data-user={user} data-id={id}>
             <Avatar user={user} />

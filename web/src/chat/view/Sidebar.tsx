@@ -136,6 +136,7 @@ function Rooms({ state, dispatch, drawer }: Props) {
                   {members > 0 && (
                     <span class="room-size" title={`${members} in this room`}>
                       {members}
+                      <span class="visually-hidden"> in this room</span>
                     </span>
                   )}
                 </button>
@@ -165,8 +166,9 @@ function RoomItem({ room, active, open }: { room: Room; active: boolean; open: (
         <bdi class="room-name">{room.name}</bdi>
         {waiting && !active && <span class="room-draft">unsent</span>}
         {room.unread > 0 && (
-          <span class="room-unread" aria-label={`${room.unread} unread`}>
+          <span class="room-unread">
             {room.unread > 99 ? "99+" : room.unread}
+            <span class="visually-hidden"> unread</span>
           </span>
         )}
       </button>
