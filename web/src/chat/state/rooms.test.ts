@@ -93,6 +93,11 @@ describe("unread messages", () => {
     expect(page.room("lobby").newFrom).toBeNull();
   });
 
+  it("are not those that the person sees arrive", () => {
+    const page = Page.in("lobby").hear({});
+    expect(page.room("lobby")).toMatchObject({ unread: 0, newFrom: null });
+  });
+
   it("are counted in the open room while the page is hidden", () => {
     const page = Page.in("lobby").on({ type: "page hidden" }).hear({});
     expect(page.room("lobby").unread).toBe(1);

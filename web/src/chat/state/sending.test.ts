@@ -113,6 +113,17 @@ describe("sending", () => {
   });
 });
 
+describe("sending before the room is joined", () => {
+  it("waits for the room", () => {
+    const page = Page.online().on({ type: "join room", room: "lobby" });
+    page.commands();
+    const id = page.write("lobby", "early");
+    expect(page.commands()).toEqual([]);
+    page.joined("lobby");
+    expect(page.commands()).toEqual([{ type: "send", room: "lobby", id, text: "early" }]);
+  });
+});
+
 describe("sending while offline", () => {
   it("waits, and goes out in order once the room is joined anew", () => {
     const page = Page.in("lobby").on({ type: "disconnected" });

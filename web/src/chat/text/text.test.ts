@@ -33,7 +33,7 @@ describe("segments", () => {
     ["is it https://example.org?", ["https://example.org"]],
     ["(https://example.org/x)", ["https://example.org/x"]],
     ["https://example.org/a_(b)", ["https://example.org/a_(b)"]],
-    ["javascript:alert(1) data:text/html,x ftp://example.org", []],
+    ["javascript:alert(1) javascript://x%0aalert(1) data:text/html,x ftp://example.org", []],
     ["https://", []],
   ])("finds the addresses in %j", (text, expected) => {
     expect(hrefs(text)).toEqual(expected);

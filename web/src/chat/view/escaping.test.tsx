@@ -13,6 +13,7 @@ const HOSTILE = [
   "</p><iframe src='javascript:alert(1)'></iframe>",
   "&lt;b&gt;",
   "javascript:alert(1)",
+  "javascript://example.org/%0aalert(1)",
   'https://example.org/"onmouseover="alert(1)',
 ];
 
