@@ -10,7 +10,7 @@ use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 
 use crate::binary;
-use crate::json::{Json, JsonError, PlaceholderError, check_placeholders, push_string, trim};
+use crate::json::{Json, JsonError, PlaceholderError, check_depth, check_placeholders, push_string, trim};
 
 /// Arguments of an event or ack: a JSON array as text, and the binary attachments that its placeholders name.
 ///
@@ -40,38 +40,34 @@ impl Args {
         let (shape, _) = binary::collect(|| encode::shape(args));
         let (json, attachments) = binary::collect(|| serde_json::to_string(args));
         let json = json.map_err(|error| ArgsError::Encode(error.to_string()))?;
-        let args = Args {
-            json: shape.array(json).into(),
-            attachments,
-        };
-        if !args.attachments.is_empty() {
+        let json = shape.array(json);
+        check_depth(&json)?;
+        if !attachments.is_empty() {
             // A value from elsewhere that looks like a placeholder would make the receivers drop their connection.
-            check_placeholders(&args.json, args.attachments.len())?;
+            check_placeholders(&json, attachments.len())?;
         }
-        Ok(args)
+        Ok(Args {
+            json: json.into(),
+            attachments,
+        })
     }
 
     /// Checks arguments that are JSON already.
     pub fn from_json(json: impl Into<ByteString>, attachments: Vec<Bytes>) -> Result<Args, ArgsError> {
-        let json = Json::new(json)?;
-        let array = trim(json.as_str());
-        if !array.starts_with('[') {
+        let json = trimmed(Json::new(json)?.into());
+        if !json.starts_with('[') {
             return Err(ArgsError::NotAnArray);
         }
         if !attachments.is_empty() {
-            check_placeholders(array, attachments.len())?;
+            check_placeholders(&json, attachments.len())?;
         }
-        let text = ByteString::from(json.clone());
-        Ok(Args {
-            json: text.slice_ref(array),
-            attachments,
-        })
+        Ok(Args { json, attachments })
     }
 
     /// The arguments in a checked JSON array.
     pub(crate) fn trusted(json: ByteString) -> Args {
         Args {
-            json: json.slice_ref(trim(&json)),
+            json: trimmed(json),
             attachments: Vec::new(),
         }
     }
@@ -133,6 +129,14 @@ impl Args {
     /// What stands between the brackets, without space around it.
     pub(crate) fn elements(&self) -> &str {
         trim(&self.json[1..self.json.len() - 1])
+    }
+}
+
+/// The text without the space around it. Most has none, and then it is not even touched.
+fn trimmed(json: ByteString) -> ByteString {
+    match trim(&json) {
+        all if all.len() == json.len() => json,
+        part => json.slice_ref(part),
     }
 }
 

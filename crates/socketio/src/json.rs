@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use placeholders::PlaceholderError;
 pub(crate) use placeholders::{MARK, NUMBER, check_placeholders};
 
-/// How deep received JSON may nest. Deeper than this, `serde_json` (which gives up at 128) could read it no more once it is
+/// How deep JSON may nest, received or sent. Deeper than this, `serde_json` (which gives up at 128) could read it no more once it is
 /// embedded in something else, and clients that walk it recursively could be made to overflow their stack.
 pub const MAX_DEPTH: usize = 100;
 
@@ -27,10 +27,9 @@ pub struct Json(ByteString);
 impl Json {
     /// The JSON of a value. [`Binary`](crate::Binary) has no place here: only events and acks carry attachments.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Json, JsonError> {
-        match serde_json::to_string(value) {
-            Ok(text) => Ok(Json(text.into())),
-            Err(error) => Err(JsonError::Value(error.to_string())),
-        }
+        let text = serde_json::to_string(value).map_err(|error| JsonError::Value(error.to_string()))?;
+        check_depth(&text)?;
+        Ok(Json(text.into()))
     }
 
     /// Checks a text.
@@ -112,10 +111,41 @@ pub(crate) fn trim_start(text: &str) -> &str {
 pub(crate) fn check_depth(json: &str) -> Result<(), JsonError> {
     // Nothing nests deeper than it has brackets, and counting those is far cheaper than to follow them.
     let brackets = json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    if brackets > MAX_DEPTH && tokens::depth(json) > MAX_DEPTH {
+    if brackets > MAX_DEPTH && depth(json) > MAX_DEPTH {
         return Err(JsonError::TooDeep);
     }
     Ok(())
+}
+
+/// How deep objects and arrays nest in valid JSON: 0 for a scalar, 1 for `[]`.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => skip_string(&mut bytes),
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Goes on behind the quote that ends the string in which `bytes` stand.
+fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Appends `text` as a JSON string.
@@ -160,6 +190,13 @@ mod tests {
     fn brackets_that_do_not_nest_are_not_deep() {
         assert!(Json::new(format!("[{}[]]", "[],".repeat(MAX_DEPTH * 2))).is_ok());
         assert!(Json::new(format!("[\"{}\"]", "[\\\"".repeat(MAX_DEPTH * 2))).is_ok());
+    }
+
+    #[test]
+    fn brackets_in_strings_do_not_count() {
+        assert_eq!(depth(r#"["[[[", {"{{": 1}]"#), 2);
+        assert_eq!(depth(r#""\"[""#), 0);
+        assert_eq!(depth(r#"["\\",[["\"]]"]]]"#), 3);
     }
 
     #[test]

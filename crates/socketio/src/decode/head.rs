@@ -29,40 +29,39 @@ impl Head {
             _ => (0, rest),
         };
         let (namespace, rest) = namespace(text, rest)?;
-        let (id, rest) = ack_id(rest)?;
-        let payload = text.slice_ref(rest);
+        let (id, payload) = ack_id(rest)?;
 
         let mut packet = match kind {
             PacketType::Connect => {
                 refuse_id(id)?;
                 Packet::Connect {
                     namespace,
-                    payload: payload::object(payload)?,
+                    payload: payload::object(text, payload)?,
                 }
             }
             PacketType::Disconnect => {
                 refuse_id(id)?;
-                payload::nothing(&payload)?;
+                payload::nothing(payload)?;
                 Packet::Disconnect { namespace }
             }
             PacketType::ConnectError => {
                 refuse_id(id)?;
                 Packet::ConnectError {
                     namespace,
-                    error: payload::connect_error(payload)?,
+                    error: payload::connect_error(text, payload)?,
                 }
             }
             PacketType::Event | PacketType::BinaryEvent => Packet::Event {
                 namespace,
                 ack: id,
-                event: payload::event(&payload)?,
+                event: payload::event(text, payload)?,
             },
             PacketType::Ack | PacketType::BinaryAck => {
                 let id = id.ok_or(DecodeError::AckIdMissing)?;
                 Packet::Ack {
                     namespace,
                     id,
-                    args: payload::args(payload)?,
+                    args: payload::args(text, payload)?,
                 }
             }
         };

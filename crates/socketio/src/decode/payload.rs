@@ -1,4 +1,4 @@
-//! The JSON at the end of a packet's text.
+//! The JSON at the end of a packet's text: `payload` is always a part of `text`, and what is kept of it a slice.
 
 use std::fmt;
 
@@ -23,11 +23,11 @@ pub(super) fn nothing(payload: &str) -> Result<(), DecodeError> {
 }
 
 /// An object, or nothing.
-pub(super) fn object(payload: ByteString) -> Result<Option<Json>, DecodeError> {
+pub(super) fn object(text: &ByteString, payload: &str) -> Result<Option<Json>, DecodeError> {
     if payload.is_empty() {
         return Ok(None);
     }
-    let json = Json::new(payload)?;
+    let json = Json::new(text.slice_ref(payload))?;
     if json.is_object() {
         Ok(Some(json))
     } else {
@@ -38,33 +38,33 @@ pub(super) fn object(payload: ByteString) -> Result<Option<Json>, DecodeError> {
 }
 
 /// The reason of a refusal.
-pub(super) fn connect_error(payload: ByteString) -> Result<ConnectError, DecodeError> {
+pub(super) fn connect_error(text: &ByteString, payload: &str) -> Result<ConnectError, DecodeError> {
     let expected = DecodeError::Payload {
         expected: "an object with a message",
     };
-    let json = object(payload)?.ok_or(expected.clone())?;
+    let json = object(text, payload)?.ok_or(expected.clone())?;
     ConnectError::decode(&json).map_err(|_| expected)
 }
 
 /// The arguments of an ack: an array.
-pub(super) fn args(payload: ByteString) -> Result<Args, DecodeError> {
+pub(super) fn args(text: &ByteString, payload: &str) -> Result<Args, DecodeError> {
     const EXPECTED: &str = "an array";
-    first_element(&payload, EXPECTED)?;
-    Ok(Args::trusted(payload))
+    first_element(payload, EXPECTED)?;
+    Ok(Args::trusted(text.slice_ref(payload)))
 }
 
 /// An event: an array that begins with its name.
 ///
-/// The name is a slice of the text. The arguments are copied, once, to get a bracket of their own.
-pub(super) fn event(payload: &ByteString) -> Result<Event, DecodeError> {
+/// The arguments are copied, once, to get a bracket of their own.
+pub(super) fn event(text: &ByteString, payload: &str) -> Result<Event, DecodeError> {
     const EXPECTED: &str = "an array with the event's name and arguments";
     let name = first_element(payload, EXPECTED)?.ok_or(DecodeError::Payload { expected: EXPECTED })?;
     let args = match after_first(payload, name) {
         None => Args::NONE,
-        Some(rest) => Args::trusted(format!("[{rest}").into()),
+        Some(rest) => Args::trusted(["[", rest].concat().into()),
     };
     Ok(Event {
-        name: event_name(payload, name)?,
+        name: event_name(text, name)?,
         args,
     })
 }
@@ -109,9 +109,9 @@ fn after_first<'a>(array: &'a str, first: &str) -> Option<&'a str> {
 }
 
 /// The reference takes numbers for names as well: `socket.emit(1)` is heard by `socket.on("1")`.
-fn event_name(payload: &ByteString, raw: &str) -> Result<EventName, DecodeError> {
+fn event_name(text: &ByteString, raw: &str) -> Result<EventName, DecodeError> {
     let name = match raw.as_bytes() {
-        [b'"', .., b'"'] if !raw.contains('\\') => payload.slice_ref(&raw[1..raw.len() - 1]),
+        [b'"', .., b'"'] if !raw.contains('\\') => text.slice_ref(&raw[1..raw.len() - 1]),
         [b'"', ..] => serde_json::from_str::<String>(raw)
             .map_err(|_| DecodeError::EventName)?
             .into(),

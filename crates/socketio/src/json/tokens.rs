@@ -80,21 +80,6 @@ fn string_len(text: &str) -> usize {
     text.len()
 }
 
-/// How deep objects and arrays nest: 0 for a scalar, 1 for `[]`.
-pub(super) fn depth(json: &str) -> usize {
-    let mut deepest = 0;
-    let mut depth: usize = 0;
-    for token in Tokens::of(json) {
-        match token {
-            Token::Open => depth += 1,
-            Token::Close => depth = depth.saturating_sub(1),
-            Token::Key(_) | Token::Scalar(_) => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -118,12 +103,6 @@ mod tests {
                 Token::Close,
             ]
         );
-    }
-
-    #[test]
-    fn brackets_in_strings_do_not_count() {
-        assert_eq!(depth(r#"["[[[", {"{{": 1}]"#), 2);
-        assert_eq!(depth(r#""\"[""#), 0);
     }
 
     proptest! {

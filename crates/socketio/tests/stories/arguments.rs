@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hither_socketio::{Args, ArgsError, Binary, PlaceholderError};
+use hither_socketio::{Args, ArgsError, Binary, Json, JsonError, MAX_DEPTH, PlaceholderError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -250,6 +250,21 @@ fn a_look_alike_beside_bytes_is_refused() {
 fn values_that_json_does_not_have_are_refused() {
     let by_number = BTreeMap::from([((1, 2), 3)]);
     assert!(matches!(Args::encode(&by_number), Err(ArgsError::Encode(_))));
+}
+
+#[test]
+fn what_nobody_could_read_is_not_sent() {
+    let nested = |levels| (1..levels).fold(json!([]), |inner, _| json!([inner]));
+    assert!(Args::encode(&nested(MAX_DEPTH)).is_ok());
+    assert_eq!(
+        Args::encode(&nested(MAX_DEPTH + 1)),
+        Err(ArgsError::Json(JsonError::TooDeep))
+    );
+    assert_eq!(
+        Args::encode(&(nested(MAX_DEPTH),)),
+        Err(ArgsError::Json(JsonError::TooDeep))
+    );
+    assert_eq!(Json::encode(&nested(MAX_DEPTH + 1)), Err(JsonError::TooDeep));
 }
 
 #[test]
