@@ -1,12 +1,20 @@
 #!/bin/sh
-# Runs the test files of one folder: run.sh SUITE [option of node --test…]
+# Runs the test files of a folder, or those of it that are named: run.sh FOLDER [NAME…]
 set -eu
 cd "$(dirname "$0")"
 suite=$1
 shift
-rm -rf "artifacts/$suite"
+if [ $# -eq 0 ]; then
+  rm -rf "artifacts/$suite"
+  set -- "$suite"/*.test.ts
+else
+  for name; do
+    shift
+    set -- "$@" "$suite/$name.test.ts"
+  done
+fi
 # Two files at a time: the machines this runs on have two cores, and each file starts servers of its own.
 exec node --import tsx --test --test-concurrency=2 --test-timeout=120000 \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./harness/summary.js --test-reporter-destination=stdout \
-  "$@" "$suite"/*.test.ts
+  "$@"

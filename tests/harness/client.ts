@@ -1,4 +1,4 @@
-import { io, Manager, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
+import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import { DEFAULT_DEADLINE_MS, within } from "./wait.ts";
 
 export type Client = Socket;
@@ -15,7 +15,11 @@ export type Transport = keyof typeof transports;
 const open = new Set<Client>();
 
 /** A stock client with connections of its own, not yet connected. */
-export function client(url: string, transport: Transport, options: Partial<ManagerOptions & SocketOptions> = {}): Client {
+export function client(
+  url: string,
+  transport: Transport,
+  options: Partial<ManagerOptions & SocketOptions> = {},
+): Client {
   const socket = io(url, {
     forceNew: true,
     autoConnect: false,
@@ -58,7 +62,11 @@ export async function upgraded(socket: Client): Promise<void> {
 }
 
 /** The next occurrence of an event, with its arguments. */
-export function heard<T extends unknown[]>(socket: Client, event: string, deadline = DEFAULT_DEADLINE_MS): Promise<T> {
+export function heard<T extends unknown[]>(
+  socket: Client,
+  event: string,
+  deadline = DEFAULT_DEADLINE_MS,
+): Promise<T> {
   const arrives = new Promise<T>((resolve) => {
     socket.once(event, (...args: unknown[]) => {
       resolve(args as T);
@@ -72,10 +80,11 @@ export async function ask(socket: Client, event: string, ...args: unknown[]): Pr
   return socket.timeout(DEFAULT_DEADLINE_MS).emitWithAck(event, ...args) as Promise<unknown>;
 }
 
-/** Closes all clients made here; for the end of a test or suite. */
+/** Closes all clients made here, with every namespace they joined; for the end of a test. */
 export function closeClients(): void {
-  for (const socket of open) socket.disconnect();
+  for (const { io: manager } of open) {
+    manager.reconnection(false);
+    manager.engine.close();
+  }
   open.clear();
 }
-
-export { Manager };

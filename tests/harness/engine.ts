@@ -106,9 +106,22 @@ export class PollingSession implements Disposable {
 }
 
 /** An Engine.IO session that was a WebSocket from the start. */
-export async function openWebSocketSession(
-  base: string,
-): Promise<{ socket: RawWebSocket; handshake: Handshake }> {
-  const socket = await RawWebSocket.open(engineUrl(base, "websocket"));
-  return { socket, handshake: parseHandshake(await socket.next()) };
+export class EngineSocket extends RawWebSocket {
+  #handshake: Handshake | undefined;
+
+  /** Opens the session and reads the open packet. */
+  static async start(base: string): Promise<EngineSocket> {
+    const socket = await new EngineSocket(engineUrl(base, "websocket")).opened();
+    socket.#handshake = parseHandshake(await socket.next());
+    return socket;
+  }
+
+  get handshake(): Handshake {
+    if (!this.#handshake) throw new Error("the open packet has not been read");
+    return this.#handshake;
+  }
+
+  get sid(): string {
+    return this.handshake.sid;
+  }
 }

@@ -1,17 +1,14 @@
-import { openWebSocketSession } from "./engine.ts";
+import { EngineSocket } from "./engine.ts";
 import type { RawWebSocket } from "./websocket.ts";
 
 /** A WebSocket that is connected to a namespace, past the CONNECT and the testbed's `auth` event. */
-export async function connectRaw(
-  base: string,
-  namespace = "/",
-): Promise<{ socket: RawWebSocket; socketId: string }> {
-  const { socket } = await openWebSocketSession(base);
-  const socketId = await connectNamespace(socket, namespace);
-  return { socket, socketId };
+export async function connectRaw(base: string, namespace = "/"): Promise<EngineSocket> {
+  const socket = await EngineSocket.start(base);
+  await connectNamespace(socket, namespace);
+  return socket;
 }
 
-/** CONNECT to one more namespace; gives the socket id. */
+/** CONNECT to a namespace; gives the socket id. */
 export async function connectNamespace(socket: RawWebSocket, namespace: string): Promise<string> {
   const path = namespace === "/" ? "" : `${namespace},`;
   socket.send(`40${path}`);

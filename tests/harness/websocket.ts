@@ -14,11 +14,14 @@ export interface Closing {
 export class RawWebSocket implements Disposable {
   /** Resolves when the socket is closed, whichever side did it. */
   readonly closed: Promise<Closing>;
+  readonly #url: string;
   readonly #socket: WebSocket;
   readonly #frames: Frame[] = [];
   readonly #readers: ((frame: Frame) => void)[] = [];
 
-  private constructor(socket: WebSocket) {
+  constructor(url: string, options: ClientOptions = {}) {
+    const socket = new WebSocket(url.replace(/^http/, "ws"), { perMessageDeflate: false, ...options });
+    this.#url = url;
     this.#socket = socket;
     socket.on("message", (data: Buffer, isBinary) => {
       const frame = isBinary ? data : data.toString("utf8");
@@ -35,21 +38,23 @@ export class RawWebSocket implements Disposable {
     socket.on("error", () => undefined);
   }
 
-  /** Connects; rejects with what the server answered when it refuses the upgrade. */
-  static async open(url: string, options: ClientOptions = {}): Promise<RawWebSocket> {
-    const socket = new WebSocket(url.replace(/^http/, "ws"), { perMessageDeflate: false, ...options });
-    const raw = new RawWebSocket(socket);
+  /** Waits until the socket is open; rejects with what the server answered when it refuses the upgrade. */
+  async opened(): Promise<this> {
     const opened = new Promise<void>((resolve, reject) => {
-      socket.once("open", resolve);
-      socket.once("error", reject);
-      socket.once("unexpected-response", (request, response) => {
+      this.#socket.once("open", resolve);
+      this.#socket.once("error", reject);
+      this.#socket.once("unexpected-response", (request, response) => {
         const status = response.statusCode ?? 0;
         request.destroy();
         reject(new UpgradeRefused(status));
       });
     });
-    await within(DEFAULT_DEADLINE_MS, `WebSocket to ${url} open`, opened);
-    return raw;
+    await within(DEFAULT_DEADLINE_MS, `WebSocket to ${this.#url} open`, opened);
+    return this;
+  }
+
+  static open(url: string): Promise<RawWebSocket> {
+    return new RawWebSocket(url).opened();
   }
 
   get isOpen(): boolean {

@@ -36,3 +36,13 @@ export async function assertForgotten(session: PollingSession): Promise<void> {
 export function refusedWith(status: number) {
   return (error: unknown): boolean => error instanceof UpgradeRefused && error.status === status;
 }
+
+/** What the specification allows for a WebSocket that must not be: the upgrade is refused, or the socket closed. */
+export async function assertRefusedOrClosed(opening: Promise<RawWebSocket>): Promise<void> {
+  try {
+    using socket = await opening;
+    await socket.isClosed();
+  } catch (error) {
+    if (!refusedWith(400)(error)) throw error;
+  }
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { engineUrl, openWebSocketSession, parseHandshake, PollingSession } from "../harness/engine.ts";
+import { engineUrl, EngineSocket, parseHandshake, PollingSession } from "../harness/engine.ts";
 import { send } from "../harness/http.ts";
 import { onEveryTarget } from "../harness/targets.ts";
 
@@ -19,9 +19,8 @@ onEveryTarget("Engine.IO handshake with default settings", {}, (server) => {
   });
 
   test("over WebSocket: the same, with nothing to upgrade to", async () => {
-    const { socket, handshake } = await openWebSocketSession(server.engine);
-    using _ = socket;
-    const { sid, ...settings } = handshake;
+    using socket = await EngineSocket.start(server.engine);
+    const { sid, ...settings } = socket.handshake;
     assert.deepEqual(settings, {
       upgrades: [],
       pingInterval: 25_000,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openWebSocketSession, PollingSession } from "../harness/engine.ts";
+import { EngineSocket, PollingSession } from "../harness/engine.ts";
 import { onEveryTarget } from "../harness/targets.ts";
 import { within } from "../harness/wait.ts";
 import { assertForgotten, SESSION_UNKNOWN } from "./assertions.ts";
@@ -25,8 +25,7 @@ onEveryTarget("Engine.IO heartbeat", { pingInterval: INTERVAL, pingTimeout: TIME
   });
 
   test("over WebSocket: the same", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     for (let round = 0; round < 4; round += 1) {
       const since = Date.now();
       assert.equal(await socket.next(INTERVAL + LATE), "2");
@@ -52,8 +51,7 @@ onEveryTarget("Engine.IO heartbeat", { pingInterval: INTERVAL, pingTimeout: TIME
   });
 
   test("over WebSocket: a pong that does not come closes the WebSocket", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     assert.equal(await socket.next(), "2");
     const since = Date.now();
     await socket.isClosed(TIMEOUT + LATE);
@@ -61,8 +59,7 @@ onEveryTarget("Engine.IO heartbeat", { pingInterval: INTERVAL, pingTimeout: TIME
   });
 
   test("messages are no pongs", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     const chatter = setInterval(() => {
       if (socket.isOpen) socket.send("4not a pong");
     }, 100);
@@ -72,8 +69,7 @@ onEveryTarget("Engine.IO heartbeat", { pingInterval: INTERVAL, pingTimeout: TIME
   });
 
   test("a late pong, but in time, keeps the session", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     for (let round = 0; round < 2; round += 1) {
       assert.equal(await socket.next(), "2");
       await sleep(TIMEOUT * 0.6);

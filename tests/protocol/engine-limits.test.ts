@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
-import { openWebSocketSession, PollingSession, SEPARATOR } from "../harness/engine.ts";
+import { EngineSocket, PollingSession, SEPARATOR } from "../harness/engine.ts";
 import { onEveryTarget, unlikeReference } from "../harness/targets.ts";
 import { assertAlive } from "./assertions.ts";
 import { within } from "../harness/wait.ts";
@@ -70,8 +70,7 @@ onEveryTarget("Engine.IO limit on what a client sends", { maxPayload: MAX_PAYLOA
   );
 
   test("a WebSocket message of exactly maxPayload is accepted", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     const text = `4${"x".repeat(MAX_PAYLOAD - 1)}`;
     const binary = Buffer.alloc(MAX_PAYLOAD, 1);
     socket.send(text);
@@ -84,16 +83,14 @@ onEveryTarget("Engine.IO limit on what a client sends", { maxPayload: MAX_PAYLOA
     ["binary", Buffer.alloc(MAX_PAYLOAD + 1)],
   ] as const) {
     test(`a longer ${kind} message closes the WebSocket`, async () => {
-      const { socket } = await openWebSocketSession(server.engine);
-      using _ = socket;
+      using socket = await EngineSocket.start(server.engine);
       socket.send(message);
       await socket.isClosed();
     });
   }
 
   test("a longer message in short fragments closes the WebSocket, too", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     socket.sendFragments(["4", ...Array.from({ length: 11 }, () => "x".repeat(MAX_PAYLOAD / 10))]);
     await socket.isClosed();
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { engineUrl, openWebSocketSession, PollingSession } from "../harness/engine.ts";
+import { engineUrl, EngineSocket, PollingSession } from "../harness/engine.ts";
 import { send } from "../harness/http.ts";
 import { onEveryTarget, unlikeReference } from "../harness/targets.ts";
 import { RawWebSocket } from "../harness/websocket.ts";
@@ -78,10 +78,9 @@ onEveryTarget("Engine.IO refusals", {}, (server) => {
   });
 
   test("of a poll on a session that is a WebSocket, without harm to the session", async () => {
-    const { socket, handshake } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     for (const method of ["GET", "POST"]) {
-      const answer = await send(engineUrl(server.engine, "polling", handshake.sid), { method });
+      const answer = await send(engineUrl(server.engine, "polling", socket.sid), { method });
       assert.equal(answer.status, 400);
       assert.equal(answer.text, BAD_REQUEST);
     }

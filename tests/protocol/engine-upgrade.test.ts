@@ -4,7 +4,13 @@ import { PollingSession, SEPARATOR } from "../harness/engine.ts";
 import { onEveryTarget } from "../harness/targets.ts";
 import { staysPending, until, within } from "../harness/wait.ts";
 import type { RawWebSocket } from "../harness/websocket.ts";
-import { assertAlive, assertAliveOn, assertForgotten, BAD_REQUEST, refusedWith } from "./assertions.ts";
+import {
+  assertAlive,
+  assertAliveOn,
+  assertForgotten,
+  assertRefusedOrClosed,
+  BAD_REQUEST,
+} from "./assertions.ts";
 
 /** A poll during an upgrade must come back at once, and not with the next ping 25 seconds later. */
 const AT_ONCE_MS = 2_000;
@@ -71,9 +77,9 @@ onEveryTarget("Engine.IO upgrade", {}, (server) => {
     using session = await PollingSession.open(server.engine);
     const received: string[] = [];
     // Like the stock client: it polls until the probe is answered, then lets the last poll come back.
-    let polling = true;
+    const stop = new AbortController();
     const polls = (async () => {
-      while (polling) {
+      while (!stop.signal.aborted) {
         const answer = await session.poll();
         received.push(...answer.text.split(SEPARATOR).filter((packet) => packet !== "6"));
       }
@@ -90,7 +96,7 @@ onEveryTarget("Engine.IO upgrade", {}, (server) => {
     socket.send("2probe");
     await push();
     assert.equal(await socket.next(), "3probe");
-    polling = false;
+    stop.abort();
     await push();
     await within(AT_ONCE_MS, "the last poll released", polls);
     await push();
@@ -118,14 +124,14 @@ onEveryTarget("Engine.IO upgrade", {}, (server) => {
     using session = await PollingSession.open(server.engine);
     using socket = await session.upgrade();
     await assertAliveOn(socket);
-    await refusedOrClosed(session);
+    await assertRefusedOrClosed(session.webSocket());
     await assertAliveOn(socket);
   });
 
   test("a second WebSocket during the probe is refused or closed without harm", async () => {
     using session = await PollingSession.open(server.engine);
     using socket = await probing(session);
-    await refusedOrClosed(session);
+    await assertRefusedOrClosed(session.webSocket());
     socket.send("5");
     await assertAliveOn(socket);
   });
@@ -186,7 +192,7 @@ onEveryTarget("Engine.IO upgrade", {}, (server) => {
   test("an upgrade whose session has just ended is refused or closed", async () => {
     using session = await PollingSession.open(server.engine);
     await session.push("1");
-    await refusedOrClosed(session);
+    await assertRefusedOrClosed(session.webSocket());
   });
 
   test("a WebSocket that never probes is closed after ten seconds, and the session goes on polling", async () => {
@@ -231,14 +237,4 @@ async function probing(session: PollingSession): Promise<RawWebSocket> {
   socket.send("2probe");
   assert.equal(await socket.next(), "3probe");
   return socket;
-}
-
-/** The specification lets a server refuse the upgrade or close what it upgraded. */
-async function refusedOrClosed(session: PollingSession): Promise<void> {
-  const socket = await session.webSocket().catch((error: unknown) => {
-    assert.ok(refusedWith(400)(error), String(error));
-  });
-  if (!socket) return;
-  using _ = socket;
-  await socket.isClosed();
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { engineUrl, openWebSocketSession } from "../harness/engine.ts";
+import { engineUrl, EngineSocket } from "../harness/engine.ts";
 import { send } from "../harness/http.ts";
 import { onEveryTarget, unlikeReference } from "../harness/targets.ts";
 import { until } from "../harness/wait.ts";
-import { assertAliveOn, refusedWith, SESSION_UNKNOWN } from "./assertions.ts";
+import { assertAliveOn, assertRefusedOrClosed, refusedWith, SESSION_UNKNOWN } from "./assertions.ts";
 import { RawWebSocket } from "../harness/websocket.ts";
 
 const malformed: Record<string, string> = {
@@ -17,16 +17,14 @@ const malformed: Record<string, string> = {
 
 onEveryTarget("Engine.IO over WebSocket", {}, (server) => {
   test("text comes back as text, one packet a frame", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     const messages = ["4hello", "4", "4€ — 日本語 — 🦀", "4a\x1e4b", `4${"x".repeat(100_000)}`];
     for (const message of messages) socket.send(message);
     assert.deepEqual(await socket.take(messages.length), messages);
   });
 
   test("binary comes back as binary, without a type in front", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     const messages = [
       Buffer.from([1, 2, 3, 4]),
       Buffer.from([0x34]),
@@ -38,8 +36,7 @@ onEveryTarget("Engine.IO over WebSocket", {}, (server) => {
   });
 
   test("text and binary keep their order, 2,000 in a row", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     const messages = Array.from({ length: 2_000 }, (_, number) =>
       number % 3 === 0 ? Buffer.from(String(number)) : `4${number}`,
     );
@@ -48,15 +45,13 @@ onEveryTarget("Engine.IO over WebSocket", {}, (server) => {
   });
 
   test("a message in fragments is one message", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     socket.sendFragments(["4hel", "lo ", "wor", "ld"]);
     assert.equal(await socket.next(), "4hello world");
   });
 
   test("WebSocket pings are answered and harm nothing", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     await socket.pingPong();
     await assertAliveOn(socket);
   });
@@ -64,11 +59,10 @@ onEveryTarget("Engine.IO over WebSocket", {}, (server) => {
   describe("is closed by the server upon", () => {
     for (const [title, frame] of Object.entries(malformed)) {
       test(title, async () => {
-        const { socket, handshake } = await openWebSocketSession(server.engine);
-        using _ = socket;
+        using socket = await EngineSocket.start(server.engine);
         socket.send(frame);
         await socket.isClosed();
-        await isForgotten(server.engine, handshake.sid);
+        await isForgotten(server.engine, socket.sid);
       });
     }
   });
@@ -78,36 +72,34 @@ onEveryTarget("Engine.IO over WebSocket", {}, (server) => {
     "a second WebSocket for the session is refused or closed, without harm to the first",
     secondSocket,
     async () => {
-      const { socket, handshake } = await openWebSocketSession(server.engine);
-      using _ = socket;
+      using socket = await EngineSocket.start(server.engine);
       for (let attempt = 0; attempt < 3; attempt += 1) {
-        await refusedOrClosed(engineUrl(server.engine, "websocket", handshake.sid));
+        await assertRefusedOrClosed(RawWebSocket.open(engineUrl(server.engine, "websocket", socket.sid)));
       }
       await assertAliveOn(socket);
     },
   );
 
   test("closing the WebSocket ends the session", async () => {
-    const { socket, handshake } = await openWebSocketSession(server.engine);
+    const socket = await EngineSocket.start(server.engine);
     await socket.close();
-    await isForgotten(server.engine, handshake.sid);
+    await isForgotten(server.engine, socket.sid);
   });
 
   test("dropping the connection ends the session", async () => {
-    const { socket, handshake } = await openWebSocketSession(server.engine);
+    const socket = await EngineSocket.start(server.engine);
     socket.drop();
-    await isForgotten(server.engine, handshake.sid);
+    await isForgotten(server.engine, socket.sid);
   });
 
   const closePacket = unlikeReference(
     "it ignores a close packet on a WebSocket, and the ping timeout ends the session",
   );
   test("the close packet ends the session and the WebSocket", closePacket, async () => {
-    const { socket, handshake } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     socket.send("1");
     await socket.isClosed();
-    await isForgotten(server.engine, handshake.sid);
+    await isForgotten(server.engine, socket.sid);
   });
 });
 
@@ -117,14 +109,4 @@ async function isForgotten(engine: string, sid: string): Promise<void> {
     async () => (await send(engineUrl(engine, "polling", sid))).text === SESSION_UNKNOWN,
   );
   await assert.rejects(RawWebSocket.open(engineUrl(engine, "websocket", sid)), refusedWith(400));
-}
-
-/** The specification lets a server refuse the upgrade or close what it upgraded. */
-async function refusedOrClosed(url: string): Promise<void> {
-  const socket = await RawWebSocket.open(url).catch((error: unknown) => {
-    assert.ok(refusedWith(400)(error), String(error));
-  });
-  if (!socket) return;
-  using _ = socket;
-  await socket.isClosed();
 }

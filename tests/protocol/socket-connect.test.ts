@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openWebSocketSession, PollingSession, SEPARATOR } from "../harness/engine.ts";
+import { EngineSocket, PollingSession, SEPARATOR } from "../harness/engine.ts";
 import { connectNamespace, connectRaw } from "../harness/socketio.ts";
 import { onEveryTarget, unlikeReference } from "../harness/targets.ts";
 
@@ -35,8 +35,7 @@ onEveryTarget("Socket.IO CONNECT", {}, (server) => {
   describe("is accepted for", () => {
     for (const [title, { frame, prefix, auth }] of Object.entries(accepted)) {
       test(`${title}, over WebSocket`, async () => {
-        const { socket } = await openWebSocketSession(server.socketio);
-        using _ = socket;
+        using socket = await EngineSocket.start(server.socketio);
         socket.send(frame);
         const [answer, event] = await socket.take(2);
         isAcceptance(String(answer), prefix);
@@ -54,16 +53,14 @@ onEveryTarget("Socket.IO CONNECT", {}, (server) => {
   });
 
   test("gives each connection an id that is neither the session's nor another's", async () => {
-    const { socket, handshake } = await openWebSocketSession(server.socketio);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.socketio);
     const ids = [await connectNamespace(socket, "/"), await connectNamespace(socket, "/custom")];
-    assert.equal(new Set([handshake.sid, ...ids]).size, 3);
+    assert.equal(new Set([socket.sid, ...ids]).size, 3);
   });
 
   for (const namespace of ["/random", "/custom/more", "/customs", "/%2F", "/ünknown"]) {
     test(`is refused for ${namespace}, and the session goes on`, async () => {
-      const { socket } = await openWebSocketSession(server.socketio);
-      using _ = socket;
+      using socket = await EngineSocket.start(server.socketio);
       socket.send(`40${namespace},`);
       assert.equal(await socket.next(), `44${namespace},{"message":"Invalid namespace"}`);
       await connectNamespace(socket, "/");
@@ -104,23 +101,20 @@ onEveryTarget("Socket.IO CONNECT", {}, (server) => {
     };
     for (const [title, frame] of Object.entries(wrong)) {
       test(title, async () => {
-        const { socket } = await openWebSocketSession(server.socketio);
-        using _ = socket;
+        using socket = await EngineSocket.start(server.socketio);
         socket.send(frame);
         await socket.isClosed();
       });
     }
 
     test("it comes twice for the same namespace", async () => {
-      const { socket } = await connectRaw(server.socketio);
-      using _ = socket;
+      using socket = await connectRaw(server.socketio);
       socket.send("40");
       await socket.isClosed();
     });
 
     test("an event goes to a namespace that was refused", async () => {
-      const { socket } = await connectRaw(server.socketio);
-      using _ = socket;
+      using socket = await connectRaw(server.socketio);
       socket.send("40/random,");
       assert.equal(await socket.next(), '44/random,{"message":"Invalid namespace"}');
       socket.send('42/random,["message"]');
@@ -132,8 +126,7 @@ onEveryTarget("Socket.IO CONNECT", {}, (server) => {
     "a namespace name without end is refused or closes the connection",
     unlikeReference("it has no bound"),
     async () => {
-      const { socket } = await openWebSocketSession(server.socketio);
-      using _ = socket;
+      using socket = await EngineSocket.start(server.socketio);
       const name = `/${"n".repeat(100_000)}`;
       socket.send(`40${name},`);
       const end = await Promise.race([
@@ -150,8 +143,7 @@ onEveryTarget("Socket.IO CONNECT", {}, (server) => {
 
 onEveryTarget("Socket.IO connect timeout", { connectTimeout: 600 }, (server) => {
   test("a WebSocket that never sends CONNECT is closed", async () => {
-    const { socket } = await openWebSocketSession(server.socketio);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.socketio);
     const since = Date.now();
     await socket.isClosed(3_000);
     assert.ok(Date.now() - since > 300, "closed too early");
@@ -165,24 +157,21 @@ onEveryTarget("Socket.IO connect timeout", { connectTimeout: 600 }, (server) => 
   });
 
   test("a refused CONNECT does not count", async () => {
-    const { socket } = await openWebSocketSession(server.socketio);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.socketio);
     socket.send("40/random,");
     assert.equal(await socket.next(), '44/random,{"message":"Invalid namespace"}');
     await socket.isClosed(3_000);
   });
 
   test("an accepted one does", async () => {
-    const { socket } = await connectRaw(server.socketio);
-    using _ = socket;
+    using socket = await connectRaw(server.socketio);
     assert.ok(await socket.isSilent(1_500));
     socket.send('42["message","still here"]');
     assert.equal(await socket.next(), '42["message-back","still here"]');
   });
 
   test("plain Engine.IO knows no such timeout", async () => {
-    const { socket } = await openWebSocketSession(server.engine);
-    using _ = socket;
+    using socket = await EngineSocket.start(server.engine);
     assert.ok(await socket.isSilent(1_500));
     socket.send("4still here");
     assert.equal(await socket.next(), "4still here");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PollingSession, SEPARATOR } from "../harness/engine.ts";
+import { EngineSocket, PollingSession, SEPARATOR } from "../harness/engine.ts";
 import { connectNamespace, connectRaw } from "../harness/socketio.ts";
 import { againstReference } from "../harness/programs.ts";
 import { onEveryTarget, unlikeReference } from "../harness/targets.ts";
@@ -54,8 +54,7 @@ const exchanges: Record<string, Exchange> = {
 onEveryTarget("Socket.IO events and acks", {}, (server) => {
   for (const [title, { send, receive }] of Object.entries(exchanges)) {
     test(`${title}, over WebSocket`, async () => {
-      const { socket } = await connectRaw(server.socketio);
-      using _ = socket;
+      using socket = await connectRaw(server.socketio);
       for (const frame of send) socket.send(frame);
       assert.deepEqual(await socket.take(receive.length), receive);
     });
@@ -69,8 +68,7 @@ onEveryTarget("Socket.IO events and acks", {}, (server) => {
     });
 
     test(`${title}, in a custom namespace`, async () => {
-      const { socket } = await connectRaw(server.socketio, "/custom");
-      using _ = socket;
+      using socket = await connectRaw(server.socketio, "/custom");
       for (const frame of send.map(inCustom)) socket.send(frame);
       assert.deepEqual(await socket.take(receive.length), receive.map(inCustom));
     });
@@ -86,8 +84,7 @@ onEveryTarget("Socket.IO events and acks", {}, (server) => {
   });
 
   test("an event nobody handles is ignored", async () => {
-    const { socket } = await connectRaw(server.socketio);
-    using _ = socket;
+    using socket = await connectRaw(server.socketio);
     socket.send('42["nobody listens",1]');
     socket.send('42[7,"a number as a name"]');
     socket.send('42["message","next"]');
@@ -95,16 +92,14 @@ onEveryTarget("Socket.IO events and acks", {}, (server) => {
   });
 
   test("an ack nobody waits for is ignored", async () => {
-    const { socket } = await connectRaw(server.socketio);
-    using _ = socket;
+    using socket = await connectRaw(server.socketio);
     socket.send("43123[1]");
     socket.send('42["message","next"]');
     assert.equal(await socket.next(), '42["message-back","next"]');
   });
 
   test("500 packets keep their order, acks included", async () => {
-    const { socket } = await connectRaw(server.socketio);
-    using _ = socket;
+    using socket = await connectRaw(server.socketio);
     const numbers = Array.from({ length: 500 }, (_, number) => number);
     for (const number of numbers) socket.send(`42${number}["message-with-ack",${number}]`);
     assert.deepEqual(
@@ -116,8 +111,7 @@ onEveryTarget("Socket.IO events and acks", {}, (server) => {
 
 onEveryTarget("Socket.IO DISCONNECT", {}, (server) => {
   test("of one namespace leaves the others connected", async () => {
-    const { socket } = await connectRaw(server.socketio);
-    using _ = socket;
+    using socket = await connectRaw(server.socketio);
     await connectNamespace(socket, "/custom");
     socket.send("41/custom,");
     socket.send('42["message","to the main namespace"]');
@@ -125,35 +119,33 @@ onEveryTarget("Socket.IO DISCONNECT", {}, (server) => {
   });
 
   test("of a namespace allows another CONNECT to it, with another id", async () => {
-    const { socket, socketId } = await disconnected(server.socketio);
-    using _ = socket;
-    assert.notEqual(await connectNamespace(socket, "/"), socketId);
+    using socket = await EngineSocket.start(server.socketio);
+    const firstId = await connectNamespace(socket, "/");
+    await disconnect(socket);
+    assert.notEqual(await connectNamespace(socket, "/"), firstId);
   });
 
   test("of a namespace makes an event to it a violation, which closes the connection", async () => {
-    const { socket } = await disconnected(server.socketio);
-    using _ = socket;
+    using socket = await connectRaw(server.socketio);
+    await disconnect(socket);
     socket.send('42["message"]');
     await socket.isClosed();
   });
 
   test("of the last namespace leaves the session open", async () => {
-    const { socket } = await connectRaw(server.socketio);
-    using _ = socket;
+    using socket = await connectRaw(server.socketio);
     socket.send("41");
     assert.ok(await socket.isSilent(300));
     await connectNamespace(socket, "/custom");
   });
 });
 
-/** Connected to the custom namespace, and not any more to the main one; the server has seen both. */
-async function disconnected(base: string): Promise<{ socket: RawWebSocket; socketId: string }> {
-  const { socket, socketId } = await connectRaw(base);
+/** Leaves the main namespace, and waits until the server has seen it, which only another namespace can show. */
+async function disconnect(socket: RawWebSocket): Promise<void> {
   await connectNamespace(socket, "/custom");
   socket.send("41");
   socket.send('42/custom,["message"]');
   assert.equal(await socket.next(), '42/custom,["message-back"]');
-  return { socket, socketId };
 }
 
 /** Frames after which the server must close; `lenient` says why the stock server does not. */
@@ -207,8 +199,7 @@ const reservedNames = [
 onEveryTarget("Socket.IO closes the connection upon", {}, (server) => {
   for (const [title, { frames, lenient }] of Object.entries(malformed)) {
     test(title, lenient === undefined ? {} : unlikeReference(lenient), async () => {
-      const { socket } = await connectRaw(server.socketio);
-      using _ = socket;
+      using socket = await connectRaw(server.socketio);
       for (const frame of frames) socket.send(frame);
       await socket.isClosed();
     });
@@ -216,8 +207,7 @@ onEveryTarget("Socket.IO closes the connection upon", {}, (server) => {
 
   for (const name of reservedNames) {
     test(`the reserved event name ${name}`, async () => {
-      const { socket } = await connectRaw(server.socketio);
-      using _ = socket;
+      using socket = await connectRaw(server.socketio);
       socket.send(`42["${name}"]`);
       await socket.isClosed();
     });
@@ -237,12 +227,10 @@ onEveryTarget("Socket.IO closes the connection upon", {}, (server) => {
     const sendable = Object.values(malformed).filter(
       ({ lenient }) => lenient === undefined || !againstReference,
     );
-    const { socket: bystander } = await connectRaw(server.socketio);
-    using _ = bystander;
+    using bystander = await connectRaw(server.socketio);
     await Promise.all(
       sendable.map(async ({ frames }) => {
-        const { socket } = await connectRaw(server.socketio);
-        using _ = socket;
+        using socket = await connectRaw(server.socketio);
         for (const frame of frames) socket.send(frame);
         bystander.send('42["message","still here"]');
         assert.equal(await bystander.next(), '42["message-back","still here"]');
@@ -251,8 +239,7 @@ onEveryTarget("Socket.IO closes the connection upon", {}, (server) => {
   });
 
   test("nothing that is merely odd, such as spaces in the JSON", async () => {
-    const { socket } = await connectRaw(server.socketio);
-    using _ = socket;
+    using socket = await connectRaw(server.socketio);
     socket.send('42[ "message" , 1 ]');
     assert.equal(await socket.next(), '42["message-back",1]');
   });

@@ -4,7 +4,7 @@
  */
 import http from "node:http";
 import { parseArgs } from "node:util";
-import { Server as EngineServer, type ServerOptions } from "engine.io";
+import { Server as EngineServer, type ServerOptions, type Socket as EngineSocket } from "engine.io";
 import { Server as SocketServer, type Socket } from "socket.io";
 
 const { values: flags } = parseArgs({
@@ -41,8 +41,10 @@ const server = http.createServer((request, response) => {
 
 const engine = new EngineServer(engineOptions);
 engine.attach(server, { path: "/engine.io/", destroyUpgrade: false });
-engine.on("connection", (socket) => {
-  socket.on("data", (data: string | Buffer) => socket.send(data));
+engine.on("connection", (socket: EngineSocket) => {
+  socket.on("data", (data: string | Buffer) => {
+    socket.send(data);
+  });
 });
 
 const io = new SocketServer(server, {
