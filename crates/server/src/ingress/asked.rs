@@ -1,0 +1,99 @@
+//! What a request asks for.
+
+use axum::{
+    extract::Query,
+    http::{Method, Uri, request::Parts},
+};
+use hither_cluster::Key;
+use hither_engineio::{Refusal, TransportName, check_revision};
+
+use super::{
+    denial::Denial,
+    websocket::{self, UpgradeRequest},
+};
+
+/// What a request asks for, as far as it can be told without asking the session.
+pub(super) enum Asked {
+    /// A new session that polls.
+    OpenPolling,
+    /// What the session has to say.
+    Poll(Key),
+    /// To hand the body to the session.
+    Push(Key),
+    /// A new session on a WebSocket.
+    OpenWebSocket(UpgradeRequest),
+    /// A WebSocket for a session that polls.
+    AttachWebSocket(Key, UpgradeRequest),
+}
+
+/// A sid that is longer is none of ours, and not worth carrying about.
+const MAX_SID_LENGTH: usize = 64;
+
+/// Reads a request. The checks come in the order of the reference server, whose `EIO` counts only where a session
+/// opens.
+///
+/// Departures: an Upgrade request for polling is refused instead of being upgraded and dropped, for it must not be
+/// served as a poll either; and a method that polling does not have is 400 on a session as it is without one, not 500.
+pub(super) fn read(parts: &mut Parts) -> Result<Asked, Denial> {
+    let query = EngineQuery::of(&parts.uri);
+    let transport: TransportName = query.transport.as_deref().unwrap_or_default().parse()?;
+    let fits_transport = websocket::is_wanted(&parts.headers) == (transport == TransportName::WebSocket);
+    let Some(sid) = query.sid else {
+        if parts.method != Method::GET {
+            return Err(Refusal::BadHandshakeMethod.into());
+        }
+        if !fits_transport {
+            return Err(Refusal::BadRequest.into());
+        }
+        check_revision(query.revision.as_deref())?;
+        return Ok(match transport {
+            TransportName::Polling => Asked::OpenPolling,
+            TransportName::WebSocket => Asked::OpenWebSocket(UpgradeRequest::take(parts)?),
+        });
+    };
+    let sid = known_form(sid)?;
+    if !fits_transport {
+        return Err(Refusal::BadRequest.into());
+    }
+    match (transport, &parts.method) {
+        (TransportName::Polling, &Method::GET) => Ok(Asked::Poll(sid)),
+        (TransportName::Polling, &Method::POST) => Ok(Asked::Push(sid)),
+        (TransportName::Polling, _) => Err(Refusal::BadRequest.into()),
+        (TransportName::WebSocket, _) => Ok(Asked::AttachWebSocket(sid, UpgradeRequest::take(parts)?)),
+    }
+}
+
+/// What cannot be an id of ours needs no owner to say that it is unknown, and does not get into the log.
+fn known_form(sid: String) -> Result<Key, Refusal> {
+    if sid.len() <= MAX_SID_LENGTH && sid.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Key::from(sid))
+    } else {
+        Err(Refusal::UnknownSid)
+    }
+}
+
+/// The parameters of the query that mean something. Of one that is repeated the last counts.
+#[derive(Default)]
+struct EngineQuery {
+    revision: Option<String>,
+    transport: Option<String>,
+    /// An empty one is as good as none.
+    sid: Option<String>,
+}
+
+impl EngineQuery {
+    fn of(uri: &Uri) -> Self {
+        let mut query = Self::default();
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs);
+        // Any query is a list of pairs, however odd; were one not, its parameters would be missing.
+        for (name, value) in pairs.unwrap_or_default() {
+            match name.as_str() {
+                "EIO" => query.revision = Some(value),
+                "transport" => query.transport = Some(value),
+                "sid" => query.sid = (!value.is_empty()).then_some(value),
+                _ => {}
+            }
+        }
+        query
+    }
+}

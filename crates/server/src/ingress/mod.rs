@@ -1,0 +1,142 @@
+//! Where clients land: HTTP and WebSocket on the one side, requests to sessions on the other.
+//!
+//! A client's request is read ([`asked`]), carried to its session wherever that lives, and answered with what the
+//! session says ([`polling`], [`websocket`]) or with why it says nothing ([`denial`]). Nothing of a session is kept
+//! here but its open sockets. Checks, their order and the answers are those of the reference server
+//! (`packages/engine.io/lib/server.ts` of socketio/socket.io); every departure says why where it is made.
+
+mod asked;
+mod backend;
+mod cors;
+mod denial;
+mod introduction;
+mod polling;
+mod short_sid;
+#[cfg(test)]
+mod tests;
+mod websocket;
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use hither_cluster::{Key, RequestError};
+use tracing::{debug, warn};
+
+use self::{asked::Asked, cors::CorsHeaders, denial::Denial};
+pub(crate) use self::{
+    backend::Backend,
+    short_sid::ShortSid,
+    websocket::{CloseCode, SocketWriter, WriteOutcome},
+};
+use crate::request::{ServiceIndex, SessionReply, SessionRequest};
+
+/// The target of the log lines that say which node received what: one per request, so that they can be silenced
+/// apart from the rest.
+const REQUESTS: &str = "hither::requests";
+
+/// How long a session may take to begin or to take a WebSocket. The stock client waits as long for a connection.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Serves one service under a path, with and without the trailing slash.
+pub(crate) fn router<B: Backend>(backend: B, service: ServiceIndex, path: &str) -> Router {
+    let path = path.trim_matches('/');
+    let mut router = Router::new();
+    if !path.is_empty() {
+        router = router.route(&format!("/{path}"), any(handle::<B>));
+    }
+    let with_slash = if path.is_empty() {
+        "/".to_owned()
+    } else {
+        format!("/{path}/")
+    };
+    router
+        .route(&with_slash, any(handle::<B>))
+        .with_state(Ingress { backend, service })
+}
+
+/// One service at this node's doors.
+#[derive(Clone)]
+struct Ingress<B> {
+    backend: B,
+    service: ServiceIndex,
+}
+
+async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request) -> Response {
+    let cors = CorsHeaders::new(
+        &ingress.backend.config().cors,
+        request.method(),
+        request.headers(),
+    );
+    if let Some(cors) = &cors
+        && request.method() == Method::OPTIONS
+    {
+        return cors.preflight();
+    }
+    let wants_websocket = websocket::is_wanted(request.headers());
+    let mut answer = ingress
+        .answer(request)
+        .await
+        .unwrap_or_else(Denial::into_response);
+    if wants_websocket && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        // Who asked for a WebSocket does not go on with HTTP.
+        close_connection(&mut answer);
+    }
+    if let Some(cors) = cors {
+        cors.mark(&mut answer);
+    }
+    answer
+}
+
+impl<B: Backend> Ingress<B> {
+    async fn answer(&self, request: Request) -> Result<Response, Denial> {
+        let (mut parts, body) = request.into_parts();
+        match asked::read(&mut parts)? {
+            Asked::OpenPolling => self.open_polling(&parts).await,
+            Asked::Poll(sid) => self.poll(sid).await,
+            Asked::Push(sid) => self.push(&sid, &parts.headers, body).await,
+            Asked::OpenWebSocket(upgrade) => self.open_websocket(&parts, upgrade).await,
+            Asked::AttachWebSocket(sid, upgrade) => self.attach_websocket(sid, upgrade).await,
+        }
+    }
+
+    /// Asks a session. It refusing is an error here.
+    async fn ask(
+        &self,
+        sid: &Key,
+        request: SessionRequest,
+        timeout: Duration,
+    ) -> Result<SessionReply, Denial> {
+        match self.backend.request(sid, request, timeout).await {
+            Ok(SessionReply::Refused(refusal)) => {
+                debug!(sid = %ShortSid(sid), %refusal, "request refused");
+                Err(refusal.into())
+            }
+            Ok(reply) => Ok(reply),
+            Err(error) => {
+                warn!(sid = %ShortSid(sid), reason = why(&error), "no answer from the session");
+                Err(Denial::OutOfReach)
+            }
+        }
+    }
+}
+
+/// In words that do not name the session, for its id is a credential.
+fn why(error: &RequestError) -> &'static str {
+    match error {
+        RequestError::TimedOut { obstacle, .. } => obstacle,
+        RequestError::Overloaded(_) => "its owner has too many requests waiting",
+        RequestError::Dropped(_) => "it ended while it was asked",
+    }
+}
+
+fn close_connection(answer: &mut Response) {
+    answer
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+}

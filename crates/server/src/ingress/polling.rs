@@ -1,0 +1,216 @@
+//! Long-polling: a GET opens a session or pulls, a POST pushes.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use hither_cluster::Key;
+use hither_engineio::{Frame, Refusal, payload};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::{runtime::Handle, time::timeout};
+use tracing::{debug, error, info};
+
+use super::{
+    Backend, Ingress, OPEN_TIMEOUT, REQUESTS, ShortSid, close_connection, denial::Denial, introduction,
+};
+use crate::request::{OpenTransport, RequestId, SessionReply, SessionRequest};
+
+/// How long a session may take to make room for what a client posted. Clients lose patience about then.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a body may take to come: `maxPayload` at its default over the slowest of mobile links.
+const BODY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How much longer than a whole heartbeat a poll may hang. The session answers it sooner, with a ping or by closing.
+const POLL_MARGIN: Duration = Duration::from_secs(10);
+
+impl<B: Backend> Ingress<B> {
+    /// Opens a session with the client's first poll.
+    pub(super) async fn open_polling(&self, parts: &Parts) -> Result<Response, Denial> {
+        let handshake = introduction::read(parts, self.backend.node())?;
+        let sid = self.backend.mint();
+        info!(
+            target: REQUESTS,
+            sid = %ShortSid(&sid),
+            owner = self.owner(&sid),
+            remote = handshake.remote.map(tracing::field::display),
+            "connection by polling"
+        );
+        let (id, service, transport) = (RequestId::random(), self.service, OpenTransport::Polling);
+        let hanging = HangingPoll::new(&self.backend, &sid, id);
+        let request = SessionRequest::Open {
+            id,
+            service,
+            transport,
+            handshake,
+        };
+        let reply = self.ask(&sid, request, OPEN_TIMEOUT).await;
+        match hanging.answered(reply)? {
+            SessionReply::Opened(frames) => Ok(payload_of(&frames)),
+            _ => Err(unfit("open")),
+        }
+    }
+
+    /// Waits for what the session has to say.
+    pub(super) async fn poll(&self, sid: Key) -> Result<Response, Denial> {
+        info!(target: REQUESTS, sid = %ShortSid(&sid), owner = self.owner(&sid), "poll");
+        let id = RequestId::random();
+        let engine = &self.backend.config().engine;
+        let patience = engine.ping_interval + engine.ping_timeout + POLL_MARGIN;
+        let hanging = HangingPoll::new(&self.backend, &sid, id);
+        let reply = self
+            .ask(
+                &sid,
+                SessionRequest::Pull {
+                    id,
+                    service: self.service,
+                },
+                patience,
+            )
+            .await;
+        match hanging.answered(reply)? {
+            SessionReply::Pulled(frames) => Ok(payload_of(&frames)),
+            _ => Err(unfit("pull")),
+        }
+    }
+
+    /// Hands what the client posted to the session.
+    pub(super) async fn push(&self, sid: &Key, headers: &HeaderMap, body: Body) -> Result<Response, Denial> {
+        let limit = self.backend.config().engine.max_payload;
+        let body = match read_body(headers, body, limit).await {
+            Ok(body) => body,
+            Err(BodyError::TooLarge) => return Ok(self.refuse_body(sid).await),
+            Err(BodyError::TimedOut) => return Err(Denial::BodyTimedOut),
+            Err(BodyError::Broken(error)) => {
+                debug!(sid = %ShortSid(sid), %error, "a body broke off");
+                return Err(Refusal::BadRequest.into());
+            }
+        };
+        info!(
+            target: REQUESTS,
+            sid = %ShortSid(sid),
+            owner = self.owner(sid),
+            bytes = body.len(),
+            "push"
+        );
+        let request = SessionRequest::Push {
+            id: RequestId::random(),
+            service: self.service,
+            body,
+        };
+        match self.ask(sid, request, PUSH_TIMEOUT).await? {
+            SessionReply::Done => Ok(answer(HeaderValue::from_static("text/html"), "ok")),
+            _ => Err(unfit("push")),
+        }
+    }
+
+    /// Tells the session that its client broke `maxPayload`, and the client the same. The rest of the body is not
+    /// read, so the connection cannot go on.
+    async fn refuse_body(&self, sid: &Key) -> Response {
+        info!(target: REQUESTS, sid = %ShortSid(sid), owner = self.owner(sid), "push over maxPayload");
+        let request = SessionRequest::PushTooLarge {
+            service: self.service,
+        };
+        let denial = match self.ask(sid, request, PUSH_TIMEOUT).await {
+            Ok(_) => Denial::BodyTooLarge,
+            Err(denial) => denial,
+        };
+        let mut answer = denial.into_response();
+        close_connection(&mut answer);
+        answer
+    }
+
+    pub(super) fn owner(&self, sid: &Key) -> Option<String> {
+        self.backend.owner_of(sid).map(String::from)
+    }
+}
+
+/// Notices when the client drops a poll: axum then drops the future that waits for the reply.
+struct HangingPoll<'a, B: Backend> {
+    backend: &'a B,
+    sid: &'a Key,
+    id: RequestId,
+    is_answered: bool,
+}
+
+impl<'a, B: Backend> HangingPoll<'a, B> {
+    fn new(backend: &'a B, sid: &'a Key, id: RequestId) -> Self {
+        Self {
+            backend,
+            sid,
+            id,
+            is_answered: false,
+        }
+    }
+
+    /// A refused poll does not hang at its session, but one without an answer may.
+    fn answered(mut self, reply: Result<SessionReply, Denial>) -> Result<SessionReply, Denial> {
+        self.is_answered = !matches!(reply, Err(Denial::OutOfReach));
+        reply
+    }
+}
+
+impl<B: Backend> Drop for HangingPoll<'_, B> {
+    fn drop(&mut self) {
+        // Without a runtime the node has ended, and with it whom to tell.
+        if let (false, Ok(runtime)) = (self.is_answered, Handle::try_current()) {
+            let (backend, sid) = (self.backend.clone(), self.sid.clone());
+            let cancel = SessionRequest::CancelPull { id: self.id };
+            let telling = async move {
+                debug!(sid = %ShortSid(&sid), "poll dropped by its client");
+                if let Err(error) = backend.request(&sid, cancel, PUSH_TIMEOUT).await {
+                    debug!(sid = %ShortSid(&sid), reason = super::why(&error), "not told of a dropped poll");
+                }
+            };
+            self.backend.tasks().spawn_on(telling, &runtime);
+        }
+    }
+}
+
+/// Why a body cannot be handed on.
+enum BodyError {
+    TooLarge,
+    TimedOut,
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, BodyError> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > limit) {
+        return Err(BodyError::TooLarge);
+    }
+    match timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        Ok(Err(error)) => Err(BodyError::Broken(error)),
+        Err(_) => Err(BodyError::TimedOut),
+    }
+}
+
+fn payload_of(frames: &[Frame]) -> Response {
+    answer(
+        HeaderValue::from_static("text/plain; charset=UTF-8"),
+        payload::encode(frames),
+    )
+}
+
+fn answer(content_type: HeaderValue, body: impl IntoResponse) -> Response {
+    let headers: [(HeaderName, HeaderValue); 2] = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, body).into_response()
+}
+
+fn unfit(request: &'static str) -> Denial {
+    error!(
+        request,
+        "a session gave a reply that does not fit what it was asked"
+    );
+    Denial::Defect
+}

@@ -1,0 +1,1 @@
+//! What the ingress does, seen from a client and from a node.

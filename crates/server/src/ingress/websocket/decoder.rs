@@ -1,0 +1,117 @@
+//! From bytes to messages.
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use tungstenite::{
+    Error, Message,
+    protocol::{Role, WebSocketConfig, WebSocketContext},
+};
+
+use super::{CloseCode, end::SocketEnd};
+use crate::request::SocketFrame;
+
+/// Bytes of frames that make a batch full: enough to spread the cost of a push, little enough for what waits at a
+/// session.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// What a frame costs apart from its bytes; many empty frames must make a batch full, too.
+const FRAME_OVERHEAD: usize = size_of::<SocketFrame>();
+
+/// Bytes that tungstenite takes at a time. It holds a buffer of this size for each socket.
+const STEP_BYTES: usize = 256;
+
+/// What was decoded since the last push.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// The client's messages.
+    pub(super) frames: Vec<SocketFrame>,
+    /// The latest ping: only that one wants an answer (RFC 6455, 5.5.3).
+    pub(super) ping: Option<Bytes>,
+    /// Why there is nothing after these frames.
+    pub(super) end: Option<SocketEnd>,
+    weight: usize,
+}
+
+impl Batch {
+    /// Whether it is to be handed on before more is read.
+    pub(super) fn is_full(&self) -> bool {
+        self.weight >= BATCH_BYTES || self.end.is_some()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.ping.is_none() && self.end.is_none()
+    }
+
+    fn push(&mut self, frame: SocketFrame, len: usize) {
+        self.weight += len + FRAME_OVERHEAD;
+        self.frames.push(frame);
+    }
+}
+
+/// Reads frames and puts messages together, as tungstenite does.
+pub(super) struct Decoder(WebSocketContext);
+
+impl Decoder {
+    /// For messages of at most `max_payload` bytes.
+    pub(super) fn new(max_payload: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(STEP_BYTES)
+            .max_message_size(Some(max_payload))
+            .max_frame_size(Some(max_payload));
+        Self(WebSocketContext::new(Role::Server, Some(config)))
+    }
+
+    /// Adds what the bytes complete to a batch. Not to be called again once the batch has an end.
+    pub(super) fn feed(&mut self, bytes: &[u8], batch: &mut Batch) {
+        let mut feed = Feed(bytes);
+        while batch.end.is_none() {
+            match self.0.read(&mut feed) {
+                Ok(Message::Text(text)) => match ByteString::try_from(Bytes::from(text)) {
+                    Ok(text) => {
+                        let len = text.len();
+                        batch.push(SocketFrame::Text(text), len);
+                    }
+                    Err(_) => batch.end = Some(SocketEnd::NotUtf8),
+                },
+                Ok(Message::Binary(bytes)) => {
+                    let len = bytes.len();
+                    batch.push(SocketFrame::Binary(bytes), len);
+                }
+                Ok(Message::Ping(payload)) => batch.ping = Some(payload),
+                Ok(Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(Message::Close(frame)) => {
+                    let code = frame.map_or(CloseCode::Status, |frame| frame.code);
+                    batch.end = Some(SocketEnd::ClosedByClient(code));
+                }
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(Error::Capacity(_)) => batch.end = Some(SocketEnd::TooLarge),
+                Err(Error::Utf8(_)) => batch.end = Some(SocketEnd::NotUtf8),
+                Err(_) => batch.end = Some(SocketEnd::Malformed),
+            }
+        }
+    }
+}
+
+/// Bytes as the stream that tungstenite wants. What it writes are answers to control frames, which the lane gives.
+struct Feed<'a>(&'a [u8]);
+
+impl Read for Feed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            len => Ok(len),
+        }
+    }
+}
+
+impl Write for Feed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
