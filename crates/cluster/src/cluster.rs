@@ -57,6 +57,12 @@ pub struct ClusterConfig {
 }
 
 impl ClusterConfig {
+    /// A cluster of one that nobody joins, on free ports of the loopback interface.
+    pub fn alone() -> Self {
+        let loopback = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+        Self::new(NodeName::default(), loopback, loopback, Secret::well_known())
+    }
+
     /// A node that starts a cluster of one, with the defaults for everything else.
     pub fn new(name: NodeName, http: SocketAddr, address: SocketAddr, secret: Secret) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -144,6 +150,11 @@ impl<E: Entities> Cluster<E> {
         self.0.publish(topic, payload);
     }
 
+    /// Tells the lanes of a node something, this node included. False when there is no link to it.
+    pub fn send(&self, to: &NodeId, direct: E::Direct) -> bool {
+        self.0.send_direct(to, direct)
+    }
+
     /// The lanes of this node.
     pub fn lanes(&self) -> impl Iterator<Item = LaneHandle<E>> {
         self.0.lanes().iter().map(|lane| LaneHandle::new(lane.clone()))
@@ -166,7 +177,7 @@ pub enum Fatal {
     Unfit(#[from] crate::membership::Unfit),
 }
 
-/// A node that takes part in a cluster, until it [leaves](Self::leave).
+/// A node that takes part in a cluster, until it [hands off](Self::hand_off) what it has and [stops](Self::stop).
 pub struct ClusterNode<E: Entities> {
     cluster: Cluster<E>,
     membership: Arc<Membership>,
@@ -287,8 +298,9 @@ impl<E: Entities> ClusterNode<E> {
         }
     }
 
-    /// Hands everything off and leaves. What could not be handed off by the `deadline` ends with the node.
-    pub async fn leave(self, deadline: Duration) {
+    /// Stops owning shards and hands all entities to the nodes that own them then. What could not be handed off by the
+    /// `deadline` stays here.
+    pub async fn hand_off(&self, deadline: Duration) {
         let deadline = Instant::now() + deadline;
         let me = self.cluster.me().clone();
         info!(node = %me, "leaving the cluster");
@@ -296,17 +308,17 @@ impl<E: Entities> ClusterNode<E> {
         let mut placements = self.cluster.placements();
         let left = |placement: &Arc<Placement>| placement.view().up().all(|member| member.id != me);
         let handed_off = async {
+            // The sender lives as long as the cluster that we hold.
             drop(placements.wait_for(left).await.map(|_| ()));
             self.cluster.0.handed_off().await;
         };
         if timeout_at(deadline, handed_off).await.is_err() {
             warn!(node = %me, "not everything could be handed off in time; the rest ends with this node");
         }
-        self.stop().await;
     }
 
-    /// Ends the node's part without handing anything off.
-    async fn stop(self) {
+    /// Tells the others that this node is gone, and ends its part. Entities that are still here are gone with it.
+    pub async fn stop(self) {
         self.conductor.abort();
         drop(self.conductor.await);
         self.links.shutdown().await;

@@ -49,8 +49,12 @@ pub trait Entities: Sized + Send + 'static {
     /// Whether this request brings an entity into being.
     fn creates(request: &Self::Request) -> bool;
 
-    /// Cuts a message between nodes into the parts for each lane here; `lane_of` knows the lane of a key.
-    fn route(direct: Self::Direct, lane_of: &dyn Fn(&Key) -> usize) -> Vec<(usize, Self::Direct)>;
+    /// Cuts a message between nodes into the parts for each of the `lanes` here; `lane_of` knows the lane of a key.
+    fn route(
+        direct: Self::Direct,
+        lanes: usize,
+        lane_of: &dyn Fn(&Key) -> usize,
+    ) -> Vec<(usize, Self::Direct)>;
 
     /// A request for an entity whose owner this node is for sure, whether the entity exists or not.
     fn request(&mut self, lane: &mut Lane<Self>, key: &Key, request: Self::Request, reply: ReplyTo<Self>);
@@ -69,6 +73,9 @@ pub trait Entities: Sized + Send + 'static {
 
     /// The members changed.
     fn placed(&mut self, lane: &mut Lane<Self>, before: &Placement, now: &Placement);
+
+    /// A link to this node has come up: what was sent to it before may have been lost.
+    fn linked(&mut self, lane: &mut Lane<Self>, peer: &NodeId);
 
     /// Time has passed; called every few milliseconds.
     fn tick(&mut self, lane: &mut Lane<Self>);

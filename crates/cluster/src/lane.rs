@@ -59,6 +59,7 @@ pub(crate) enum LaneMessage<E: Entities> {
         node: NodeId,
         round: u64,
     },
+    LinkUp(NodeId),
     LinkDown(NodeId),
     /// The target of a move is ready for the entity, or gone.
     Prepared {
@@ -372,6 +373,7 @@ impl<E: Entities> LaneState<E> {
             LaneMessage::Placed(placement) => self.placed(placement),
             LaneMessage::Settled { fingerprint } => self.settled(fingerprint),
             LaneMessage::Passed { node, round } => self.handoff.barrier_passed(round, &node),
+            LaneMessage::LinkUp(node) => self.guarded(None, |entities, lane| entities.linked(lane, &node)),
             LaneMessage::LinkDown(node) => self.handoff.link_down(&node),
             LaneMessage::Prepared { key, to, outcome } => self.handoff.prepared(&key, &to, outcome),
             LaneMessage::Adopted { key, to, outcome } => self.handoff.adopted(&key, &to, outcome),

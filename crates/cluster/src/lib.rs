@@ -19,6 +19,7 @@ mod router;
 mod secret;
 mod settlement;
 mod shard;
+mod throttle;
 mod topic;
 mod wire;
 

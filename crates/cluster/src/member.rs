@@ -30,6 +30,13 @@ impl NodeName {
     }
 }
 
+impl Default for NodeName {
+    /// For a node that is alone.
+    fn default() -> Self {
+        Self("node".into())
+    }
+}
+
 impl TryFrom<String> for NodeName {
     type Error = InvalidNodeName;
 

@@ -365,6 +365,23 @@ impl<E: Entities> Router<E> {
         }
     }
 
+    /// As [`direct`](Self::direct), also to this node itself.
+    pub(crate) fn send_direct(&self, to: &NodeId, direct: E::Direct) -> bool {
+        if *to == self.me {
+            self.to_lanes_of(to, direct, &Credit::unaccounted());
+            return true;
+        }
+        self.direct(to, &direct)
+    }
+
+    fn to_lanes_of(&self, from: &NodeId, direct: E::Direct, credit: &Credit) {
+        for (lane, direct) in E::route(direct, self.lanes().len(), &|key| self.lane_of(key)) {
+            if let Some(lane) = self.lanes().get(lane) {
+                lane.tell(LaneMessage::Direct { from: from.clone(), direct, hold: credit.clone() });
+            }
+        }
+    }
+
     // Topics
 
     pub(crate) fn subscribe(&self, topic: &Topic, lane: usize) -> Subscribed {
@@ -507,17 +524,7 @@ impl<E: Entities> Router<E> {
             }
             LinkMessage::Answer { id, answer } => self.answered(peer, id, answer),
             LinkMessage::Direct(bytes) => match wire::decode::<E::Direct>(&bytes) {
-                Ok(direct) => {
-                    for (lane, direct) in E::route(direct, &|key| self.lane_of(key)) {
-                        if let Some(lane) = self.lanes().get(lane) {
-                            lane.tell(LaneMessage::Direct {
-                                from: peer.clone(),
-                                direct,
-                                hold: credit.clone(),
-                            });
-                        }
-                    }
-                }
+                Ok(direct) => self.to_lanes_of(peer, direct, credit),
                 Err(error) => error!(%peer, %error, "a message between lanes cannot be read"),
             },
             LinkMessage::Publish {
@@ -622,6 +629,7 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
         if let Some(fingerprint) = lock(&router.settlement).announced() {
             router.to_peer(peer, &LinkMessage::Settled { fingerprint });
         }
+        router.to_all_lanes(|| LaneMessage::LinkUp(peer.clone()));
     }
 
     fn received(&self, peer: &NodeId, messages: Vec<Bytes>, credit: Credit) {

@@ -1,1 +1,37 @@
 //! A Socket.IO server that is a cluster by nature.
+//!
+//! Any node accepts any request of any client, long-poll or WebSocket, and carries it to the session it belongs to,
+//! wherever that lives. Rooms span all nodes. No sticky load balancer, no broker.
+//!
+//! Write a [`Namespace`], give it to [`Server::builder`], start the server and serve its [router](Server::router).
+
+mod config;
+mod engine_service;
+mod handshake;
+mod ingress;
+mod io;
+mod job;
+mod namespace;
+mod outgoing;
+mod request;
+mod room;
+mod server;
+mod sessions;
+mod socket;
+mod status;
+
+pub use config::{CorsConfig, CorsOrigins, ServerConfig, SessionPlacement};
+pub use engine_service::{EngineService, EngineSocket};
+pub use handshake::Handshake;
+pub use hither_cluster as cluster;
+pub use hither_engineio::{self as engineio, Message, SessionConfig, TransportName};
+pub use hither_socketio::{
+    AckId, Args, ArgsError, Binary, ConnectError, DisconnectReason, Event, EventError, Json, NamespaceName, SocketId,
+};
+pub use io::{Io, QueryError};
+pub use namespace::{Namespace, Received};
+pub use room::Room;
+pub use server::{Server, ServerBuilder, StartError, StatusReader};
+pub use sessions::FoundSocket;
+pub use socket::{AckError, Broadcast, EmitError, Socket, Whereabouts};
+pub use status::{MemberStatus, SessionStatus, Status};

@@ -1,0 +1,77 @@
+//! A relay for TCP that can go dead without closing anything, as a network does.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Condvar, Mutex},
+    thread,
+};
+
+pub(crate) struct Relay {
+    address: SocketAddr,
+    ice: Arc<Ice>,
+}
+
+/// While frozen, nothing moves.
+#[derive(Default)]
+struct Ice {
+    frozen: Mutex<bool>,
+    thawed: Condvar,
+}
+
+impl Relay {
+    /// Relays each connection to the target.
+    pub(crate) fn start(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let ice = Arc::new(Ice::default());
+        let shared = ice.clone();
+        thread::spawn(move || {
+            for caller in listener.incoming().map_while(Result::ok) {
+                shared.wait();
+                let Ok(callee) = TcpStream::connect(target) else { continue };
+                for (from, to) in [(&caller, &callee), (&callee, &caller)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let ice = shared.clone();
+                    thread::spawn(move || ice.copy(from, to));
+                }
+            }
+        });
+        Self { address, ice }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn freeze(&self) {
+        *self.ice.frozen.lock().unwrap() = true;
+    }
+
+    pub(crate) fn thaw(&self) {
+        *self.ice.frozen.lock().unwrap() = false;
+        self.ice.thawed.notify_all();
+    }
+}
+
+impl Ice {
+    fn wait(&self) {
+        let frozen = self.frozen.lock().unwrap();
+        drop(self.thawed.wait_while(frozen, |frozen| *frozen).unwrap());
+    }
+
+    /// Copies until either side closes, and then closes the other.
+    fn copy(&self, mut from: TcpStream, mut to: TcpStream) {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            self.wait();
+            if to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
+        self.wait();
+        for side in [from, to] {
+            side.shutdown(std::net::Shutdown::Both).ok();
+        }
+    }
+}

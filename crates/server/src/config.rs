@@ -1,0 +1,69 @@
+//! Settings of a server, and what they cost.
+
+use std::time::Duration;
+
+use hither_engineio::SessionConfig;
+
+/// Which node owns a new session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionPlacement {
+    /// The node where it opens: session ids are drawn until their shard belongs there. Saves the way between nodes
+    /// for every WebSocket that opens directly.
+    #[default]
+    Near,
+    /// Whichever node the hash of its id names.
+    Spread,
+}
+
+/// Cross-origin rules, as the reference server offers them: off unless configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorsConfig {
+    /// Which origins may read answers.
+    pub origins: CorsOrigins,
+    /// Whether answers may be read when the request carried cookies. Needs listed origins, for browsers accept no
+    /// wildcard with credentials.
+    pub credentials: bool,
+}
+
+/// Which origins may read answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// Only pages of the server's own origin.
+    #[default]
+    SameOrigin,
+    /// Pages of any origin.
+    Any,
+    /// Pages of these origins, such as `https://example.org`.
+    Listed(Vec<String>),
+}
+
+/// How a server treats its clients.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Heartbeat, `maxPayload` and the patience with an upgrade.
+    pub engine: SessionConfig,
+    /// How long a client may take to connect to a namespace. The reference server's 45 s.
+    pub connect_timeout: Duration,
+    /// Bytes that may wait for a client which does not take them; a session over this is closed. Bounds the memory
+    /// that one slow client can cost.
+    pub max_outgoing_bytes: usize,
+    /// Bytes of events that may wait for a session's handler before its client is read no further.
+    pub max_incoming_bytes: usize,
+    /// Which node owns a new session.
+    pub placement: SessionPlacement,
+    /// Cross-origin rules.
+    pub cors: CorsConfig,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            engine: SessionConfig::default(),
+            connect_timeout: Duration::from_secs(45),
+            max_outgoing_bytes: 8 << 20,
+            max_incoming_bytes: 256 << 10,
+            placement: SessionPlacement::default(),
+            cors: CorsConfig::default(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Speaking to rooms and asking about them, from outside of handlers.
+
+use std::{sync::Arc, time::Duration};
+
+use hither_cluster::{Cluster, NodeName, Placement};
+use hither_socketio::{Event, EventError, NamespaceName};
+use serde::Serialize;
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    room::{Room, topic},
+    sessions::{Direct, FoundSocket, LaneEvent, Query, Sessions, Shared},
+    socket::publications,
+};
+
+/// How long all nodes together may take to say who is in a room.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The whole server, all nodes of it: for tasks of the application that are no handlers. Cheap to clone.
+#[derive(Clone)]
+pub struct Io {
+    cluster: Cluster<Sessions>,
+    shared: Arc<Shared>,
+}
+
+/// Who is in a room could not be found out.
+#[derive(Debug, thiserror::Error)]
+#[error("these nodes did not say in time who is in the room: {}", silent.join(", "))]
+pub struct QueryError {
+    /// The names of the nodes that did not answer.
+    pub silent: Vec<String>,
+}
+
+impl Io {
+    pub(crate) fn new(cluster: Cluster<Sessions>, shared: Arc<Shared>) -> Self {
+        Self { cluster, shared }
+    }
+
+    /// This node.
+    pub fn node(&self) -> &NodeName {
+        &self.cluster.me().name
+    }
+
+    /// The members of the cluster, and which of them owns which shard, as that changes.
+    pub fn placements(&self) -> watch::Receiver<Arc<Placement>> {
+        self.cluster.placements()
+    }
+
+    /// Emits an event to everybody in a room of a namespace, on all nodes; without a room to the whole namespace.
+    ///
+    /// Waits while this node has much to hand round already, so that a busy task cannot fill its memory.
+    ///
+    /// # Errors
+    /// When the name is reserved or the arguments cannot be sent.
+    pub async fn emit<T: Serialize + ?Sized>(
+        &self,
+        namespace: &NamespaceName,
+        room: Option<&Room>,
+        name: &str,
+        args: &T,
+    ) -> Result<(), EventError> {
+        let event = Event::new(name, args)?;
+        let rooms: Vec<Room> = room.into_iter().cloned().collect();
+        // The semaphore is never closed.
+        let permit = self.shared.publications.clone().acquire_owned().await.ok().map(Arc::new);
+        for (room, event) in publications(namespace.clone(), &rooms, Vec::new(), Vec::new(), &event) {
+            self.cluster.publish(topic(namespace, room.as_ref()), event);
+        }
+        for lane in self.cluster.lanes() {
+            lane.send(LaneEvent::Passed { _permit: permit.clone() });
+        }
+        Ok(())
+    }
+
+    /// Emits an event to those in a room whose sessions this node owns.
+    ///
+    /// # Errors
+    /// When the name is reserved or the arguments cannot be sent.
+    pub fn emit_here<T: Serialize + ?Sized>(
+        &self,
+        namespace: &NamespaceName,
+        room: &Room,
+        name: &str,
+        args: &T,
+    ) -> Result<(), EventError> {
+        let event = Event::new(name, args)?;
+        let rooms = [room.clone()];
+        for (_, event) in publications(namespace.clone(), &rooms, Vec::new(), Vec::new(), &event) {
+            let event = Arc::new(event);
+            for lane in self.cluster.lanes() {
+                let topic = topic(namespace, Some(room));
+                lane.send(LaneEvent::LocalEvent { topic, event: event.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Who is in a room of a namespace, on all nodes; without a room, who is in the namespace.
+    ///
+    /// # Errors
+    /// When a node does not answer in time.
+    pub async fn members(
+        &self,
+        namespace: &NamespaceName,
+        room: Option<&Room>,
+    ) -> Result<Vec<FoundSocket>, QueryError> {
+        let topic = topic(namespace, room);
+        let nodes: Vec<_> =
+            self.cluster.placement().view().members.values().map(|member| member.id.clone()).collect();
+        let (id, found) = self.shared.queries.begin(nodes.iter().cloned());
+        for node in &nodes {
+            // Who has no link is not asked, and named if it does not leave before the time is over.
+            self.cluster.send(node, Direct::Query(Query { id, topic: topic.clone() }));
+        }
+        match tokio::time::timeout(QUERY_TIMEOUT, found).await {
+            Ok(Ok(found)) => Ok(found),
+            _ => {
+                let silent = self.shared.queries.abandon(id);
+                Err(QueryError { silent: silent.iter().map(ToString::to_string).collect() })
+            }
+        }
+    }
+
+    /// The rooms of a namespace in which there are sockets whose sessions this node owns.
+    pub async fn rooms_here(&self, namespace: &NamespaceName) -> Vec<Room> {
+        let mut rooms = Vec::new();
+        for lane in self.cluster.lanes() {
+            let (reply, answer) = oneshot::channel();
+            lane.send(LaneEvent::LocalRooms { namespace: namespace.clone(), reply });
+            // A lane ends only with its node.
+            rooms.extend(answer.await.unwrap_or_default());
+        }
+        rooms.sort();
+        rooms.dedup();
+        rooms
+    }
+}

@@ -1,0 +1,145 @@
+//! What a session has to say, from when it is said until its client's node has it.
+
+use std::collections::VecDeque;
+
+use hither_engineio::Frame;
+use serde::{Deserialize, Serialize};
+
+/// The frames of a session that are not acknowledged, each with its sequence number: the first ever has 0.
+///
+/// A frame is *unsent*, then *sent*, then acknowledged and gone. What was sent and got lost is sent again after a
+/// [`rewind`](Self::rewind).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Outgoing {
+    frames: VecDeque<Frame>,
+    /// The sequence number of the first frame kept.
+    first: u64,
+    /// How many of the frames kept were sent.
+    sent: usize,
+    bytes: usize,
+}
+
+/// What each frame costs apart from its bytes; many small frames must count too.
+const FRAME_OVERHEAD: usize = size_of::<Frame>();
+
+fn cost(frame: &Frame) -> usize {
+    frame.bytes().len() + FRAME_OVERHEAD
+}
+
+impl Outgoing {
+    /// Adds a frame at the end.
+    pub(crate) fn push(&mut self, frame: Frame) {
+        self.bytes += cost(&frame);
+        self.frames.push_back(frame);
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there is something to send.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.sent < self.frames.len()
+    }
+
+    /// Bytes that were sent and are not acknowledged.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.frames.iter().take(self.sent).map(cost).sum()
+    }
+
+    /// Takes what is to be sent next, at most `limit` bytes but one frame at least, and the sequence number of the
+    /// first of it.
+    pub(crate) fn send(&mut self, limit: usize) -> (u64, Vec<Frame>) {
+        let first = self.first + self.sent as u64;
+        let mut total = 0;
+        let fits = |frame: &&Frame| {
+            let is_first = total == 0;
+            total += cost(frame);
+            is_first || total <= limit
+        };
+        let frames: Vec<Frame> = self.frames.range(self.sent..).take_while(fits).cloned().collect();
+        self.sent += frames.len();
+        (first, frames)
+    }
+
+    /// Everything with a sequence number below `next` has arrived.
+    pub(crate) fn acknowledge(&mut self, next: u64) {
+        while self.first < next
+            && let Some(frame) = self.frames.pop_front()
+        {
+            self.bytes -= cost(&frame);
+            self.first += 1;
+            self.sent = self.sent.saturating_sub(1);
+        }
+        if self.frames.is_empty() {
+            // An idle session keeps no buffer.
+            self.frames = VecDeque::new();
+        }
+    }
+
+    /// All that was sent has arrived.
+    pub(crate) fn acknowledge_sent(&mut self) {
+        self.acknowledge(self.first + self.sent as u64);
+    }
+
+    /// What was sent and not acknowledged is to be sent again.
+    pub(crate) fn rewind(&mut self) {
+        self.sent = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hither_engineio::Packet;
+
+    fn frame(text: &str) -> Frame {
+        Frame::encode(&Packet::Ping(text.to_owned().into()))
+    }
+
+    fn outgoing(texts: &[&str]) -> Outgoing {
+        let mut outgoing = Outgoing::default();
+        texts.iter().for_each(|text| outgoing.push(frame(text)));
+        outgoing
+    }
+
+    #[test]
+    fn frames_are_sent_once_and_kept_until_acknowledged() {
+        let mut outgoing = outgoing(&["a", "b"]);
+        assert_eq!(outgoing.send(usize::MAX), (0, vec![frame("a"), frame("b")]));
+        assert!(!outgoing.has_unsent());
+        outgoing.push(frame("c"));
+        assert_eq!(outgoing.send(usize::MAX), (2, vec![frame("c")]));
+        assert!(outgoing.bytes() > 0);
+        outgoing.acknowledge(3);
+        assert_eq!(outgoing.bytes(), 0);
+        assert_eq!(outgoing.in_flight(), 0);
+    }
+
+    #[test]
+    fn what_was_lost_is_sent_again_from_the_first_unacknowledged() {
+        let mut outgoing = outgoing(&["a", "b", "c"]);
+        outgoing.send(usize::MAX);
+        outgoing.acknowledge(1);
+        outgoing.rewind();
+        assert_eq!(outgoing.send(usize::MAX), (1, vec![frame("b"), frame("c")]));
+    }
+
+    #[test]
+    fn a_limit_cuts_but_never_to_nothing() {
+        let mut outgoing = outgoing(&["a", "b", "c"]);
+        assert_eq!(outgoing.send(1), (0, vec![frame("a")]));
+        assert_eq!(outgoing.send(2 * cost(&frame("b"))), (1, vec![frame("b"), frame("c")]));
+    }
+
+    #[test]
+    fn acknowledging_twice_or_too_much_is_harmless() {
+        let mut outgoing = outgoing(&["a"]);
+        outgoing.send(usize::MAX);
+        outgoing.acknowledge(9);
+        outgoing.acknowledge(1);
+        outgoing.push(frame("b"));
+        assert_eq!(outgoing.send(usize::MAX), (1, vec![frame("b")]));
+    }
+}

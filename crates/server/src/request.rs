@@ -1,0 +1,113 @@
+//! What the node at which a client's request or socket landed asks of the node that owns the session.
+//!
+//! Four requests carry everything — open, push, pull, close — and a WebSocket is attached once.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use hither_cluster::NodeId;
+use hither_engineio::{Frame, Refusal, TransportName};
+use serde::{Deserialize, Serialize};
+
+use crate::handshake::Handshake;
+
+/// Which of the server's mounted services a session belongs to: its position in the builder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct ServiceIndex(pub(crate) u16);
+
+/// A WebSocket of some client, at the node where it landed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct SocketAddress {
+    /// The node that holds the socket.
+    pub(crate) ingress: NodeId,
+    /// Its number there.
+    pub(crate) number: SocketNumber,
+}
+
+/// A WebSocket among those of its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct SocketNumber(pub(crate) u64);
+
+/// A random number that makes a request recognisable when it is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct RequestId(pub(crate) u64);
+
+impl SocketNumber {
+    /// Lanes are few enough for this many bits of the number to name one.
+    const LANES: u64 = 64;
+
+    /// The number of the node's socket with this count, in this lane.
+    pub(crate) fn new(count: u64, lane: usize) -> Self {
+        Self(count * Self::LANES + lane as u64)
+    }
+
+    /// The lane that writes to the socket.
+    pub(crate) fn lane(self) -> usize {
+        (self.0 % Self::LANES) as usize
+    }
+}
+
+impl RequestId {
+    pub(crate) fn random() -> Self {
+        Self(rand::random())
+    }
+}
+
+/// What is asked of a session.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum SessionRequest {
+    /// Begin to be. Answered with [`SessionReply::Opened`] (whose frames answer the client's GET when it polls; a
+    /// WebSocket gets them like everything later).
+    Open { id: RequestId, service: ServiceIndex, transport: OpenTransport, handshake: Handshake },
+    /// The client posted this. Answered with [`SessionReply::Done`] once there is room for more.
+    Push { id: RequestId, service: ServiceIndex, body: Bytes },
+    /// The client posted more than `maxPayload`: the session ends.
+    PushTooLarge { service: ServiceIndex },
+    /// The client polls. Answered with [`SessionReply::Pulled`] when there is something.
+    Pull { id: RequestId, service: ServiceIndex },
+    /// The client dropped the poll.
+    CancelPull { id: RequestId },
+    /// A WebSocket for an existing session wants to take over from polling.
+    Attach { service: ServiceIndex, socket: SocketAddress },
+    /// These frames came on a socket, the first of them with this number, counted from 0. Answered with
+    /// [`SessionReply::Done`] once there is room for more.
+    SocketPush { socket: SocketAddress, first: u64, frames: Vec<SocketFrame> },
+    /// The session's owner is gone; here is its socket, which wants this frame next. Answered with
+    /// [`SessionReply::Done`] by whoever has the session now.
+    Reattach { socket: SocketAddress, next: u64 },
+    /// The socket is gone, or broke the rules of WebSocket.
+    SocketClosed { socket: SocketAddress },
+}
+
+/// On which transport a session opens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum OpenTransport {
+    Polling,
+    WebSocket(SocketAddress),
+}
+
+impl OpenTransport {
+    /// Its name.
+    pub(crate) fn name(&self) -> TransportName {
+        match self {
+            Self::Polling => TransportName::Polling,
+            Self::WebSocket(_) => TransportName::WebSocket,
+        }
+    }
+}
+
+/// A data frame as it came on a WebSocket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum SocketFrame {
+    Text(ByteString),
+    Binary(Bytes),
+}
+
+/// What a session answers.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum SessionReply {
+    Opened(Vec<Frame>),
+    Pulled(Vec<Frame>),
+    Done,
+    /// As the Engine.IO specification wants it refused.
+    Refused(Refusal),
+}

@@ -1,0 +1,292 @@
+//! Building a server, starting it, ending it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use hither_cluster::{
+    Cluster, ClusterConfig, ClusterNode, Fatal, Key, NodeName, RequestError, StartError as ClusterStartError,
+};
+use hither_socketio::{NamespaceName, NamespaceNameError};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::{
+    config::{ServerConfig, SessionPlacement},
+    engine_service::{EngineAdapter, EngineService},
+    ingress::{self, Backend, CloseCode, SocketWriter},
+    io::Io,
+    namespace::{Adapter, AnyNamespace, Namespace},
+    request::{ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
+    sessions::{Counters, LaneEvent, Service, Sessions, Shared},
+    status::Status,
+};
+
+/// Random bytes of a session id: 144 bits, of which drawing for a shard costs a few.
+const SESSION_ID_BYTES: usize = 18;
+/// Draws for a shard of this node before any will do. With a hundred nodes one in a hundred draws is a hit.
+const MAX_DRAWS: usize = 10_000;
+/// Publications of tasks outside of handlers that may be on their way to lanes.
+const PUBLICATIONS: usize = 1024;
+/// How long sockets may take to end when the server does.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What a server offers, put together step by step.
+///
+/// ```no_run
+/// # use hither::{ConnectError, Json, Namespace, Received, Server, Socket};
+/// # struct Chat;
+/// # impl Namespace for Chat {
+/// #     type Data = ();
+/// #     async fn connect(&self, _: &mut Socket<()>, _: Option<Json>) -> Result<(), ConnectError> { Ok(()) }
+/// #     async fn event(&self, _: &mut Socket<()>, _: Received) {}
+/// # }
+/// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::builder().namespace("/chat", Chat)?.start_alone().await?;
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+/// axum::serve(listener, server.router()).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct ServerBuilder {
+    config: ServerConfig,
+    path: String,
+    namespaces: HashMap<NamespaceName, Arc<dyn AnyNamespace>>,
+    engine_services: Vec<(String, Service)>,
+}
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The node's part in the cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterStartError),
+}
+
+impl ServerBuilder {
+    /// How clients are treated.
+    #[must_use]
+    pub fn config(mut self, config: ServerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Where Socket.IO is served; `/socket.io/` unless said otherwise.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// A namespace. All nodes of a cluster must have the same.
+    ///
+    /// # Errors
+    /// When the name is none for a namespace.
+    pub fn namespace(mut self, name: &str, namespace: impl Namespace) -> Result<Self, NamespaceNameError> {
+        self.namespaces.insert(NamespaceName::new(name)?, Arc::new(Adapter(namespace)));
+        Ok(self)
+    }
+
+    /// A service of plain Engine.IO at a path of its own. All nodes of a cluster must have the same, in the same order.
+    #[must_use]
+    pub fn engine_service(mut self, path: impl Into<String>, service: impl EngineService) -> Self {
+        self.engine_services.push((path.into(), Service::EngineIo(Arc::new(EngineAdapter(service)))));
+        self
+    }
+
+    /// Starts the server as a cluster of one, which others cannot join.
+    ///
+    /// # Errors
+    /// When a port cannot be opened.
+    pub async fn start_alone(self) -> Result<Server, StartError> {
+        self.start(ClusterConfig::alone()).await
+    }
+
+    /// Starts the server as a node of a cluster.
+    ///
+    /// # Errors
+    /// When a port cannot be opened.
+    pub async fn start(self, cluster: ClusterConfig) -> Result<Server, StartError> {
+        let (paths, engine_services): (Vec<String>, Vec<Service>) = self.engine_services.into_iter().unzip();
+        let services = std::iter::once(Service::SocketIo(self.namespaces)).chain(engine_services).collect();
+        let shared = Arc::new(Shared {
+            config: self.config,
+            services,
+            queries: Default::default(),
+            counters: Counters::default(),
+            lanes: cluster.lanes,
+            publications: Arc::new(Semaphore::new(PUBLICATIONS)),
+        });
+        let node = ClusterNode::start(cluster, |_| Sessions::new(shared.clone())).await?;
+        let doors = Doors {
+            cluster: node.cluster(),
+            shared,
+            sockets: Arc::default(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Server { node, doors, paths: std::iter::once(self.path).chain(paths).collect() })
+    }
+}
+
+/// A Socket.IO server that runs: one node of its cluster.
+pub struct Server {
+    node: ClusterNode<Sessions>,
+    doors: Doors,
+    paths: Vec<String>,
+}
+
+impl Server {
+    /// Begins a server with the reference server's settings and no namespace.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            config: ServerConfig::default(),
+            path: "/socket.io/".to_owned(),
+            namespaces: HashMap::new(),
+            engine_services: Vec::new(),
+        }
+    }
+
+    /// What is to be served over HTTP: merge it into your own router.
+    ///
+    /// Served with [connect info](axum::Router::into_make_service_with_connect_info) of
+    /// [`SocketAddr`](std::net::SocketAddr), handshakes know the peer's address.
+    pub fn router(&self) -> Router {
+        self.paths.iter().zip(0..).fold(Router::new(), |router, (path, index)| {
+            router.merge(ingress::router(self.doors.clone(), ServiceIndex(index), path))
+        })
+    }
+
+    /// To speak to rooms from outside of handlers.
+    pub fn io(&self) -> Io {
+        Io::new(self.doors.cluster.clone(), self.doors.shared.clone())
+    }
+
+    /// Completes when this node is a full member of its cluster. Before, clients may have to wait.
+    pub async fn up(&self) {
+        self.node.up().await;
+    }
+
+    /// Completes when the server must end although nobody asked it to, and says why.
+    pub async fn failed(&mut self) -> Fatal {
+        self.node.failed().await
+    }
+
+    /// Tells how this node is.
+    pub fn status(&self) -> StatusReader {
+        StatusReader { doors: self.doors.clone() }
+    }
+
+    /// Hands all sessions to other nodes and leaves the cluster. What could not be handed over by the `deadline` ends.
+    pub async fn leave(self, deadline: Duration) {
+        let cluster = self.node.cluster();
+        self.node.hand_off(deadline).await;
+        cluster.lanes().for_each(|lane| lane.send(LaneEvent::Shutdown));
+        self.doors.tasks.close();
+        if tokio::time::timeout(LAST_WORDS, self.doors.tasks.wait()).await.is_err() {
+            info!(sockets = self.doors.tasks.len(), "some sockets did not end in time; they end with the node");
+        }
+        self.node.stop().await;
+    }
+}
+
+/// Tells how a node is, from anywhere. Cheap to clone.
+#[derive(Clone)]
+pub struct StatusReader {
+    doors: Doors,
+}
+
+impl StatusReader {
+    /// How the node is now.
+    pub fn read(&self) -> Status {
+        Status::of(&self.doors.cluster.placement(), &self.doors.shared.counters)
+    }
+}
+
+/// What the ingress reaches the cluster through.
+#[derive(Clone)]
+struct Doors {
+    cluster: Cluster<Sessions>,
+    shared: Arc<Shared>,
+    /// How many sockets have been given a number.
+    sockets: Arc<AtomicU64>,
+    tasks: TaskTracker,
+}
+
+impl Doors {
+    fn tell(&self, number: SocketNumber, event: LaneEvent) {
+        if let Some(lane) = self.cluster.lanes().nth(number.lane()) {
+            lane.send(event);
+        }
+    }
+}
+
+impl Backend for Doors {
+    fn node(&self) -> &NodeName {
+        &self.cluster.me().name
+    }
+
+    fn config(&self) -> &ServerConfig {
+        &self.shared.config
+    }
+
+    fn owner_of(&self, sid: &Key) -> Option<NodeName> {
+        self.cluster.placement().owner_of(sid).map(|owner| owner.name.clone())
+    }
+
+    fn mint(&self) -> Key {
+        let draw = || Key::from(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; SESSION_ID_BYTES]>()));
+        let placement = self.cluster.placement();
+        let owns_any = placement.view().up().any(|member| member.id == *self.cluster.me());
+        if self.shared.config.placement == SessionPlacement::Spread || !owns_any {
+            return draw();
+        }
+        let near = |key: &Key| placement.owner_of(key) == Some(self.cluster.me());
+        std::iter::repeat_with(draw).take(MAX_DRAWS).find(near).unwrap_or_else(draw)
+    }
+
+    async fn request(
+        &self,
+        sid: &Key,
+        request: SessionRequest,
+        timeout: Duration,
+    ) -> Result<SessionReply, RequestError> {
+        self.cluster.request(sid, request, timeout).await
+    }
+
+    fn reserve_socket(&self, sid: &Key) -> SocketAddress {
+        let number = SocketNumber::new(self.sockets.fetch_add(1, Ordering::Relaxed), self.cluster.lane_of(sid));
+        self.tell(number, LaneEvent::SocketReserved { number, session: sid.clone() });
+        SocketAddress { ingress: self.cluster.me().clone(), number }
+    }
+
+    fn socket_opened(&self, address: &SocketAddress, writer: SocketWriter) {
+        let number = address.number;
+        self.tell(number, LaneEvent::SocketOpened { number, writer });
+    }
+
+    async fn socket_pinged(&self, address: &SocketAddress, payload: Bytes) {
+        let (taken, done) = oneshot::channel();
+        let number = address.number;
+        self.tell(number, LaneEvent::SocketPinged { number, payload, taken });
+        // A lane that is gone takes its sockets with it.
+        drop(done.await);
+    }
+
+    fn socket_ended(&self, address: &SocketAddress, close: Option<CloseCode>) {
+        let number = address.number;
+        self.tell(number, LaneEvent::SocketEnded { number, close });
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+}

@@ -1,0 +1,293 @@
+//! The application's calls of a session: one at a time, each in a task of its own while it runs.
+
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
+
+use hither_socketio::{self as socketio, ConnectError, Json, NamespaceName, SocketId};
+use rand::distr::{Alphanumeric, SampleString};
+use tokio::task::AbortHandle;
+use tracing::{error, info};
+
+use super::{
+    LaneEvent, SessionAddress, ShortKey,
+    effects::{Application, Then},
+    env::{Env, Lane},
+    session::{NamespaceSocket, Session, Upper},
+    shared::Service,
+};
+use crate::{
+    io::Io,
+    job::{Job, Outcome, Verdict},
+    namespace::{AnyNamespace, Call},
+    room::topic,
+    socket::{AckError, Effect, Effects, SocketContext},
+};
+
+/// Characters of a socket's id: more than enough to be unique, few enough to read.
+const SOCKET_ID_LENGTH: usize = 20;
+
+/// A handler at work. Dropped, it is stopped.
+pub(crate) struct Running {
+    run: u64,
+    kind: &'static str,
+    /// The socket it runs for; none for plain Engine.IO.
+    socket: Option<SocketId>,
+    task: AbortHandle,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Session {
+    /// Brings the application a step further. False when there is nothing to do now.
+    pub(super) fn advance(&mut self, env: &mut Env, lane: &mut Lane) -> bool {
+        if !self.applications.is_empty() {
+            return self.apply_next(env, lane);
+        }
+        if self.running.is_some() {
+            return false;
+        }
+        if self.moving {
+            lane.calm(&self.key);
+            return false;
+        }
+        let Some(job) = self.next_job() else { return false };
+        self.release_held(env);
+        self.start(env, lane, job);
+        true
+    }
+
+    /// What a client's presence in namespaces asks for.
+    pub(super) fn connection_output(&mut self, env: &mut Env, lane: &mut Lane, output: socketio::Output) {
+        match output {
+            socketio::Output::ConnectRequested { namespace, auth } => {
+                self.enqueue(Job::Connect { namespace, auth });
+            }
+            socketio::Output::Event { socket, event, ack, .. } => self.enqueue(Job::Event { socket, event, ack }),
+            socketio::Output::Acked { socket, id, args, .. } => {
+                if let Upper::SocketIo(upper) = &mut self.upper
+                    && let Some(awaited) = upper.socket_mut(&socket).and_then(|socket| socket.acks.remove(&id))
+                {
+                    self.enqueue(Job::Acked { socket, context: awaited.context, answer: Ok(args) });
+                }
+            }
+            socketio::Output::Disconnected { namespace, socket, reason } => {
+                info!(session = %ShortKey(&self.key), %namespace, %socket, %reason, "socket disconnected");
+                self.unlisten(env, lane, &socket);
+                self.enqueue(Job::Disconnect { socket, reason });
+            }
+            socketio::Output::Send(encoded) => self.say(env, lane, encoded.into_frames()),
+            socketio::Output::Close(reason) => {
+                info!(session = %ShortKey(&self.key), %reason, "the client is closed");
+                self.engine.close(reason.session_reason());
+            }
+        }
+    }
+
+    fn start(&mut self, env: &mut Env, lane: &mut Lane, job: Job) {
+        let service = env.shared.clone();
+        match service.service(self.service) {
+            Some(Service::SocketIo(namespaces)) => match job {
+                Job::Connect { namespace, auth } => match namespaces.get(&namespace) {
+                    Some(found) => self.start_connect(env, lane, found.clone(), namespace, auth),
+                    None => self.refuse(&namespace, &ConnectError::invalid_namespace()),
+                },
+                job => self.start_for_socket(env, lane, namespaces, job),
+            },
+            Some(Service::EngineIo(service)) => {
+                if let Job::EngineMessage(message) = job {
+                    let effects = Effects::new(env.shared.config.max_outgoing_bytes);
+                    let call = service.clone().call(message, effects);
+                    self.spawn(lane, env.next_run(), "message", None, call);
+                }
+            }
+            // Nodes with other services than ours share our cluster.
+            None => error!(service = self.service.0, "no such service on this node; a call of it is dropped"),
+        }
+    }
+
+    fn start_connect(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        handler: Arc<dyn AnyNamespace>,
+        namespace: NamespaceName,
+        auth: Option<Json>,
+    ) {
+        let id = SocketId::new(Alphanumeric.sample_string(&mut rand::rng(), SOCKET_ID_LENGTH));
+        let run = env.next_run();
+        let context = self.context(env, lane, run, &namespace, &id, Arc::default());
+        if let Upper::SocketIo(upper) = &mut self.upper {
+            upper.sockets.push(NamespaceSocket {
+                namespace: namespace.clone(),
+                id: id.clone(),
+                data: None,
+                rooms: Arc::default(),
+                listening: false,
+                acks: Default::default(),
+                card: None,
+            });
+        }
+        let call = handler.call(Job::Connect { namespace, auth }, context, None);
+        self.spawn(lane, run, "connect", Some(id), call);
+    }
+
+    fn start_for_socket(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        namespaces: &std::collections::HashMap<NamespaceName, Arc<dyn AnyNamespace>>,
+        job: Job,
+    ) {
+        let Some(id) = job.socket().cloned() else { return };
+        let Upper::SocketIo(upper) = &mut self.upper else { return };
+        // Gone for good: what it still said before is not for anybody.
+        let Some(socket) = upper.socket_mut(&id) else { return };
+        let Some(handler) = namespaces.get(&socket.namespace) else { return };
+        if matches!(job, Job::Relocated { .. }) && !(handler.follows_whereabouts() && socket.listening) {
+            return;
+        }
+        let (namespace, rooms, data) = (socket.namespace.clone(), socket.rooms.clone(), socket.data.take());
+        let run = env.next_run();
+        let context = self.context(env, lane, run, &namespace, &id, rooms);
+        let kind = job.kind();
+        let call = handler.clone().call(job, context, data);
+        self.spawn(lane, run, kind, Some(id), call);
+    }
+
+    fn context(
+        &self,
+        env: &Env,
+        lane: &Lane,
+        run: u64,
+        namespace: &NamespaceName,
+        id: &SocketId,
+        rooms: Arc<BTreeSet<crate::room::Room>>,
+    ) -> SocketContext {
+        SocketContext {
+            id: id.clone(),
+            namespace: namespace.clone(),
+            handshake: self.handshake.clone(),
+            rooms,
+            whereabouts: self.whereabouts(lane),
+            effects: Effects::new(env.shared.config.max_outgoing_bytes),
+            address: SessionAddress { key: self.key.clone(), run },
+            lane: lane.handle(),
+            io: Io::new(lane.cluster(), env.shared.clone()),
+        }
+    }
+
+    fn spawn(&mut self, lane: &Lane, run: u64, kind: &'static str, socket: Option<SocketId>, call: Call) {
+        let (address, handle) = (SessionAddress { key: self.key.clone(), run }, lane.handle());
+        let task = tokio::spawn(async move {
+            let outcome = call.await;
+            handle.send(LaneEvent::HandlerEnded { address, outcome });
+        });
+        self.running = Some(Running { run, kind, socket, task: task.abort_handle() });
+    }
+
+    fn refuse(&mut self, namespace: &NamespaceName, error: &ConnectError) {
+        if let Upper::SocketIo(upper) = &mut self.upper
+            && upper.connection.refuse(namespace, error).is_err()
+        {
+            info!(session = %ShortKey(&self.key), %namespace, "the client left before it was refused");
+        }
+    }
+
+    /// Whether this is the handler at work, and not an earlier one.
+    pub(crate) fn is_running(&self, run: u64) -> bool {
+        self.running.as_ref().is_some_and(|running| running.run == run)
+    }
+
+    /// A running handler wants done what it has asked for so far.
+    pub(crate) fn handler_flushed(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        effects: Vec<Effect>,
+        done: tokio::sync::oneshot::Sender<Arc<BTreeSet<crate::room::Room>>>,
+    ) {
+        let socket = self.running.as_ref().and_then(|running| running.socket.clone());
+        self.applications.push_back(Application::new(socket, effects, Then::GoOn(done)));
+        self.drive(env, lane);
+    }
+
+    /// The handler at work has ended.
+    pub(crate) fn handler_ended(&mut self, env: &mut Env, lane: &mut Lane, outcome: Outcome) {
+        let Some(running) = self.running.take() else { return };
+        let socket = running.socket.clone();
+        if let (Some(id), Upper::SocketIo(upper)) = (&socket, &mut self.upper)
+            && let Some(entry) = upper.socket_mut(id)
+        {
+            entry.data = outcome.data;
+        }
+        let mut effects = outcome.effects.list;
+        match outcome.verdict {
+            Verdict::Done => {
+                if running.kind == "connect" {
+                    effects.splice(0..0, [Effect::Enter, Effect::Accept]);
+                }
+            }
+            Verdict::Refused(error) => {
+                effects.clear();
+                let upper = match &mut self.upper {
+                    Upper::SocketIo(upper) => upper,
+                    Upper::EngineIo => return,
+                };
+                let namespace = socket.as_ref().and_then(|id| {
+                    let position = upper.sockets.iter().position(|socket| socket.id == *id)?;
+                    Some(upper.sockets.remove(position).namespace)
+                });
+                if let Some(namespace) = namespace {
+                    info!(session = %ShortKey(&self.key), %namespace, reason = %error.message, "connect refused");
+                    self.refuse(&namespace, &error);
+                }
+            }
+            Verdict::Panicked(message) => {
+                env.shared.counters.panics.up();
+                error!(
+                    session = %ShortKey(&self.key),
+                    handler = running.kind,
+                    panic = message,
+                    "a handler panicked; its session is closed"
+                );
+                effects.clear();
+                self.engine.close(hither_engineio::CloseReason::ForcedClose);
+            }
+        }
+        let then = if running.kind == "disconnect" { Then::Forget } else { Then::Rest };
+        self.applications.push_back(Application::new(socket, effects, then));
+        self.drive(env, lane);
+    }
+
+    /// The socket hears its rooms and its namespace no more; its rooms stay known, for `disconnect` to see.
+    pub(crate) fn unlisten(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId) {
+        let slot = self.slot;
+        if let Upper::SocketIo(upper) = &mut self.upper
+            && let Some(socket) = upper.socket_mut(id)
+            && std::mem::take(&mut socket.listening)
+        {
+            env.unlisten(lane, &topic(&socket.namespace, None), slot);
+            for room in socket.rooms.iter() {
+                env.unlisten(lane, &topic(&socket.namespace, Some(room)), slot);
+            }
+        }
+    }
+
+    /// Answers that were waited for and will not come in time.
+    pub(super) fn expire_acks(&mut self, now: Instant) {
+        let Upper::SocketIo(upper) = &mut self.upper else { return };
+        let mut expired = Vec::new();
+        for socket in &mut upper.sockets {
+            for (id, awaited) in socket.acks.extract_if(.., |_, awaited| awaited.overdue <= now) {
+                upper.connection.forget_ack(&socket.namespace, id);
+                expired.push((socket.id.clone(), awaited.context));
+            }
+        }
+        for (socket, context) in expired {
+            self.enqueue(Job::Acked { socket, context, answer: Err(AckError::TimedOut) });
+        }
+    }
+}

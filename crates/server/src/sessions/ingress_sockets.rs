@@ -1,0 +1,225 @@
+//! The WebSockets that landed on this node and whose write halves this lane owns, whoever owns their sessions.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use bytes::Bytes;
+use hither_cluster::{Key, NodeId, Placement};
+use hither_engineio::Frame;
+use tracing::{debug, warn};
+
+use super::direct::{Delivered, Order};
+use crate::{
+    ingress::{CloseCode, SocketWriter, WriteOutcome},
+    request::SocketNumber,
+};
+
+/// Orders that may come before the socket they are for is open. A session that opens has one or two to give.
+const MAX_EARLY_ORDERS: usize = 64;
+
+/// The sockets of one lane.
+#[derive(Default)]
+pub(crate) struct IngressSockets {
+    sockets: HashMap<SocketNumber, IngressSocket>,
+    /// Where frames are put together for a write; shared, so that an idle socket holds no buffer.
+    scratch: Vec<u8>,
+}
+
+struct IngressSocket {
+    session: Key,
+    /// The node that last had something to say on it: who is told how far it is.
+    owner: Option<NodeId>,
+    /// The sequence number of the next frame it wants.
+    next: u64,
+    state: SocketState,
+}
+
+enum SocketState {
+    /// Its number is given out; the upgrade is not complete.
+    Reserved(Vec<Order>),
+    Open(SocketWriter),
+    /// The client takes nothing at present. What is given meanwhile waits, bounded by what owners have in flight.
+    Blocked(SocketWriter, Vec<Order>),
+}
+
+/// What the lane has to do for a socket.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SocketNews {
+    /// How far it is, for the owner of its session to know.
+    Delivered { owner: NodeId, delivered: Delivered },
+    /// Wait until it can be written to, then call [`IngressSockets::writable`].
+    AwaitWritable(SocketNumber),
+}
+
+impl IngressSocket {
+    /// Nothing before an owner has said something.
+    fn delivered(&self, socket: SocketNumber, gap: bool) -> Option<SocketNews> {
+        let owner = self.owner.clone()?;
+        let delivered = Delivered { session: self.session.clone(), socket, next: self.next, gap };
+        Some(SocketNews::Delivered { owner, delivered })
+    }
+}
+
+impl IngressSockets {
+    /// A number is given to a socket that is about to open.
+    pub(crate) fn reserve(&mut self, number: SocketNumber, session: Key) {
+        let state = SocketState::Reserved(Vec::new());
+        self.sockets.insert(number, IngressSocket { session, owner: None, next: 0, state });
+    }
+
+    /// A reserved socket is open. The first frame it wants is the first it is given.
+    pub(crate) fn open(&mut self, number: SocketNumber, writer: SocketWriter, news: &mut Vec<SocketNews>) {
+        let Some(socket) = self.sockets.get_mut(&number) else { return };
+        if let SocketState::Reserved(early) = std::mem::replace(&mut socket.state, SocketState::Open(writer)) {
+            for order in early {
+                self.execute(number, order, news);
+            }
+        }
+    }
+
+    /// The reader of a socket has ended: nothing can be written any more. Says whether it had been open.
+    pub(crate) fn ended(&mut self, number: SocketNumber, close: Option<CloseCode>) -> bool {
+        let Some(socket) = self.sockets.remove(&number) else { return false };
+        match socket.state {
+            SocketState::Reserved(_) => false,
+            SocketState::Open(mut writer) | SocketState::Blocked(mut writer, _) => {
+                if let Some(code) = close {
+                    writer.close(code);
+                }
+                true
+            }
+        }
+    }
+
+    /// The session of a socket, and the sequence number of the next frame it wants.
+    pub(crate) fn position(&self, number: SocketNumber) -> Option<(Key, u64)> {
+        self.sockets.get(&number).map(|socket| (socket.session.clone(), socket.next))
+    }
+
+    /// Whether frames for the socket would only wait.
+    pub(crate) fn is_blocked(&self, number: SocketNumber) -> bool {
+        self.sockets.get(&number).is_some_and(|socket| !matches!(socket.state, SocketState::Open(_)))
+    }
+
+    /// The future that completes when a socket can be written to again.
+    pub(crate) fn when_writable(&self, number: SocketNumber) -> Option<impl Future<Output = ()> + Send + 'static> {
+        match &self.sockets.get(&number)?.state {
+            SocketState::Blocked(writer, _) => Some(writer.wait_writable()),
+            SocketState::Reserved(_) | SocketState::Open(_) => None,
+        }
+    }
+
+    /// A node has an order for a socket.
+    pub(crate) fn order(&mut self, from: &NodeId, number: SocketNumber, order: Order, news: &mut Vec<SocketNews>) {
+        match self.sockets.get_mut(&number) {
+            Some(socket) => {
+                if socket.owner.as_ref() != Some(from) {
+                    socket.owner = Some(from.clone());
+                }
+                self.execute(number, order, news);
+            }
+            // Its reader tells the session that it is gone.
+            None => debug!(number = number.0, "an order came for a socket that is gone"),
+        }
+    }
+
+    /// The client sent a WebSocket ping.
+    pub(crate) fn pinged(&mut self, number: SocketNumber, payload: Bytes, news: &mut Vec<SocketNews>) {
+        if let Some(IngressSocket { state: SocketState::Open(writer), .. }) = self.sockets.get_mut(&number) {
+            let outcome = writer.pong(payload, &mut self.scratch);
+            self.concluded(number, outcome, news);
+        }
+        // A blocked socket owes its client more than a pong.
+    }
+
+    /// A blocked socket can be written to.
+    pub(crate) fn writable(&mut self, number: SocketNumber, news: &mut Vec<SocketNews>) {
+        let Some(socket) = self.sockets.get_mut(&number) else { return };
+        let SocketState::Blocked(writer, waiting) = &mut socket.state else { return };
+        let outcome = writer.resume(&mut self.scratch);
+        let mut orders = Vec::new();
+        if outcome == WriteOutcome::Written {
+            orders = std::mem::take(waiting);
+            let reserved = SocketState::Reserved(Vec::new());
+            if let SocketState::Blocked(writer, _) = std::mem::replace(&mut socket.state, reserved) {
+                socket.state = SocketState::Open(writer);
+            }
+        }
+        self.concluded(number, outcome, news);
+        for order in orders {
+            self.execute(number, order, news);
+        }
+    }
+
+    /// The members changed: a socket whose session's owner is gone has nobody to speak to.
+    pub(crate) fn orphans(&self, now: &Placement) -> Vec<SocketNumber> {
+        let gone = |socket: &IngressSocket| {
+            socket.owner.as_ref().is_some_and(|owner| now.view().member(owner).is_none())
+        };
+        self.sockets.iter().filter(|(_, socket)| gone(socket)).map(|(number, _)| *number).collect()
+    }
+
+    /// Closes a socket at once.
+    pub(crate) fn close(&mut self, number: SocketNumber) {
+        if let Some(socket) = self.sockets.get_mut(&number) {
+            match &mut socket.state {
+                SocketState::Open(writer) | SocketState::Blocked(writer, _) => writer.close(CloseCode::Away),
+                SocketState::Reserved(early) => early.push(Order::Close),
+            }
+        }
+    }
+
+    fn execute(&mut self, number: SocketNumber, order: Order, news: &mut Vec<SocketNews>) {
+        let Some(socket) = self.sockets.get_mut(&number) else { return };
+        let writer = match &mut socket.state {
+            SocketState::Open(writer) => writer,
+            SocketState::Blocked(_, waiting) => return waiting.push(order),
+            SocketState::Reserved(early) => {
+                if early.len() < MAX_EARLY_ORDERS {
+                    early.push(order);
+                } else {
+                    warn!(number = number.0, "too many orders for a socket that is not open yet; dropped");
+                }
+                return;
+            }
+        };
+        let outcome = match order {
+            Order::Frames { first, mut frames } => {
+                if first > socket.next {
+                    return news.extend(socket.delivered(number, true));
+                }
+                let known = usize::try_from(socket.next - first).unwrap_or(usize::MAX).min(frames.len());
+                frames.drain(..known);
+                socket.next += frames.len() as u64;
+                if frames.is_empty() {
+                    // A repetition: our word that it was written has got lost.
+                    WriteOutcome::Written
+                } else {
+                    writer.write(&frames, &mut self.scratch)
+                }
+            }
+            Order::Aside(frame) => writer.write(std::slice::from_ref::<Frame>(&frame), &mut self.scratch),
+            Order::Close => return writer.close(CloseCode::Normal),
+        };
+        self.concluded(number, outcome, news);
+    }
+
+    fn concluded(&mut self, number: SocketNumber, outcome: WriteOutcome, news: &mut Vec<SocketNews>) {
+        let Entry::Occupied(mut entry) = self.sockets.entry(number) else { return };
+        match outcome {
+            WriteOutcome::Written => {
+                news.extend(entry.get().delivered(number, false));
+            }
+            WriteOutcome::Blocked => {
+                let placeholder = SocketState::Reserved(Vec::new());
+                let socket = entry.get_mut();
+                socket.state = match std::mem::replace(&mut socket.state, placeholder) {
+                    SocketState::Open(writer) => SocketState::Blocked(writer, Vec::new()),
+                    other => other,
+                };
+                news.push(SocketNews::AwaitWritable(number));
+            }
+            // The reader notices too, and tells the session.
+            WriteOutcome::Failed => debug!(number = number.0, "a write to a socket failed"),
+        }
+    }
+}

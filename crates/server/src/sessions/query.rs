@@ -1,0 +1,160 @@
+//! Asking all lanes of all nodes who is in a room.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use hither_cluster::{NodeId, Topic, View};
+use hither_socketio::{Json, SocketId};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+/// Ties replies to their question, on the node that asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct QueryId(u64);
+
+/// Who of yours hears this topic?
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Query {
+    pub(crate) id: QueryId,
+    pub(crate) topic: Topic,
+}
+
+/// What one lane answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct QueryReply {
+    pub(crate) id: QueryId,
+    /// How many lanes of that node answer.
+    pub(crate) lanes: usize,
+    pub(crate) sockets: Vec<FoundSocket>,
+}
+
+/// A socket in a room, as others find it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundSocket {
+    /// Its id.
+    pub id: SocketId,
+    /// What its application [shows](crate::Socket::show) of it.
+    pub card: Option<Json>,
+}
+
+/// The questions of one node that wait for replies.
+#[derive(Default)]
+pub(crate) struct Queries {
+    last: AtomicU64,
+    pending: Mutex<HashMap<QueryId, Pending>>,
+}
+
+struct Pending {
+    /// Per node, how many of its lanes have yet to reply; none before the first of them has.
+    waiting: HashMap<NodeId, Option<usize>>,
+    found: Vec<FoundSocket>,
+    done: oneshot::Sender<Vec<FoundSocket>>,
+}
+
+impl Queries {
+    /// Begins a query that these nodes are to answer.
+    pub(crate) fn begin(&self, nodes: impl IntoIterator<Item = NodeId>) -> (QueryId, oneshot::Receiver<Vec<FoundSocket>>) {
+        let id = QueryId(self.last.fetch_add(1, Ordering::Relaxed));
+        let (done, receiver) = oneshot::channel();
+        let waiting = nodes.into_iter().map(|node| (node, None)).collect();
+        self.lock().insert(id, Pending { waiting, found: Vec::new(), done });
+        (id, receiver)
+    }
+
+    /// A lane has replied.
+    pub(crate) fn reply(&self, from: &NodeId, reply: QueryReply) {
+        let mut pending = self.lock();
+        let Some(query) = pending.get_mut(&reply.id) else { return };
+        let Some(waiting) = query.waiting.get_mut(from) else { return };
+        query.found.extend(reply.sockets);
+        let left = waiting.unwrap_or(reply.lanes).saturating_sub(1);
+        *waiting = Some(left);
+        if left == 0 {
+            query.waiting.remove(from);
+        }
+        Self::finish(&mut pending, reply.id);
+    }
+
+    /// Nodes that are no members any more will not reply.
+    pub(crate) fn members_changed(&self, view: &View) {
+        let mut pending = self.lock();
+        let ids: Vec<QueryId> = pending.keys().copied().collect();
+        for id in ids {
+            if let Some(query) = pending.get_mut(&id) {
+                query.waiting.retain(|node, _| view.member(node).is_some());
+            }
+            Self::finish(&mut pending, id);
+        }
+    }
+
+    /// Gives a query up, and names the nodes that have not replied.
+    pub(crate) fn abandon(&self, id: QueryId) -> Vec<NodeId> {
+        self.lock().remove(&id).map(|query| query.waiting.into_keys().collect()).unwrap_or_default()
+    }
+
+    fn finish(pending: &mut HashMap<QueryId, Pending>, id: QueryId) {
+        if pending.get(&id).is_some_and(|query| query.waiting.is_empty())
+            && let Some(query) = pending.remove(&id)
+        {
+            // Who asked may have stopped waiting.
+            drop(query.done.send(query.found));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<QueryId, Pending>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hither_cluster::Incarnation;
+
+    fn node(name: &str) -> NodeId {
+        NodeId { name: name.parse().unwrap(), incarnation: Incarnation(1) }
+    }
+
+    fn reply(id: QueryId, lanes: usize, socket: &str) -> QueryReply {
+        let socket = FoundSocket { id: SocketId::new(socket), card: None };
+        QueryReply { id, lanes, sockets: vec![socket] }
+    }
+
+    fn found(receiver: &mut oneshot::Receiver<Vec<FoundSocket>>) -> Option<Vec<String>> {
+        Some(receiver.try_recv().ok()?.iter().map(|socket| socket.id.to_string()).collect())
+    }
+
+    #[test]
+    fn done_when_every_lane_of_every_node_has_replied() {
+        let queries = Queries::default();
+        let (id, mut receiver) = queries.begin([node("a"), node("b")]);
+        queries.reply(&node("a"), reply(id, 2, "1"));
+        queries.reply(&node("b"), reply(id, 1, "2"));
+        assert_eq!(found(&mut receiver), None);
+        queries.reply(&node("a"), reply(id, 2, "3"));
+        assert_eq!(found(&mut receiver).unwrap(), ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn a_node_that_is_gone_is_not_waited_for() {
+        let queries = Queries::default();
+        let (id, mut receiver) = queries.begin([node("a"), node("b")]);
+        queries.reply(&node("a"), reply(id, 1, "1"));
+        queries.members_changed(&View { me: node("a"), members: [].into() });
+        assert_eq!(found(&mut receiver).unwrap(), ["1"]);
+    }
+
+    #[test]
+    fn an_abandoned_query_names_who_is_silent() {
+        let queries = Queries::default();
+        let (id, _receiver) = queries.begin([node("a"), node("b")]);
+        queries.reply(&node("a"), reply(id, 1, "1"));
+        assert_eq!(queries.abandon(id), [node("b")]);
+        queries.reply(&node("b"), reply(id, 1, "2"));
+    }
+}

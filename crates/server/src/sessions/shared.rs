@@ -1,0 +1,81 @@
+//! What all lanes of a node share.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use hither_socketio::NamespaceName;
+use tokio::sync::Semaphore;
+
+use super::query::Queries;
+use crate::{config::ServerConfig, engine_service::AnyEngineService, namespace::AnyNamespace, request::ServiceIndex};
+
+/// A service mounted at a path.
+pub(crate) enum Service {
+    SocketIo(HashMap<NamespaceName, Arc<dyn AnyNamespace>>),
+    EngineIo(Arc<dyn AnyEngineService>),
+}
+
+/// What all lanes of a node share.
+pub(crate) struct Shared {
+    pub(crate) config: ServerConfig,
+    pub(crate) services: Vec<Service>,
+    pub(crate) queries: Queries,
+    pub(crate) counters: Counters,
+    pub(crate) lanes: usize,
+    /// Bounds what tasks outside of handlers publish before lanes have handed it round.
+    pub(crate) publications: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub(crate) fn service(&self, index: ServiceIndex) -> Option<&Service> {
+        self.services.get(usize::from(index.0))
+    }
+}
+
+/// A number that goes up and, for some, down; read by whoever watches the node.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn up(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn down(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a node counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Sessions owned at present.
+    pub(crate) sessions: Counter,
+    /// WebSockets attached here at present, whoever owns their sessions.
+    pub(crate) sockets: Counter,
+    /// Sessions that were opened here.
+    pub(crate) opened: Counter,
+    /// Sessions that came from another node.
+    pub(crate) moved_in: Counter,
+    /// Sessions that went to another node.
+    pub(crate) moved_out: Counter,
+    /// Frames put into sessions' outgoing buffers.
+    pub(crate) frames: Counter,
+    /// Sessions closed because their client did not take what it was sent.
+    pub(crate) overflows: Counter,
+    /// Handlers that panicked.
+    pub(crate) panics: Counter,
+}

@@ -1,0 +1,84 @@
+//! How a node is, for operators.
+
+use hither_cluster::{Phase, Placement};
+use serde::Serialize;
+
+use crate::sessions::Counters;
+
+/// How a node is, and how it sees its cluster.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Its name.
+    pub node: String,
+    /// How far it is in its life.
+    pub phase: Phase,
+    /// The live members, as it sees them.
+    pub members: Vec<MemberStatus>,
+    /// Its sessions and sockets.
+    pub sessions: SessionStatus,
+}
+
+/// A live member, as a node sees it.
+#[derive(Clone, Debug, Serialize)]
+pub struct MemberStatus {
+    /// Its name.
+    pub name: String,
+    /// When it started, in milliseconds since the Unix epoch.
+    pub incarnation: u64,
+    /// How far it is in its life.
+    pub phase: Phase,
+    /// Where clients reach it.
+    pub http: String,
+    /// How many shards it owns.
+    pub shards: usize,
+}
+
+/// What a node counts of its sessions.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionStatus {
+    /// Sessions it owns now.
+    pub owned: u64,
+    /// WebSockets that landed on it and are open, whoever owns their sessions.
+    pub attached: u64,
+    /// Sessions that were opened on it since it started.
+    pub opened: u64,
+    /// Sessions that came to it from other nodes.
+    pub moved_in: u64,
+    /// Sessions that went from it to other nodes.
+    pub moved_out: u64,
+    /// Packets it has put into sessions' outgoing buffers.
+    pub frames: u64,
+    /// Sessions it closed because their client did not take what it was sent.
+    pub overflows: u64,
+    /// Handlers that panicked on it.
+    pub panics: u64,
+}
+
+impl Status {
+    pub(crate) fn of(placement: &Placement, counters: &Counters) -> Self {
+        let view = placement.view();
+        let members = view.members.values().map(|member| MemberStatus {
+            name: member.id.name.to_string(),
+            incarnation: member.id.incarnation.0,
+            phase: member.phase,
+            http: member.http.to_string(),
+            shards: placement.owned_by(&member.id),
+        });
+        Self {
+            node: view.me.name.to_string(),
+            // A node is always in its own view.
+            phase: view.member(&view.me).map_or(Phase::Leaving, |me| me.phase),
+            members: members.collect(),
+            sessions: SessionStatus {
+                owned: counters.sessions.get(),
+                attached: counters.sockets.get(),
+                opened: counters.opened.get(),
+                moved_in: counters.moved_in.get(),
+                moved_out: counters.moved_out.get(),
+                frames: counters.frames.get(),
+                overflows: counters.overflows.get(),
+                panics: counters.panics.get(),
+            },
+        }
+    }
+}
