@@ -1,5 +1,7 @@
 //! Membership of several nodes in one process, over real UDP on loopback.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hither_cluster::{

@@ -1,126 +1,89 @@
 //! Links: one connection between each two live nodes, for ordered messages with back-pressure.
+//!
+//! A [`LinkSender`] puts messages into the peer's [`Outbox`](outbox::Outbox). Its [`Writer`](writer::Writer) makes
+//! [`Envelope`](envelope::Envelope)s of what waits and hands them to the library, which brings them to the peer's
+//! [`Gateway`](gateway::Gateway). There the [`Switchboard`](switchboard::Switchboard) knows what belongs to what, and
+//! tells the node ([`LinkEvents`]). The node drops the [`Credit`] when it is done, and word of that goes back with the
+//! next envelope, which lets the writer go on.
+
+mod credit;
+mod dial;
+mod envelope;
+mod error;
+mod gateway;
+mod hello;
+mod identity;
+mod library;
+mod outbox;
+mod stream;
+mod switchboard;
+mod table;
+mod writer;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::{net::TcpListener, sync::watch};
+use ractor::{Actor, ActorRef};
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+};
 
+pub use self::{
+    credit::Credit,
+    error::{LinkDown, LinksError, SendError},
+    table::LinkSender,
+};
+use self::{
+    envelope::{HEADER, MESSAGE_HEADER},
+    gateway::{Event, Gateway, GatewayArguments, GatewayMessage},
+    library::FRAME_OVERHEAD,
+};
 use crate::{
     member::{NodeId, View},
     secret::Secret,
 };
 
-/// What a node does with its links' news. All calls for one peer come one after the other; none may block.
+/// What a node does with its links' news.
+///
+/// All calls come one after the other, for all peers, from one task: none may block.
 pub trait LinkEvents: Send + Sync + 'static {
     /// A life of the link to this peer begins: messages can be sent to it.
     fn link_up(&self, peer: &NodeId);
 
     /// Messages of a peer, in the order in which it sent them.
     ///
-    /// The peer may send more once the last clone of `credit` is dropped: keep it until the messages are handled.
-    /// The messages share one buffer; copy what is kept for long.
+    /// The peer may send more once the last clone of `credit` is dropped. The messages share one buffer: copy what is
+    /// kept for long.
     fn received(&self, peer: &NodeId, messages: Vec<Bytes>, credit: Credit);
 
-    /// The life of the link has ended; what was sent and not received is lost.
+    /// The life of the link has ended. What was sent in it and is not answered may be lost.
     fn link_down(&self, peer: &NodeId, reason: &LinkDown);
 }
 
-/// The right of a peer to send as much again as came with this. Returned when the last clone is dropped.
-#[derive(Clone, Debug, Default)]
-pub struct Credit(Option<Arc<()>>);
-
-impl Credit {
-    /// A credit that nobody waits for.
-    pub fn unaccounted() -> Self {
-        Self(None)
-    }
-}
-
-/// Why the life of a link ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LinkDown {
-    /// The connection was closed by the peer, or broke.
-    #[error("closed by the peer")]
-    Closed,
-    /// Nothing was heard from the peer for that long.
-    #[error("silent for {0:?}")]
-    Stalled(Duration),
-    /// The peer takes less than it is sent.
-    #[error("{queued} bytes wait to be sent, and {bound} may")]
-    QueueFull {
-        /// Bytes that waited.
-        queued: usize,
-        /// Bytes that may wait.
-        bound: usize,
-    },
-    /// The peer is no longer a member.
-    #[error("no longer a member")]
-    LeftView,
-    /// The peer has opened another link.
-    #[error("replaced by a newer link")]
-    Replaced,
-    /// The peer sent what no sound peer sends.
-    #[error("protocol error: {0}")]
-    Protocol(String),
-    /// This node is shutting down.
-    #[error("shutting down")]
-    Shutdown,
-}
-
-/// Why a message was not sent.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// There is no link to that node now.
-    #[error("no link to {0}")]
-    NoLink(NodeId),
-    /// The message is larger than any peer would take.
-    #[error("a message of {size} bytes is over the limit of {limit}")]
-    TooLarge {
-        /// Its size in bytes.
-        size: usize,
-        /// The limit in bytes.
-        limit: usize,
-    },
-}
-
-/// Why links cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum LinksError {
-    /// The link port cannot be opened.
-    #[error("cannot listen for links at TCP {address}: {source}")]
-    Bind {
-        /// The address asked for.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The actors under the links did not start.
-    #[error("cannot start the links' actors: {0}")]
-    Actors(String),
-}
-
-/// Bounds of one link.
+/// Bounds of one link. All nodes of a cluster must have the same.
 #[derive(Clone, Debug)]
 pub struct LinkLimits {
-    /// Bytes under way to a peer that has not returned their credit; one envelope more may be.
+    /// Bytes under way to a peer that has not handled them; one batch or message more may be.
     pub window: usize,
-    /// Bytes that may wait for the window; a link over this is cut.
+    /// Bytes that may wait for the window to open. A link over this is cut, for the peer is too slow or stuck.
     pub queue: usize,
     /// Bytes that are gathered into one envelope.
     pub batch: usize,
     /// The largest message, in bytes.
     pub message: usize,
-    /// How long a peer may be silent before its link is cut; every peer pings several times in that time.
+    /// How long a peer may be silent before its link is cut. Each side pings four times as often.
     pub stall_timeout: Duration,
 }
 
 impl Default for LinkLimits {
+    /// A frame of at most 16 MiB, which is also the library's default.
     fn default() -> Self {
         Self {
             window: 4 << 20,
             queue: 64 << 20,
             batch: 256 << 10,
-            message: (16 << 20) - 1024,
+            message: (16 << 20) - HEADER - MESSAGE_HEADER - FRAME_OVERHEAD,
             stall_timeout: Duration::from_secs(2),
         }
     }
@@ -134,7 +97,7 @@ pub struct LinkListener {
 }
 
 impl LinkListener {
-    /// Opens the link port; port 0 takes a free one.
+    /// Opens the link port; port 0 takes a free one. Peers that connect wait until the links start.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -145,7 +108,7 @@ impl LinkListener {
         Ok(Self {
             listener,
             address,
-            sender: LinkSender {},
+            sender: LinkSender::default(),
         })
     }
 
@@ -172,46 +135,46 @@ pub struct LinksConfig {
     pub limits: LinkLimits,
 }
 
-/// The sending end of all links of a node; cheap to clone.
-#[derive(Clone)]
-pub struct LinkSender {}
-
-impl LinkSender {
-    /// Queues a message for a peer. Messages are delivered in the order of these calls. Never blocks.
-    ///
-    /// # Errors
-    /// When the message is lost at once: without a link, or when it is too large.
-    pub fn send(&self, peer: &NodeId, _message: Bytes) -> Result<(), SendError> {
-        Err(SendError::NoLink(peer.clone()))
-    }
-
-    /// The peers to which there is a link now.
-    pub fn linked(&self) -> Vec<NodeId> {
-        Vec::new()
-    }
-}
-
-/// All links of this node. They end when this is dropped or [shut down](Self::shutdown).
+/// All links of this node. They end when this is dropped, or better [shut down](Self::shutdown).
 pub struct Links {
     sender: LinkSender,
-    _listener: TcpListener,
+    gateway: ActorRef<GatewayMessage>,
 }
 
 impl Links {
-    /// Accepts links, and opens one to each other member of the view.
+    /// Accepts links, and has one with each other member of the view from now on.
+    ///
+    /// There can be one `Links` in a process: the actors below share what belongs to the process.
     ///
     /// # Errors
     /// When the actors under the links do not start.
     pub async fn start(
         config: LinksConfig,
-        _views: watch::Receiver<Arc<View>>,
-        _events: Arc<dyn LinkEvents>,
+        views: watch::Receiver<Arc<View>>,
+        events: Arc<dyn LinkEvents>,
     ) -> Result<Self, LinksError> {
-        let LinkListener { listener, sender, .. } = config.listener;
-        Ok(Self {
-            sender,
-            _listener: listener,
-        })
+        let LinksConfig {
+            me,
+            listener,
+            secret,
+            limits,
+        } = config;
+        let LinkListener { listener, sender, .. } = listener;
+        let gateway = Gateway {
+            me,
+            cookie: secret.link_cookie(),
+            limits,
+        };
+        let arguments = GatewayArguments {
+            listener,
+            sender: sender.clone(),
+            views,
+            events,
+        };
+        let (gateway, _) = Actor::spawn(None, gateway, arguments)
+            .await
+            .map_err(|error| LinksError::Actors(error.to_string()))?;
+        Ok(Self { sender, gateway })
     }
 
     /// The sending end.
@@ -232,6 +195,22 @@ impl Links {
         self.sender.linked()
     }
 
-    /// Closes all links and ends.
-    pub async fn shutdown(self) {}
+    /// Closes all links and ends; waits a second at most until the peers have handled what they were sent.
+    pub async fn shutdown(self) {
+        let (done, wait) = oneshot::channel();
+        if self
+            .gateway
+            .cast(GatewayMessage::Local(Event::Shutdown(done)))
+            .is_ok()
+        {
+            // An error means that the gateway has ended, which is what we wait for.
+            wait.await.ok();
+        }
+    }
+}
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        self.gateway.stop(None);
+    }
 }

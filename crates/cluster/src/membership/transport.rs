@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -20,13 +20,10 @@ use tokio::net::UdpSocket;
 use tracing::warn;
 
 use super::seal;
-use crate::secret::GossipKey;
+use crate::{secret::GossipKey, throttle::Throttle};
 
 /// The largest payload of a UDP datagram over IPv4.
 const DATAGRAM_LENGTH: usize = 65_507;
-
-/// How often one kind of trouble is logged at most; whoever sends us junk must not fill the disk with it.
-const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long to wait before a socket that failed is asked again: it may fail for long (no network), and at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -129,24 +126,5 @@ impl SealedSocket {
             warn!(suppressed, %error, "cannot receive gossip");
         }
         tokio::time::sleep(RETRY_AFTER).await;
-    }
-}
-
-/// Lets one log line pass in each [`LOG_INTERVAL`] and counts the rest.
-#[derive(Default)]
-struct Throttle {
-    last: Option<Instant>,
-    suppressed: u64,
-}
-
-impl Throttle {
-    /// Whether to log now, and if so how many lines were suppressed since the last.
-    fn permit(&mut self) -> Option<u64> {
-        if self.last.is_some_and(|last| last.elapsed() < LOG_INTERVAL) {
-            self.suppressed += 1;
-            return None;
-        }
-        self.last = Some(Instant::now());
-        Some(std::mem::take(&mut self.suppressed))
     }
 }

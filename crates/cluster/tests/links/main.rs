@@ -1,6 +1,11 @@
 //! Links between real processes: each node is this test binary, executed again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests"
+)]
 
 mod node;
 mod process;
@@ -43,7 +48,9 @@ fn free_address() -> SocketAddr {
 fn settings(names: &[&str]) -> Vec<Settings> {
     let addresses: Vec<_> = names.iter().map(|_| free_address()).collect();
     let settings = names.iter().zip(&addresses);
-    settings.map(|(name, address)| Settings::new(name, *address, &addresses)).collect()
+    settings
+        .map(|(name, address)| Settings::new(name, *address, &addresses))
+        .collect()
 }
 
 /// Nodes that have found each other and are linked.
@@ -67,7 +74,9 @@ fn three_nodes_link_up_in_any_order() {
             if order[0] == 2 {
                 // One order with pauses: each finds the ones before.
                 let started: Vec<_> = order[..nodes.len()].iter().map(|index| names[*index]).collect();
-                nodes.iter().for_each(|node: &Node| node.until_linked_with_all(&started));
+                nodes
+                    .iter()
+                    .for_each(|node: &Node| node.until_linked_with_all(&started));
             }
         }
         nodes.iter().for_each(|node| node.until_linked_with_all(&names));
@@ -84,7 +93,9 @@ fn messages_arrive_once_and_in_order_both_ways() {
     }
     for node in [&a, &b, &c] {
         for peer in ["a", "b", "c"].into_iter().filter(|name| *name != node.name()) {
-            node.until(&format!("20000 messages from {peer}"), |seen| seen.received(peer) == 20_000);
+            node.until(&format!("20000 messages from {peer}"), |seen| {
+                seen.received(peer) == 20_000
+            });
         }
     }
 }
@@ -94,7 +105,9 @@ fn a_message_may_be_as_large_as_the_limit_and_no_larger() {
     let [a, b] = cluster(["a", "b"]);
     let limit = hither_cluster::LinkLimits::default().message;
     a.order(&format!("send b 3 {limit}"));
-    b.until("three messages of the largest size", |seen| seen.received("a") == 3);
+    b.until("three messages of the largest size", |seen| {
+        seen.received("a") == 3
+    });
     a.order(&format!("send b 1 {}", limit + 1));
     a.until("a refusal", |seen| seen.said("unsent b a message of"));
     a.order("send b 1 10");
@@ -113,7 +126,9 @@ fn a_killed_node_is_out_of_the_view_within_a_second_and_comes_back_as_another() 
     b.kill();
     for survivor in [&a, &c] {
         survivor.until("b is out of the view", |seen| seen.view() == ["a", "c"]);
-        survivor.until("the link to b is down", |seen| seen.linked() == [survivor.other_of("a", "c")]);
+        survivor.until("the link to b is down", |seen| {
+            seen.linked() == [survivor.other_of("a", "c")]
+        });
     }
     let took = killed.elapsed();
     println!("out of the view after {took:?}");
@@ -138,7 +153,11 @@ fn a_node_that_shuts_down_delivers_what_it_sent_and_is_gone_at_once() {
     a.until("all that b has sent", |seen| seen.received("b") == 5000);
     let sent = Instant::now();
     a.until("b is out of the view", |seen| seen.view() == ["a"]);
-    assert!(sent.elapsed() < Duration::from_secs(2), "it took {:?}", sent.elapsed());
+    assert!(
+        sent.elapsed() < Duration::from_secs(2),
+        "it took {:?}",
+        sent.elapsed()
+    );
 }
 
 #[test]
@@ -161,7 +180,9 @@ fn a_stopped_node_is_lost_within_five_seconds_and_finds_its_way_back() {
         node.until_linked_with_all(&["a", "b", "c"]);
     }
     b.until("the stall is noticed", |seen| seen.said("event Stalled"));
-    b.until("b learns that it was counted out", |seen| seen.said("event CountedOut"));
+    b.until("b learns that it was counted out", |seen| {
+        seen.said("event CountedOut")
+    });
     let alone = b.seen().views().skip(views_before).any(|view| view == ["b"]);
     assert!(!alone, "a resumed node must not believe to be alone");
     a.order("send b 1000 100");
@@ -181,7 +202,9 @@ fn who_does_not_know_the_secret_gets_in_at_neither_port() {
     // It knows whom to dial, as if gossip had told; its name sorts first, so that it is the one to dial.
     stranger.intrude = Some((b.id(), settings[1].address));
     let stranger = Node::start(&stranger);
-    b.until("gossip is refused", |seen| seen.logged("refused gossip that does not know the cluster secret"));
+    b.until("gossip is refused", |seen| {
+        seen.logged("refused gossip that does not know the cluster secret")
+    });
     b.until("links are refused", |seen| seen.logged("refused a link"));
     stranger.until("it keeps trying", |seen| seen.logged("failures=4"));
     assert_eq!(stranger.seen().linked(), [""; 0]);
@@ -227,11 +250,16 @@ fn a_peer_that_does_not_finish_its_work_is_sent_a_window_and_no_more() {
     a.order(&format!("send b 3000 {}", 10_000));
     let limits = hither_cluster::LinkLimits::default();
     let window = limits.window / 10_000;
-    b.until("a window full of messages", |seen| seen.received("a") as usize >= window);
+    b.until("a window full of messages", |seen| {
+        seen.received("a") as usize >= window
+    });
     // Pings go on meanwhile, so the link is not cut for silence.
     std::thread::sleep(limits.stall_timeout + Duration::from_secs(1));
     let received = b.seen().received("a") as usize;
-    assert!(received <= (limits.window + limits.batch) / 10_000 + 1, "{received} messages");
+    assert!(
+        received <= (limits.window + limits.batch) / 10_000 + 1,
+        "{received} messages"
+    );
     assert_eq!(a.seen().linked(), ["b"]);
     b.order("release");
     b.until("the rest", |seen| seen.received("a") == 3000);
@@ -268,7 +296,9 @@ fn junk_at_the_link_port_harms_nobody() {
     for node in [&a, &b] {
         node.until_linked_with_all(&["a", "b"]);
     }
-    let silent: Vec<_> = (0..5).map(|_| TcpStream::connect(settings[1].address).unwrap()).collect();
+    let silent: Vec<_> = (0..5)
+        .map(|_| TcpStream::connect(settings[1].address).unwrap())
+        .collect();
     for length in [1, 8, 16, 24, 1000] {
         let mut junk = TcpStream::connect(settings[1].address).unwrap();
         junk.write_all(&vec![0xff; length]).unwrap();

@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use hither_cluster::{
-    Credit, Incarnation, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig, Member,
-    Membership, MembershipConfig, MembershipTiming, NodeId, Phase, Secret, View,
+    Credit, Incarnation, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig,
+    Member, Membership, MembershipConfig, MembershipTiming, NodeId, Phase, Secret, View,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -21,8 +21,15 @@ pub(crate) fn run_if_asked() {
     let Ok(settings) = env::var(Settings::VARIABLE) else {
         return;
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(run(Settings::decode(&settings)));
 }
 
@@ -45,7 +52,10 @@ async fn run(settings: Settings) {
         seeds: settings.seeds.iter().map(ToString::to_string).collect(),
         secret: secret.clone(),
         shards: 64,
-        timing: MembershipTiming { failure_timeout: settings.failure_timeout, ..MembershipTiming::default() },
+        timing: MembershipTiming {
+            failure_timeout: settings.failure_timeout,
+            ..MembershipTiming::default()
+        },
     });
     let membership = Arc::new(membership.await.unwrap());
     let reporters = [
@@ -56,13 +66,19 @@ async fn run(settings: Settings) {
         None => membership.views(),
         Some((victim, address)) => imagined_view(&me, victim, address),
     };
-    let reporter = Arc::new(Reporter { membership: Arc::downgrade(&membership), ..Reporter::default() });
+    let reporter = Arc::new(Reporter {
+        membership: Arc::downgrade(&membership),
+        ..Reporter::default()
+    });
     let links = Links::start(
         LinksConfig {
             me,
             listener,
             secret,
-            limits: LinkLimits { stall_timeout: settings.stall_timeout, ..LinkLimits::default() },
+            limits: LinkLimits {
+                stall_timeout: settings.stall_timeout,
+                ..LinkLimits::default()
+            },
         },
         views,
         reporter.clone(),
@@ -90,7 +106,10 @@ async fn run(settings: Settings) {
         reporter.abort();
         reporter.await.ok();
     }
-    Arc::into_inner(membership).expect("nobody else has it").shutdown().await;
+    Arc::into_inner(membership)
+        .expect("nobody else has it")
+        .shutdown()
+        .await;
 }
 
 fn tell(line: &str) {
@@ -125,7 +144,12 @@ fn send(sender: &LinkSender, peer: &str, count: u64, size: usize) {
 
 async fn report_views(mut views: watch::Receiver<Arc<View>>) {
     loop {
-        let names: Vec<_> = views.borrow_and_update().members.keys().map(ToString::to_string).collect();
+        let names: Vec<_> = views
+            .borrow_and_update()
+            .members
+            .keys()
+            .map(ToString::to_string)
+            .collect();
         tell(&format!("view {}", names.join(" ")));
         if views.changed().await.is_err() {
             return;
@@ -143,9 +167,18 @@ async fn report_events(membership: Arc<Membership>) {
 
 /// The view of an intruder, who has not learnt from gossip whom to dial.
 fn imagined_view(me: &NodeId, victim: NodeId, address: std::net::SocketAddr) -> watch::Receiver<Arc<View>> {
-    let member = Member { id: victim.clone(), phase: Phase::Up, http: address, gossip: address, link: address };
+    let member = Member {
+        id: victim.clone(),
+        phase: Phase::Up,
+        http: address,
+        gossip: address,
+        link: address,
+    };
     let members = [(victim.name, member)].into();
-    let (views, receiver) = watch::channel(Arc::new(View { me: me.clone(), members }));
+    let (views, receiver) = watch::channel(Arc::new(View {
+        me: me.clone(),
+        members,
+    }));
     // The view never changes; its sender must live as long as the process.
     std::mem::forget(views);
     receiver
@@ -169,11 +202,16 @@ impl LinkEvents for Reporter {
 
     fn received(&self, peer: &NodeId, messages: Vec<Bytes>, credit: Credit) {
         let mut counts = self.counts.lock().unwrap();
-        let count = counts.get_mut(peer).expect("a message came over a link that is down");
+        let count = counts
+            .get_mut(peer)
+            .expect("a message came over a link that is down");
         for message in messages {
             let number = u64::from_be_bytes(message[..8].try_into().unwrap());
             // Each order to send counts from zero.
-            assert!(number == 0 || number == *count % 20_000, "{number} came after {count} messages");
+            assert!(
+                number == 0 || number == *count % 20_000,
+                "{number} came after {count} messages"
+            );
             *count += 1;
         }
         tell(&format!("got {} {count} after up", peer.name));
@@ -196,12 +234,27 @@ impl Settings {
     pub(crate) const VARIABLE: &'static str = "HITHER_LINK_TEST_NODE";
 
     pub(crate) fn encode(&self) -> String {
-        let Self { name, address, advertised_link, seeds, secret, stall_timeout, failure_timeout, intrude } = self;
+        let Self {
+            name,
+            address,
+            advertised_link,
+            seeds,
+            secret,
+            stall_timeout,
+            failure_timeout,
+            intrude,
+        } = self;
         let seeds: Vec<_> = seeds.iter().map(ToString::to_string).collect();
         let advertised = advertised_link.map(|link| link.to_string()).unwrap_or_default();
-        let intrude = intrude.as_ref().map(|(id, at)| format!("{} {} {at}", id.name, id.incarnation.0));
+        let intrude = intrude
+            .as_ref()
+            .map(|(id, at)| format!("{} {} {at}", id.name, id.incarnation.0));
         let times = format!("{}|{}", stall_timeout.as_millis(), failure_timeout.as_millis());
-        format!("{name}|{address}|{advertised}|{}|{secret}|{times}|{}", seeds.join(" "), intrude.unwrap_or_default())
+        format!(
+            "{name}|{address}|{advertised}|{}|{secret}|{times}|{}",
+            seeds.join(" "),
+            intrude.unwrap_or_default()
+        )
     }
 
     fn decode(text: &str) -> Self {
@@ -213,7 +266,13 @@ impl Settings {
         let intrude = match intrude.split(' ').collect::<Vec<_>>()[..] {
             [name, incarnation, at] => {
                 let incarnation = Incarnation(incarnation.parse().unwrap());
-                Some((NodeId { name: name.parse().unwrap(), incarnation }, at.parse().unwrap()))
+                Some((
+                    NodeId {
+                        name: name.parse().unwrap(),
+                        incarnation,
+                    },
+                    at.parse().unwrap(),
+                ))
             }
             _ => None,
         };

@@ -83,7 +83,12 @@ impl Node {
             seen.said.extend(line.strip_prefix("> ").map(str::to_owned));
         });
         told.read(process.stderr.take().unwrap(), |seen, line| seen.log.push(line));
-        Self { name: settings.name.clone(), process, stdin, told }
+        Self {
+            name: settings.name.clone(),
+            process,
+            stdin,
+            told,
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -93,9 +98,16 @@ impl Node {
     pub(crate) fn id(&self) -> NodeId {
         self.until("its identity", |seen| seen.said("id "));
         let seen = self.seen();
-        let line = seen.said.iter().find_map(|line| line.strip_prefix("id ")).unwrap();
+        let line = seen
+            .said
+            .iter()
+            .find_map(|line| line.strip_prefix("id "))
+            .unwrap();
         let (name, incarnation) = line.split_once(' ').unwrap();
-        NodeId { name: name.parse().unwrap(), incarnation: Incarnation(incarnation.parse().unwrap()) }
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(incarnation.parse().unwrap()),
+        }
     }
 
     /// The one of two names that is not this node's.
@@ -126,7 +138,11 @@ impl Node {
     pub(crate) fn until_linked_with_all(&self, members: &[&str]) {
         let mut members = members.to_vec();
         members.sort_unstable();
-        let peers: Vec<_> = members.iter().copied().filter(|name| *name != self.name).collect();
+        let peers: Vec<_> = members
+            .iter()
+            .copied()
+            .filter(|name| *name != self.name)
+            .collect();
         let what = format!("members {members:?}, and a link with each");
         self.until(&what, |seen| seen.view() == members && seen.linked() == peers);
     }
@@ -144,7 +160,10 @@ impl Node {
     }
 
     fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args([signal, &self.process.id().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
@@ -182,7 +201,11 @@ impl Told {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(self: &Arc<Self>, from: impl Read + Send + 'static, take: impl Fn(&mut Seen, String) + Send + 'static) {
+    fn read(
+        self: &Arc<Self>,
+        from: impl Read + Send + 'static,
+        take: impl Fn(&mut Seen, String) + Send + 'static,
+    ) {
         let told = self.clone();
         thread::spawn(move || {
             for line in BufReader::new(from).lines().map_while(Result::ok) {
@@ -203,7 +226,9 @@ impl Seen {
 
     /// All views so far.
     pub(crate) fn views(&self) -> impl Iterator<Item = Vec<&str>> {
-        self.said.iter().filter_map(|line| Some(line.strip_prefix("view ")?.split(' ').collect()))
+        self.said
+            .iter()
+            .filter_map(|line| Some(line.strip_prefix("view ")?.split(' ').collect()))
     }
 
     /// The peers with which it is linked now.
@@ -221,7 +246,14 @@ impl Seen {
 
     /// How many messages came from a peer in the present life of the link.
     pub(crate) fn received(&self, peer: &str) -> u64 {
-        let count = |line: &String| line.strip_prefix("got ")?.strip_prefix(peer)?.split(' ').nth(1)?.parse().ok();
+        let count = |line: &String| {
+            line.strip_prefix("got ")?
+                .strip_prefix(peer)?
+                .split(' ')
+                .nth(1)?
+                .parse()
+                .ok()
+        };
         self.said.iter().rev().find_map(count).unwrap_or_default()
     }
 
@@ -237,6 +269,10 @@ impl Seen {
 
     fn tail(&self) -> String {
         let tail = |lines: &[String]| lines[lines.len().saturating_sub(30)..].join("\n");
-        format!("--- it said\n{}\n--- it logged\n{}", tail(&self.said), tail(&self.log))
+        format!(
+            "--- it said\n{}\n--- it logged\n{}",
+            tail(&self.said),
+            tail(&self.log)
+        )
     }
 }

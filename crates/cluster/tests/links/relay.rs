@@ -29,7 +29,9 @@ impl Relay {
         thread::spawn(move || {
             for caller in listener.incoming().map_while(Result::ok) {
                 shared.wait();
-                let Ok(callee) = TcpStream::connect(target) else { continue };
+                let Ok(callee) = TcpStream::connect(target) else {
+                    continue;
+                };
                 for (from, to) in [(&caller, &callee), (&callee, &caller)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     let ice = shared.clone();

@@ -1,0 +1,381 @@
+//! What waits to be sent on one life of a link, and how much may be sent now.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::{LinkLimits, envelope::weight};
+
+/// What waits to be sent on one life of a link.
+///
+/// Any thread puts messages in; one writer takes them out, in batches and no more than the window allows.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    limits: LinkLimits,
+    queue: Mutex<Queue>,
+    /// Bytes of the peer's messages that this node has handled.
+    handled: AtomicU64,
+    /// How much of `handled` the peer has been told.
+    told: AtomicU64,
+    /// Notified when there may be something to write.
+    pub(super) work: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Bytes>,
+    waiting_weight: usize,
+    sent: u64,
+    /// Bytes of `sent` that the peer has handled.
+    acknowledged: u64,
+    door: Door,
+}
+
+/// Whether messages can be put in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Door {
+    #[default]
+    Open,
+    /// The link has ended.
+    Closed,
+    /// A message did not fit; the link is about to end for that.
+    Overflowed {
+        /// Bytes that would have waited with it.
+        waiting: usize,
+    },
+}
+
+/// Why a message was not put in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unput {
+    /// It is larger than a message may be; nothing else has changed.
+    TooLarge { size: usize, limit: usize },
+    /// The door is not open, or was shut by this message.
+    Shut,
+}
+
+impl Outbox {
+    pub(super) fn new(limits: LinkLimits) -> Self {
+        Self {
+            limits,
+            queue: Mutex::default(),
+            handled: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+            work: Notify::new(),
+        }
+    }
+
+    /// Queues a message behind all that were put before.
+    pub(super) fn put(&self, message: Bytes) -> Result<(), Unput> {
+        let (size, limit) = (message.len(), self.limits.message);
+        if size > limit {
+            return Err(Unput::TooLarge { size, limit });
+        }
+        let mut queue = self.lock();
+        if queue.door != Door::Open {
+            return Err(Unput::Shut);
+        }
+        let waiting = queue.waiting_weight + weight(&message);
+        let fits = waiting <= self.limits.queue;
+        let wake = if fits {
+            queue.waiting_weight = waiting;
+            queue.waiting.push_back(message);
+            queue.waiting.len() == 1
+        } else {
+            queue.shut(Door::Overflowed { waiting });
+            true
+        };
+        drop(queue);
+        if wake {
+            self.work.notify_one();
+        }
+        if fits { Ok(()) } else { Err(Unput::Shut) }
+    }
+
+    /// Whether messages can be put in.
+    pub(super) fn door(&self) -> Door {
+        self.lock().door
+    }
+
+    /// The next messages to send together, if any wait and the window is open.
+    ///
+    /// The window is open while less than its size is under way: one batch may overshoot, so that messages larger than
+    /// the window pass, too.
+    pub(super) fn take(&self) -> Vec<Bytes> {
+        let mut queue = self.lock();
+        if queue.under_way() >= self.limits.window as u64 {
+            return Vec::new();
+        }
+        let mut taken = 0;
+        let mut batch = Vec::new();
+        while let Some(next) = queue.waiting.front().map(weight)
+            && (batch.is_empty() || taken + next <= self.limits.batch)
+        {
+            taken += next;
+            batch.extend(queue.waiting.pop_front());
+        }
+        queue.waiting_weight -= taken;
+        queue.sent += taken as u64;
+        batch
+    }
+
+    /// Takes the peer's word on how much it has handled. False if it has handled what it was not sent.
+    pub(super) fn acknowledge(&self, handled: u64) -> bool {
+        let mut queue = self.lock();
+        if handled > queue.sent || handled < queue.acknowledged {
+            return false;
+        }
+        let was_shut = queue.under_way() >= self.limits.window as u64;
+        queue.acknowledged = handled;
+        let opened = was_shut && !queue.waiting.is_empty();
+        drop(queue);
+        if opened {
+            self.work.notify_one();
+        }
+        true
+    }
+
+    /// Counts some of the peer's messages as handled.
+    pub(super) fn handle(&self, weight: usize) {
+        self.handled.fetch_add(weight as u64, Ordering::Relaxed);
+        if self.owes_word() {
+            self.work.notify_one();
+        }
+    }
+
+    /// Whether the peer should be told how much was handled, even if there is nothing else to send.
+    ///
+    /// A quarter of its window is early enough: it will not have to wait, and most word goes along with messages.
+    pub(super) fn owes_word(&self) -> bool {
+        let untold = self
+            .handled
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.told.load(Ordering::Relaxed));
+        untold >= (self.limits.window / 4) as u64
+    }
+
+    /// How much was handled, to be told to the peer now.
+    pub(super) fn tell_handled(&self) -> u64 {
+        let handled = self.handled.load(Ordering::Relaxed);
+        self.told.store(handled, Ordering::Relaxed);
+        handled
+    }
+
+    /// Whether all that was put has been sent, and handled by the peer.
+    pub(super) fn is_settled(&self) -> bool {
+        let queue = self.lock();
+        queue.door != Door::Open || (queue.waiting.is_empty() && queue.under_way() == 0)
+    }
+
+    /// Drops what waits; nothing more can be put.
+    pub(super) fn close(&self) {
+        self.lock().shut(Door::Closed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn under_way(&self) -> u64 {
+        self.sent - self.acknowledged
+    }
+
+    fn shut(&mut self, door: Door) {
+        self.door = door;
+        self.waiting = VecDeque::new();
+        self.waiting_weight = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::envelope::MESSAGE_HEADER;
+
+    fn outbox() -> Outbox {
+        Outbox::new(LinkLimits {
+            window: 100,
+            queue: 1000,
+            batch: 50,
+            ..LinkLimits::default()
+        })
+    }
+
+    /// A message that weighs that much.
+    fn message(weight: usize) -> Bytes {
+        vec![0; weight - MESSAGE_HEADER].into()
+    }
+
+    fn put(outbox: &Outbox, weights: &[usize]) {
+        for weight in weights {
+            assert_eq!(outbox.put(message(*weight)), Ok(()));
+        }
+    }
+
+    fn take(outbox: &Outbox) -> Vec<usize> {
+        outbox.take().iter().map(weight).collect()
+    }
+
+    #[test]
+    fn messages_come_out_in_order_and_in_batches() {
+        let outbox = outbox();
+        put(&outbox, &[20, 30, 10, 45, 4]);
+        assert_eq!(take(&outbox), [20, 30]);
+        assert_eq!(take(&outbox), [10]);
+        assert_eq!(take(&outbox), [45, 4]);
+        assert_eq!(take(&outbox), [0; 0]);
+    }
+
+    #[test]
+    fn a_message_over_the_batch_goes_alone() {
+        let outbox = outbox();
+        put(&outbox, &[80, 10]);
+        assert_eq!(take(&outbox), [80]);
+        assert_eq!(take(&outbox), [10]);
+    }
+
+    #[test]
+    fn the_window_shuts_and_opens_again() {
+        let outbox = outbox();
+        put(&outbox, &[50; 5]);
+        assert_eq!(take(&outbox), [50]);
+        assert_eq!(take(&outbox), [50]);
+        assert_eq!(take(&outbox), [0; 0]);
+        assert!(outbox.acknowledge(1));
+        assert_eq!(take(&outbox), [50]);
+        assert_eq!(take(&outbox), [0; 0]);
+        assert!(outbox.acknowledge(150));
+        assert_eq!(take(&outbox), [50]);
+    }
+
+    #[test]
+    fn a_message_over_the_window_passes() {
+        let outbox = outbox();
+        put(&outbox, &[400, 400]);
+        assert_eq!(take(&outbox), [400]);
+        assert_eq!(take(&outbox), [0; 0]);
+        assert!(outbox.acknowledge(400));
+        assert_eq!(take(&outbox), [400]);
+    }
+
+    #[test]
+    fn acknowledging_what_was_not_sent_or_taking_it_back_is_refused() {
+        let outbox = outbox();
+        put(&outbox, &[50]);
+        assert!(!outbox.acknowledge(1));
+        take(&outbox);
+        assert!(outbox.acknowledge(50));
+        assert!(!outbox.acknowledge(49));
+        assert!(!outbox.acknowledge(51));
+    }
+
+    #[test]
+    fn the_queue_overflows_once_and_is_closed_then() {
+        let outbox = outbox();
+        put(&outbox, &[100; 10]);
+        assert_eq!(outbox.door(), Door::Open);
+        assert_eq!(outbox.put(message(4)), Err(Unput::Shut));
+        assert_eq!(outbox.door(), Door::Overflowed { waiting: 1004 });
+        assert_eq!(outbox.put(message(4)), Err(Unput::Shut));
+        assert_eq!(take(&outbox), [0; 0]);
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_refused_and_does_no_harm() {
+        let outbox = Outbox::new(LinkLimits {
+            message: 10,
+            ..LinkLimits::default()
+        });
+        let message = |length| Bytes::from(vec![0; length]);
+        assert_eq!(
+            outbox.put(message(11)),
+            Err(Unput::TooLarge { size: 11, limit: 10 })
+        );
+        assert_eq!(outbox.put(message(10)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_under_way_does_not_count_as_waiting() {
+        let outbox = outbox();
+        put(&outbox, &[100; 10]);
+        take(&outbox);
+        put(&outbox, &[100]);
+    }
+
+    #[test]
+    fn the_peer_is_told_in_quarters_of_the_window() {
+        let outbox = outbox();
+        outbox.handle(24);
+        assert!(!outbox.owes_word());
+        outbox.handle(1);
+        assert!(outbox.owes_word());
+        assert_eq!(outbox.tell_handled(), 25);
+        assert!(!outbox.owes_word());
+        outbox.handle(20);
+        assert_eq!(outbox.tell_handled(), 45);
+    }
+
+    /// Whatever is not told of what was handled leaves the window open.
+    #[test]
+    fn withheld_word_never_shuts_the_window() {
+        let sender = outbox();
+        let receiver = outbox();
+        for _ in 0..1000 {
+            put(&sender, &[10]);
+            let taken: usize = take(&sender).iter().sum();
+            assert_eq!(taken, 10);
+            receiver.handle(taken);
+            if receiver.owes_word() {
+                assert!(sender.acknowledge(receiver.tell_handled()));
+            }
+        }
+    }
+
+    #[test]
+    fn settled_when_all_is_handled_or_the_link_is_closed() {
+        let outbox = outbox();
+        assert!(outbox.is_settled());
+        put(&outbox, &[10]);
+        assert!(!outbox.is_settled());
+        take(&outbox);
+        assert!(!outbox.is_settled());
+        assert!(outbox.acknowledge(10));
+        assert!(outbox.is_settled());
+        put(&outbox, &[10]);
+        outbox.close();
+        assert!(outbox.is_settled());
+    }
+
+    #[tokio::test]
+    async fn putting_into_an_empty_queue_wakes_the_writer() {
+        let outbox = outbox();
+        put(&outbox, &[10, 10]);
+        outbox.work.notified().await;
+        assert_eq!(take(&outbox), [10, 10]);
+        put(&outbox, &[10]);
+        outbox.work.notified().await;
+    }
+
+    #[tokio::test]
+    async fn an_opening_window_wakes_the_writer_only_if_something_waits() {
+        let outbox = outbox();
+        put(&outbox, &[100, 100]);
+        outbox.work.notified().await;
+        take(&outbox);
+        assert!(outbox.acknowledge(50));
+        outbox.work.notified().await;
+        take(&outbox);
+        assert!(outbox.acknowledge(200));
+        let idle = tokio::time::timeout(std::time::Duration::from_millis(1), outbox.work.notified());
+        assert!(idle.await.is_err());
+    }
+}

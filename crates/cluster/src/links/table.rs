@@ -1,0 +1,66 @@
+//! The sending end of all links.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use bytes::Bytes;
+
+use super::{
+    error::SendError,
+    outbox::{Outbox, Unput},
+};
+use crate::member::NodeId;
+
+/// The sending end of all links of a node; cheap to clone.
+#[derive(Clone, Default)]
+pub struct LinkSender {
+    table: Arc<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    outboxes: RwLock<BTreeMap<NodeId, Arc<Outbox>>>,
+}
+
+impl LinkSender {
+    /// Queues a message for a peer. Messages are delivered in the order of these calls, or not at all: what is under
+    /// way when the link goes down is lost.
+    ///
+    /// It never blocks, and may be called from any thread. A peer that takes less than it is sent loses its link in the
+    /// end ([`LinkDown::QueueFull`](super::LinkDown::QueueFull)).
+    ///
+    /// # Errors
+    /// When there is no link to the peer, or the message is too large for any.
+    pub fn send(&self, peer: &NodeId, message: Bytes) -> Result<(), SendError> {
+        match self.table.read().get(peer).map(|outbox| outbox.put(message)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(Unput::TooLarge { size, limit })) => Err(SendError::TooLarge { size, limit }),
+            Some(Err(Unput::Shut)) | None => Err(SendError::NoLink(peer.clone())),
+        }
+    }
+
+    /// The peers to which there is a link now.
+    pub fn linked(&self) -> Vec<NodeId> {
+        self.table.read().keys().cloned().collect()
+    }
+
+    pub(super) fn insert(&self, peer: NodeId, outbox: Arc<Outbox>) {
+        self.table.write().insert(peer, outbox);
+    }
+
+    pub(super) fn remove(&self, peer: &NodeId) {
+        self.table.write().remove(peer);
+    }
+}
+
+impl Table {
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<NodeId, Arc<Outbox>>> {
+        self.outboxes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<NodeId, Arc<Outbox>>> {
+        self.outboxes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
