@@ -43,6 +43,11 @@ impl Outgoing {
         self.sent < self.frames.len()
     }
 
+    /// The sequence number of the first frame that is not acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.first
+    }
+
     /// Bytes that were sent and are not acknowledged.
     pub(crate) fn in_flight(&self) -> usize {
         self.frames.iter().take(self.sent).map(cost).sum()

@@ -71,9 +71,9 @@ pub(crate) enum SessionRequest {
     /// These frames came on a socket, the first of them with this number, counted from 0. Answered with
     /// [`SessionReply::Done`] once there is room for more.
     SocketPush { socket: SocketAddress, first: u64, frames: Vec<SocketFrame> },
-    /// The session's owner is gone; here is its socket, which wants this frame next. Answered with
+    /// The session's owner is gone; here is its socket, which wants this frame next, if it had any. Answered with
     /// [`SessionReply::Done`] by whoever has the session now.
-    Reattach { socket: SocketAddress, next: u64 },
+    Reattach { socket: SocketAddress, next: Option<u64> },
     /// The socket is gone, or broke the rules of WebSocket.
     SocketClosed { socket: SocketAddress },
 }

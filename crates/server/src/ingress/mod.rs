@@ -14,7 +14,7 @@ mod polling;
 mod short_sid;
 #[cfg(test)]
 mod tests;
-mod websocket;
+pub(crate) mod websocket;
 
 use std::time::Duration;
 

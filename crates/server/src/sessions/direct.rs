@@ -31,7 +31,7 @@ pub(crate) struct OrderBatch {
 
 #[derive(Serialize, Deserialize)]
 enum PackedOrder {
-    Frames { first: u64, frames: Vec<u32> },
+    Frames { base: u64, first: u64, frames: Vec<u32> },
     Aside(u32),
     Close,
 }
@@ -39,8 +39,14 @@ enum PackedOrder {
 /// What is to be done with one socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Write these frames, of which the first has this sequence number, unless they were written before.
-    Frames { first: u64, frames: Vec<Frame> },
+    /// Write these frames, unless they were written before.
+    Frames {
+        /// All frames before this sequence number have come to the client, on this socket or before it had one.
+        base: u64,
+        /// The sequence number of the first of these.
+        first: u64,
+        frames: Vec<Frame>,
+    },
     /// Write this frame, which is not part of the session's sequence: the answer to a probe.
     Aside(Frame),
     /// Close the socket once all is written.
@@ -69,8 +75,8 @@ pub(crate) struct Packer {
 impl Packer {
     pub(crate) fn add(&mut self, socket: SocketNumber, order: Order) {
         let packed = match order {
-            Order::Frames { first, frames } => {
-                PackedOrder::Frames { first, frames: frames.into_iter().map(|frame| self.place(frame)).collect() }
+            Order::Frames { base, first, frames } => {
+                PackedOrder::Frames { base, first, frames: frames.into_iter().map(|frame| self.place(frame)).collect() }
             }
             Order::Aside(frame) => PackedOrder::Aside(self.place(frame)),
             Order::Close => PackedOrder::Close,
@@ -99,8 +105,8 @@ impl OrderBatch {
         orders.into_iter().filter_map(move |(socket, packed)| {
             let frame = |index: u32| frames.get(index as usize).cloned();
             let order = match packed {
-                PackedOrder::Frames { first, frames } => {
-                    Order::Frames { first, frames: frames.into_iter().map(frame).collect::<Option<_>>()? }
+                PackedOrder::Frames { base, first, frames } => {
+                    Order::Frames { base, first, frames: frames.into_iter().map(frame).collect::<Option<_>>()? }
                 }
                 PackedOrder::Aside(index) => Order::Aside(frame(index)?),
                 PackedOrder::Close => Order::Close,
@@ -169,7 +175,7 @@ mod tests {
         let orders: Vec<_> = (0..3)
             .map(|number| {
                 let frames = vec![shared.clone(), frame("own")];
-                (SocketNumber(number), Order::Frames { first: number, frames })
+                (SocketNumber(number), Order::Frames { base: 0, first: number, frames })
             })
             .chain([(SocketNumber(1), Order::Aside(shared.clone())), (SocketNumber(1), Order::Close)])
             .collect();

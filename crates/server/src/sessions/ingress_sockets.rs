@@ -28,8 +28,8 @@ struct IngressSocket {
     session: Key,
     /// The node that last had something to say on it: who is told how far it is.
     owner: Option<NodeId>,
-    /// The sequence number of the next frame it wants.
-    next: u64,
+    /// The sequence number of the next frame it wants; none before its first order says where to begin.
+    next: Option<u64>,
     state: SocketState,
 }
 
@@ -53,8 +53,8 @@ pub(crate) enum SocketNews {
 impl IngressSocket {
     /// Nothing before an owner has said something.
     fn delivered(&self, socket: SocketNumber, gap: bool) -> Option<SocketNews> {
-        let owner = self.owner.clone()?;
-        let delivered = Delivered { session: self.session.clone(), socket, next: self.next, gap };
+        let (owner, next) = (self.owner.clone()?, self.next?);
+        let delivered = Delivered { session: self.session.clone(), socket, next, gap };
         Some(SocketNews::Delivered { owner, delivered })
     }
 }
@@ -63,10 +63,10 @@ impl IngressSockets {
     /// A number is given to a socket that is about to open.
     pub(crate) fn reserve(&mut self, number: SocketNumber, session: Key) {
         let state = SocketState::Reserved(Vec::new());
-        self.sockets.insert(number, IngressSocket { session, owner: None, next: 0, state });
+        self.sockets.insert(number, IngressSocket { session, owner: None, next: None, state });
     }
 
-    /// A reserved socket is open. The first frame it wants is the first it is given.
+    /// A reserved socket is open.
     pub(crate) fn open(&mut self, number: SocketNumber, writer: SocketWriter, news: &mut Vec<SocketNews>) {
         let Some(socket) = self.sockets.get_mut(&number) else { return };
         if let SocketState::Reserved(early) = std::mem::replace(&mut socket.state, SocketState::Open(writer)) {
@@ -91,13 +91,13 @@ impl IngressSockets {
     }
 
     /// The session of a socket, and the sequence number of the next frame it wants.
-    pub(crate) fn position(&self, number: SocketNumber) -> Option<(Key, u64)> {
+    pub(crate) fn position(&self, number: SocketNumber) -> Option<(Key, Option<u64>)> {
         self.sockets.get(&number).map(|socket| (socket.session.clone(), socket.next))
     }
 
     /// Whether frames for the socket would only wait.
     pub(crate) fn is_blocked(&self, number: SocketNumber) -> bool {
-        self.sockets.get(&number).is_some_and(|socket| !matches!(socket.state, SocketState::Open(_)))
+        self.sockets.get(&number).is_some_and(|socket| matches!(socket.state, SocketState::Blocked(..)))
     }
 
     /// The future that completes when a socket can be written to again.
@@ -124,11 +124,16 @@ impl IngressSockets {
 
     /// The client sent a WebSocket ping.
     pub(crate) fn pinged(&mut self, number: SocketNumber, payload: Bytes, news: &mut Vec<SocketNews>) {
-        if let Some(IngressSocket { state: SocketState::Open(writer), .. }) = self.sockets.get_mut(&number) {
-            let outcome = writer.pong(payload, &mut self.scratch);
-            self.concluded(number, outcome, news);
+        match self.sockets.get_mut(&number).map(|socket| &mut socket.state) {
+            Some(SocketState::Open(writer)) => {
+                let outcome = writer.pong(payload, &mut self.scratch);
+                self.concluded(number, outcome, news);
+            }
+            Some(SocketState::Blocked(writer, _)) => {
+                writer.pong(payload, &mut self.scratch);
+            }
+            Some(SocketState::Reserved(_)) | None => {}
         }
-        // A blocked socket owes its client more than a pong.
     }
 
     /// A blocked socket can be written to.
@@ -183,13 +188,14 @@ impl IngressSockets {
             }
         };
         let outcome = match order {
-            Order::Frames { first, mut frames } => {
-                if first > socket.next {
+            Order::Frames { base, first, mut frames } => {
+                let next = socket.next.get_or_insert(base);
+                if first > *next {
                     return news.extend(socket.delivered(number, true));
                 }
-                let known = usize::try_from(socket.next - first).unwrap_or(usize::MAX).min(frames.len());
+                let known = usize::try_from(*next - first).unwrap_or(usize::MAX).min(frames.len());
                 frames.drain(..known);
-                socket.next += frames.len() as u64;
+                *next += frames.len() as u64;
                 if frames.is_empty() {
                     // A repetition: our word that it was written has got lost.
                     WriteOutcome::Written

@@ -363,7 +363,7 @@ impl Entities for Sessions {
             LaneEvent::SocketPinged { number, payload, taken } => {
                 self.env.sockets.pinged(number, payload, &mut self.env.news);
                 // A reader that has ended waits for nothing.
-                drop(taken.send(()));
+                taken.send(()).ok();
             }
             LaneEvent::SocketWritable { number } => {
                 self.env.sockets.writable(number, &mut self.env.news);

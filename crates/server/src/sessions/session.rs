@@ -386,21 +386,22 @@ impl Session {
         {
             // Also when there is nothing to say: the socket learns where its session lives.
             let address = socket.address.clone();
+            let base = self.outgoing.acknowledged();
             let (first, frames) = self.outgoing.send(IN_FLIGHT);
-            env.order(lane, &address, Order::Frames { first, frames });
+            env.order(lane, &address, Order::Frames { base, first, frames });
         }
         self.drive(env, lane);
     }
 
     /// A socket whose session's owner is gone has found the session. False if it is not this session's any more.
-    pub(crate) fn reattached(&mut self, env: &mut Env, lane: &mut Lane, address: &SocketAddress, next: u64) -> bool {
+    pub(crate) fn reattached(&mut self, env: &mut Env, lane: &mut Lane, address: &SocketAddress, next: Option<u64>) -> bool {
         if self.socket.as_ref().is_none_or(|socket| socket.address != *address)
             || self.engine.close_reason().is_some()
         {
             return false;
         }
         if self.engine.transport() == Some(TransportName::WebSocket) {
-            self.outgoing.acknowledge(next);
+            self.outgoing.acknowledge(next.unwrap_or(0));
             self.outgoing.rewind();
             self.arrived(env, lane);
         }
@@ -511,9 +512,10 @@ impl Session {
                 Some(left) => left,
             }
         };
+        let base = self.outgoing.acknowledged();
         let (first, frames) = self.outgoing.send(limit);
         let address = socket.address.clone();
-        env.order(lane, &address, Order::Frames { first, frames });
+        env.order(lane, &address, Order::Frames { base, first, frames });
     }
 
     fn answer_poll(&mut self, frames: Vec<Frame>) {
@@ -595,6 +597,7 @@ impl Session {
 
     fn closed(&mut self, env: &mut Env, lane: &mut Lane, reason: CloseReason) {
         info!(session = %ShortKey(&self.key), node = %lane.node(), %reason, "session ends");
+        let base = self.outgoing.acknowledged();
         let (first, mut frames) = self.outgoing.send(usize::MAX);
         if self.polling.hanging.is_some() {
             frames.push(reason.farewell());
@@ -602,7 +605,7 @@ impl Session {
         } else if let Some(socket) = &self.socket {
             let address = socket.address.clone();
             if !frames.is_empty() {
-                env.order(lane, &address, Order::Frames { first, frames });
+                env.order(lane, &address, Order::Frames { base, first, frames });
             }
         }
         self.close_socket(env, lane);

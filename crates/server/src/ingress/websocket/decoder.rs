@@ -20,7 +20,7 @@ const BATCH_BYTES: usize = 64 << 10;
 const FRAME_OVERHEAD: usize = size_of::<SocketFrame>();
 
 /// Bytes that tungstenite takes at a time. It holds a buffer of this size for each socket.
-const STEP_BYTES: usize = 256;
+const STEP_BYTES: usize = 0;
 
 /// What was decoded since the last push.
 #[derive(Default)]
@@ -113,5 +113,98 @@ impl Write for Feed<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tungstenite::protocol::frame::coding::{Data, OpCode};
+    use tungstenite::protocol::frame::{Frame, FrameHeader};
+
+    const LIMIT: usize = 1000;
+
+    fn masked(opcode: OpCode, is_final: bool, payload: &[u8]) -> Vec<u8> {
+        let mask = Some([0xA5, 0x5A, 0x0F, 0xF0]);
+        let header = FrameHeader {
+            is_final,
+            opcode,
+            mask,
+            ..FrameHeader::default()
+        };
+        let mut bytes = Vec::new();
+        Frame::from_payload(header, payload.to_vec().into())
+            .format(&mut bytes)
+            .unwrap();
+        bytes
+    }
+
+    fn text(text: &str) -> Vec<u8> {
+        masked(OpCode::Data(Data::Text), true, text.as_bytes())
+    }
+
+    fn decode(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Batch {
+        let (mut decoder, mut batch) = (Decoder::new(LIMIT), Batch::default());
+        for piece in pieces {
+            if batch.end.is_none() {
+                decoder.feed(piece.as_ref(), &mut batch);
+            }
+        }
+        batch
+    }
+
+    fn messages(batch: &Batch) -> Vec<Vec<u8>> {
+        let bytes = |frame: &SocketFrame| match frame {
+            SocketFrame::Text(text) => text.as_bytes().to_vec(),
+            SocketFrame::Binary(bytes) => bytes.to_vec(),
+        };
+        batch.frames.iter().map(bytes).collect()
+    }
+
+    #[test]
+    fn messages_of_just_the_limit_pass_and_longer_ones_do_not() {
+        assert_eq!(messages(&decode([text(&"x".repeat(LIMIT))])), [vec![b'x'; LIMIT]]);
+        let batch = decode([text("before"), text(&"x".repeat(LIMIT + 1))]);
+        assert_eq!(messages(&batch), [b"before"]);
+        assert_eq!(batch.end, Some(SocketEnd::TooLarge));
+    }
+
+    #[test]
+    fn the_limit_counts_all_fragments() {
+        let half = "x".repeat(LIMIT / 2 + 1);
+        let batch = decode([
+            masked(OpCode::Data(Data::Text), false, half.as_bytes()),
+            masked(OpCode::Data(Data::Continue), true, half.as_bytes()),
+        ]);
+        assert_eq!((batch.frames.len(), batch.end), (0, Some(SocketEnd::TooLarge)));
+    }
+
+    #[test]
+    fn many_small_messages_make_a_batch_full() {
+        let empty = masked(OpCode::Data(Data::Binary), true, b"").repeat(BATCH_BYTES);
+        let batch = decode([&empty[..]]);
+        assert!(batch.is_full());
+        assert!(!decode([text("x")]).is_full());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn it_does_not_matter_how_bytes_arrive(
+            sent in prop::collection::vec("[a-z€]{0,300}", 1..6),
+            cut in 1usize..100,
+        ) {
+            let bytes: Vec<u8> = sent.iter().flat_map(|message| text(message)).collect();
+            let batch = decode(bytes.chunks(cut));
+            prop_assert_eq!(batch.end, None);
+            prop_assert_eq!(messages(&batch), sent.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn noise_does_no_harm(noise in prop::collection::vec(any::<u8>(), 0..400)) {
+            decode([noise]);
+        }
     }
 }

@@ -45,27 +45,54 @@ thread_local! {
 
 /// Divides a connection, and gives what HTTP has read of it already. `tasks` owns what a stream's writing needs.
 pub(super) fn split(upgraded: Upgraded, tasks: &TaskTracker) -> (ReadHalf, SocketWriter, Bytes) {
-    let hang_up = HangUp::default();
-    let (source, sink, early) = match tcp_stream(upgraded) {
+    let (read, write, early) = match tcp_stream(upgraded) {
         Ok((stream, early)) => {
             if let Err(error) = stream.set_nodelay(true) {
                 debug!(%error, "small frames may be late: the socket keeps Nagle's algorithm");
             }
-            let stream = Arc::new(stream);
-            (Source::Tcp(stream.clone()), Sink::Tcp(stream), early)
+            let (read, write) = split_tcp(stream);
+            (read, write, early)
         }
         Err(upgraded) => {
-            let (read, write) = tokio::io::split(TokioIo::new(upgraded));
-            let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
-            tasks.spawn(write_stream(write, receiver, hang_up.clone()));
-            (Source::Stream(read), Sink::Stream(sender), Bytes::new())
+            let (read, write) = split_stream(upgraded, tasks);
+            (read, write, Bytes::new())
         }
     };
-    let half = ReadHalf {
-        source,
+    (read, SocketWriter::new(write), early)
+}
+
+pub(super) fn split_tcp(stream: TcpStream) -> (ReadHalf, WriteHalf) {
+    let hang_up = HangUp::default();
+    let stream = Arc::new(stream);
+    let read = ReadHalf {
+        source: Source::Tcp(stream.clone()),
         hang_up: hang_up.clone(),
     };
-    (half, SocketWriter::new(WriteHalf { sink, hang_up }), early)
+    (
+        read,
+        WriteHalf {
+            sink: Sink::Tcp(stream),
+            hang_up,
+        },
+    )
+}
+
+fn split_stream(upgraded: Upgraded, tasks: &TaskTracker) -> (ReadHalf, WriteHalf) {
+    let hang_up = HangUp::default();
+    let (read, write) = tokio::io::split(TokioIo::new(upgraded));
+    let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
+    tasks.spawn(write_stream(write, receiver, hang_up.clone()));
+    let read = ReadHalf {
+        source: Source::Stream(read),
+        hang_up: hang_up.clone(),
+    };
+    (
+        read,
+        WriteHalf {
+            sink: Sink::Stream(sender),
+            hang_up,
+        },
+    )
 }
 
 /// The TCP connection beneath, as `axum::serve` and as a bare hyper server wrap it.

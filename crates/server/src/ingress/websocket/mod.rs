@@ -115,3 +115,12 @@ async fn serve<B: Backend>(attachment: Attachment<B>, on_upgrade: OnUpgrade) {
         }
     }
 }
+#[cfg(test)]
+pub(crate) fn sizes<B: Backend>(backend: B) {
+    println!("context {} reader {} attachment {} half {}", size_of::<tungstenite::protocol::WebSocketContext>(), size_of::<SocketReader<B>>(), size_of::<Attachment<B>>(), size_of::<io::ReadHalf>());
+    fn of<A, F>(_: impl Fn(A) -> F) -> usize { size_of::<F>() }
+    println!("run {}", of(|(r, e): (SocketReader<B>, bytes::Bytes)| r.run(e)));
+    println!("serve {}", of(|(a, u): (Attachment<B>, OnUpgrade)| serve(a, u)));
+    println!("setonce {}", size_of::<tokio::sync::SetOnce<()>>());
+    let _ = backend;
+}

@@ -185,3 +185,140 @@ impl<'a, I: Iterator<Item = WireFrame<&'a Bytes>> + Clone> Unsent<I> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingress::websocket::io::{ReadHalf, split_tcp};
+    use hither_engineio::{Message, Packet};
+    use socket2::SockRef;
+    use std::time::Duration;
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpStream},
+        time::timeout,
+    };
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// A writer whose socket takes little at a time, and its client.
+    async fn narrow() -> (SocketWriter, ReadHalf, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        SockRef::from(&server).set_send_buffer_size(4096).unwrap();
+        let (read, write) = split_tcp(server);
+        (SocketWriter::new(write), read, client)
+    }
+
+    fn frames() -> Vec<Frame> {
+        let binary = (0..CHUNK_BYTES * 5)
+            .map(|at| (at / 251) as u8)
+            .collect::<Vec<u8>>();
+        let text = "€uro ".repeat(20_000);
+        let mut frames = vec![Frame::message(Message::Binary(binary.into()))];
+        frames.extend((0..500).map(|number| Frame::encode(&Packet::Ping(number.to_string().into()))));
+        frames.push(Frame::message(Message::Text(text.into())));
+        frames
+    }
+
+    fn wire(frames: &[Frame]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for frame in frames {
+            WireFrame::packet(frame).write(0, usize::MAX, &mut bytes);
+        }
+        bytes
+    }
+
+    async fn receive(client: &mut TcpStream, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        timeout(PATIENCE, client.read_exact(&mut bytes))
+            .await
+            .unwrap()
+            .unwrap();
+        bytes
+    }
+
+    #[tokio::test]
+    async fn what_a_slow_client_takes_bit_by_bit_arrives_whole_and_in_order() {
+        let (mut writer, _read, mut client) = narrow().await;
+        let (mut scratch, frames) = (Vec::new(), frames());
+        let expected = wire(&frames);
+        let len = expected.len();
+        let reading = tokio::spawn(async move { receive(&mut client, len).await });
+        let mut outcome = writer.write(&frames, &mut scratch);
+        assert_eq!(outcome, WriteOutcome::Blocked);
+        while outcome == WriteOutcome::Blocked {
+            assert!(scratch.len() <= CHUNK_BYTES);
+            timeout(PATIENCE, writer.wait_writable()).await.unwrap();
+            outcome = writer.resume(&mut scratch);
+        }
+        assert_eq!(outcome, WriteOutcome::Written);
+        assert!(reading.await.unwrap() == expected, "the bytes differ");
+    }
+
+    #[tokio::test]
+    async fn a_blocked_socket_answers_the_latest_ping_after_what_it_owes() {
+        let (mut writer, _read, mut client) = narrow().await;
+        let (mut scratch, frames) = (Vec::new(), frames());
+        assert_eq!(writer.write(&frames, &mut scratch), WriteOutcome::Blocked);
+        for payload in ["first", "second", "third"] {
+            assert_eq!(writer.pong(payload.into(), &mut scratch), WriteOutcome::Blocked);
+        }
+        assert_eq!(writer.write(&frames[1..2], &mut scratch), WriteOutcome::Blocked);
+        let mut expected = wire(&frames);
+        WireFrame::pong("third".into()).write(0, usize::MAX, &mut expected);
+        expected.extend(wire(&frames[1..2]));
+        let len = expected.len();
+        let reading = tokio::spawn(async move { receive(&mut client, len).await });
+        while writer.resume(&mut scratch) == WriteOutcome::Blocked {
+            timeout(PATIENCE, writer.wait_writable()).await.unwrap();
+        }
+        assert!(reading.await.unwrap() == expected, "the bytes differ");
+    }
+
+    #[tokio::test]
+    async fn closing_says_goodbye_and_hangs_up() {
+        let (mut writer, read, mut client) = narrow().await;
+        writer.close(CloseCode::Away);
+        timeout(PATIENCE, read.hang_up().wait()).await.unwrap();
+        let mut bytes = Vec::new();
+        timeout(PATIENCE, client.read_to_end(&mut bytes))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(bytes, [0x88, 2, 0x03, 0xe9]);
+        assert_eq!(writer.write(&frames(), &mut Vec::new()), WriteOutcome::Failed);
+        assert_eq!(writer.resume(&mut Vec::new()), WriteOutcome::Failed);
+    }
+
+    #[tokio::test]
+    async fn closing_a_blocked_socket_ends_the_wait_and_sends_no_half_frame_as_a_goodbye() {
+        let (mut writer, _read, mut client) = narrow().await;
+        let frames = frames();
+        assert_eq!(writer.write(&frames, &mut Vec::new()), WriteOutcome::Blocked);
+        let waiting = writer.wait_writable();
+        writer.close(CloseCode::Away);
+        timeout(PATIENCE, waiting).await.unwrap();
+        let mut bytes = Vec::new();
+        timeout(PATIENCE, client.read_to_end(&mut bytes))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(wire(&frames).starts_with(&bytes));
+    }
+
+    #[tokio::test]
+    async fn a_lost_socket_fails() {
+        let (mut writer, _read, client) = narrow().await;
+        SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(client);
+        let (mut scratch, frames) = (Vec::new(), frames());
+        let mut outcome = writer.write(&frames, &mut scratch);
+        while outcome == WriteOutcome::Blocked {
+            timeout(PATIENCE, writer.wait_writable()).await.unwrap();
+            outcome = writer.resume(&mut scratch);
+        }
+        assert_eq!(outcome, WriteOutcome::Failed);
+    }
+}
