@@ -1,20 +1,18 @@
 import js from "@eslint/js";
+import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-export default tseslint.config({ ignores: ["artifacts", "node_modules"] }, js.configs.recommended, {
+// node:test collects the promises of its tests and suites by itself.
+const COLLECTED = [{ from: "package", package: "node:test", name: ["test", "describe"] }];
+
+export default defineConfig(globalIgnores(["artifacts"]), js.configs.recommended, {
   files: ["**/*.ts"],
   extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
-  languageOptions: { parserOptions: { projectService: true } },
+  languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
   rules: {
-    // node:test collects the promises of its tests and suites by itself.
-    "@typescript-eslint/no-floating-promises": [
-      "error",
-      {
-        allowForKnownSafeCalls: [
-          { from: "package", package: "node:test", name: ["test", "describe", "it", "suite"] },
-        ],
-      },
-    ],
-    "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+    "@typescript-eslint/consistent-type-imports": "error",
+    "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: COLLECTED }],
+    "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+    "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
   },
 });

@@ -17,6 +17,7 @@ afterEach((context) => {
   const { passed, name } = context as TestContext & { passed: boolean };
   if (passed) return;
   for (const { title, lines } of sources.flatMap((source) => source())) {
+    if (lines.length === 0) continue;
     console.error(`\n--- "${name}" failed; last lines of ${title}`);
     for (const line of lines) console.error(`  ${line}`);
   }

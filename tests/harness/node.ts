@@ -4,7 +4,7 @@ import type { Program } from "./programs.ts";
 import { send } from "./http.ts";
 import { until, type Deadline } from "./wait.ts";
 
-/** What can be set on a node; times in milliseconds, sizes in bytes. The last five are the testbed's alone. */
+/** What can be set on a node; times in milliseconds, sizes in bytes. The last six are the testbed's alone. */
 export interface NodeFlags {
   placement?: "near" | "spread";
   /** A port shared by all nodes with SO_REUSEPORT. */
@@ -14,6 +14,7 @@ export interface NodeFlags {
   connectTimeout?: number;
   maxPayload?: number;
   corsOrigin?: string;
+  corsCredentials?: true;
 }
 
 /** The part of `GET /status` that the tests rely on. */
@@ -140,7 +141,16 @@ export class ClusterNode {
 }
 
 function flagArguments(flags: NodeFlags): string[] {
-  const { front, placement, pingInterval, pingTimeout, connectTimeout, maxPayload, corsOrigin } = flags;
+  const {
+    front,
+    placement,
+    pingInterval,
+    pingTimeout,
+    connectTimeout,
+    maxPayload,
+    corsOrigin,
+    corsCredentials,
+  } = flags;
   const values: Record<string, string | number | undefined> = {
     "--front": front === undefined ? undefined : loopback(front),
     "--placement": placement,

@@ -90,9 +90,9 @@ onEveryTarget("CORS for one origin", { corsOrigin: ORIGIN }, (server) => {
     assert.equal((await poll).text, "4hello");
   });
 
-  test("credentials are allowed", async () => {
+  test("credentials are not allowed unless configured", async () => {
     const answer = await send(engineUrl(server.engine, "polling"), { headers: { origin: ORIGIN } });
-    assert.equal(answer.headers["access-control-allow-credentials"], "true");
+    assert.equal(answer.headers["access-control-allow-credentials"], undefined);
   });
 
   test("another origin is not let in", async () => {
@@ -101,6 +101,21 @@ onEveryTarget("CORS for one origin", { corsOrigin: ORIGIN }, (server) => {
       const answer = await send(url, { method, headers: preflight(STRANGER) });
       const allowed = answer.headers["access-control-allow-origin"];
       assert.ok(allowed !== STRANGER && allowed !== "*", `${method} allows ${String(allowed)}`);
+    }
+  });
+});
+
+onEveryTarget("CORS with credentials", { corsOrigin: ORIGIN, corsCredentials: true }, (server) => {
+  test("they are allowed on every answer", async () => {
+    const headers = { origin: ORIGIN };
+    const answers = [
+      await send(engineUrl(server.engine, "polling"), { headers }),
+      await send(engineUrl(server.engine, "polling", "unknown"), { headers }),
+      await send(engineUrl(server.engine, "polling"), { method: "OPTIONS", headers: preflight(ORIGIN) }),
+    ];
+    for (const answer of answers) {
+      assert.equal(answer.headers["access-control-allow-credentials"], "true");
+      assert.equal(answer.headers["access-control-allow-origin"], ORIGIN);
     }
   });
 });

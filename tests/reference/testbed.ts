@@ -16,6 +16,7 @@ const { values: flags } = parseArgs({
     "connect-timeout": { type: "string", default: "45000" },
     "max-payload": { type: "string", default: "1000000" },
     "cors-origin": { type: "string" },
+    "cors-credentials": { type: "boolean", default: false },
     // Of no meaning to a server that is alone.
     cluster: { type: "string" },
     placement: { type: "string" },
@@ -28,7 +29,7 @@ const engineOptions: ServerOptions = {
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
   maxHttpBufferSize: Number(flags["max-payload"]),
-  ...(origin === undefined ? {} : { cors: { origin, credentials: origin !== "*" } }),
+  ...(origin === undefined ? {} : { cors: { origin, credentials: flags["cors-credentials"] } }),
 };
 
 const server = http.createServer((request, response) => {
