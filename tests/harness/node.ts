@@ -141,26 +141,17 @@ export class ClusterNode {
 }
 
 function flagArguments(flags: NodeFlags): string[] {
-  const {
-    front,
-    placement,
-    pingInterval,
-    pingTimeout,
-    connectTimeout,
-    maxPayload,
-    corsOrigin,
-    corsCredentials,
-  } = flags;
   const values: Record<string, string | number | undefined> = {
-    "--front": front === undefined ? undefined : loopback(front),
-    "--placement": placement,
-    "--ping-interval": pingInterval,
-    "--ping-timeout": pingTimeout,
-    "--connect-timeout": connectTimeout,
-    "--max-payload": maxPayload,
-    "--cors-origin": corsOrigin,
+    "--front": flags.front === undefined ? undefined : loopback(flags.front),
+    "--placement": flags.placement,
+    "--ping-interval": flags.pingInterval,
+    "--ping-timeout": flags.pingTimeout,
+    "--connect-timeout": flags.connectTimeout,
+    "--max-payload": flags.maxPayload,
+    "--cors-origin": flags.corsOrigin,
   };
-  return Object.entries(values).flatMap(([flag, value]) =>
+  const args = Object.entries(values).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, String(value)],
   );
+  return flags.corsCredentials ? [...args, "--cors-credentials"] : args;
 }
