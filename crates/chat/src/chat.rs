@@ -1,0 +1,340 @@
+//! The namespace of the chat.
+
+use std::sync::Arc;
+
+use hither::{
+    ConnectError, DisconnectReason, EmitError, Io, Json, Namespace, NamespaceName, Received, Room, Socket,
+};
+use serde::{Deserialize, Serialize};
+use tracing::{debug, warn};
+
+use crate::{
+    NAMESPACE,
+    census::Census,
+    config::ChatConfig,
+    doubtful::DoubtfulRooms,
+    members::{TELLINGS, members},
+    message::Message,
+    protocol::{
+        Answer, Auth, Card, Limits, Member, MemberJoined, MemberLeft, RefusalData, RoomList, RoomMembers,
+        RoomMessage, Welcome, event,
+    },
+    refusal::{Failure, Refusal},
+    request::Request,
+    room_name::RoomName,
+    tasks::ChatTasks,
+    user_name::UserName,
+};
+
+/// A chat with many rooms: the namespace to mount at [`NAMESPACE`]. Clones are the same chat.
+#[derive(Clone)]
+pub struct Chat {
+    config: Arc<ChatConfig>,
+    census: Arc<Census>,
+    doubtful: Arc<DoubtfulRooms>,
+}
+
+/// What the chat keeps of each socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Participant {
+    /// The name that the others see, whatever the client claims later.
+    pub user: UserName,
+}
+
+impl Chat {
+    /// A chat that nobody is in yet.
+    pub fn new(config: ChatConfig) -> Self {
+        Self {
+            config: Arc::new(config),
+            census: Arc::default(),
+            doubtful: Arc::default(),
+        }
+    }
+
+    /// Begins what the chat does by itself on a server where it is mounted at [`NAMESPACE`]: when people are lost with a
+    /// node, those who stay are told. Without it, they would be shown as members for ever.
+    pub fn start(&self, io: Io) -> ChatTasks {
+        #[expect(
+            clippy::expect_used,
+            reason = "a constant that begins with a slash and holds no comma"
+        )]
+        let namespace = NamespaceName::new(NAMESPACE).expect("a valid name");
+        ChatTasks::start(io, namespace, self.doubtful.clone())
+    }
+}
+
+impl Namespace for Chat {
+    type Data = Participant;
+
+    async fn connect(
+        &self,
+        socket: &mut Socket<()>,
+        auth: Option<Json>,
+    ) -> Result<Participant, ConnectError> {
+        let user = sign_in(auth.as_ref())?;
+        match self.welcome(socket, &user) {
+            Ok(()) => Ok(Participant { user }),
+            Err(error) => {
+                warn!(socket = %socket.id(), %error, "a client cannot be welcomed");
+                Err(refused(
+                    "internal",
+                    "The server cannot let you in now; please try again later.",
+                ))
+            }
+        }
+    }
+
+    async fn event(&self, socket: &mut Socket<Participant>, received: Received) {
+        let Err(failure) = self.serve(socket, &received).await else {
+            return;
+        };
+        let answer = match failure {
+            Failure::Refused(refusal) => Answer::refused(&refusal),
+            Failure::Unsent(error) => {
+                warn!(socket = %socket.id(), event = %received.event.name, %error, "a request failed");
+                Answer::refused(&"The server could not do this; please try again.")
+            }
+        };
+        if let Err(error) = socket.ack(received.ack, &answer) {
+            warn!(socket = %socket.id(), %error, "a refusal could not be sent");
+        }
+    }
+
+    async fn disconnect(&self, socket: &mut Socket<Participant>, reason: DisconnectReason) {
+        for room in socket.rooms().clone() {
+            if let Err(error) = tell_departure(socket, &room, Some(&reason)) {
+                warn!(socket = %socket.id(), %room, %error, "a departure could not be told");
+            }
+        }
+    }
+
+    const FOLLOWS_WHEREABOUTS: bool = true;
+
+    async fn relocated(&self, socket: &mut Socket<Participant>) {
+        if let Err(error) = tell_placement(socket) {
+            warn!(socket = %socket.id(), %error, "a client could not be told where its session is");
+        }
+    }
+}
+
+impl Chat {
+    fn welcome(&self, socket: &mut Socket<()>, user: &UserName) -> Result<(), EmitError> {
+        socket.show(&Card { user: user.clone() })?;
+        let limits = Limits {
+            message: self.config.max_message_bytes,
+        };
+        socket.emit(
+            event::WELCOME,
+            &Welcome {
+                user,
+                rooms: &self.config.suggested_rooms,
+                limits,
+            },
+        )?;
+        tell_placement(socket)
+    }
+
+    async fn serve(&self, socket: &mut Socket<Participant>, received: &Received) -> Result<(), Failure> {
+        match Request::read(&received.event, self.config.max_message_bytes)? {
+            Request::Join(room) => self.join(socket, received, &room.room()).await,
+            Request::Leave(room) => leave(socket, received, &room.room()),
+            Request::Say { room, message } => say(socket, received, &room, &message),
+            Request::ListRooms => self.list_rooms(socket, received).await,
+        }
+    }
+
+    async fn join(
+        &self,
+        socket: &mut Socket<Participant>,
+        received: &Received,
+        room: &Room,
+    ) -> Result<(), Failure> {
+        if socket.rooms().contains(room) {
+            return Err(Refusal::AlreadyJoined.into());
+        }
+        if socket.rooms().len() >= self.config.max_rooms_per_socket {
+            return Err(Refusal::TooManyRooms(socket.rooms().len()).into());
+        }
+        socket.join(room.clone());
+        socket.flush().await;
+        if !socket.rooms().contains(room) {
+            // The client left while it joined: nobody is to hear that it came, for nobody would hear that it went.
+            return Ok(());
+        }
+        let (id, user) = (socket.id().clone(), socket.data.user.clone());
+        let joined = MemberJoined {
+            room: room.as_str(),
+            user: &user,
+            id: &id,
+        };
+        socket.to(room.clone()).emit(event::JOIN_ROOM, &joined)?;
+        socket.flush().await;
+        debug!(%room, socket = %id, "joined");
+        self.introduce(socket, received, room).await?;
+        Ok(())
+    }
+
+    /// Answers a join with the members of the room, and corrects them until they are right; see [`TELLINGS`].
+    async fn introduce(
+        &self,
+        socket: &mut Socket<Participant>,
+        received: &Received,
+        room: &Room,
+    ) -> Result<(), EmitError> {
+        let (io, namespace) = (socket.io().clone(), socket.namespace().clone());
+        let mut list = match members(&io, &namespace, room).await {
+            Ok(list) => list,
+            Err(error) => {
+                warn!(%room, %error, "a member joined and cannot be told now who else is there");
+                self.doubtful.note([room.clone()]);
+                let alone = [Member {
+                    id: socket.id().clone(),
+                    user: socket.data.user.clone(),
+                }];
+                let told = RoomMembers {
+                    room: room.as_str(),
+                    members: &alone,
+                };
+                return socket.ack(received.ack, &Answer::accepted(told));
+            }
+        };
+        let told = RoomMembers {
+            room: room.as_str(),
+            members: &list,
+        };
+        socket.ack(received.ack, &Answer::accepted(told))?;
+        for _ in 0..TELLINGS {
+            socket.flush().await;
+            match members(&io, &namespace, room).await {
+                Ok(again) if again == list => return Ok(()),
+                Ok(again) => list = again,
+                Err(_) => break,
+            }
+            socket.emit(
+                event::ROOM_MEMBERS,
+                &RoomMembers {
+                    room: room.as_str(),
+                    members: &list,
+                },
+            )?;
+        }
+        self.doubtful.note([room.clone()]);
+        Ok(())
+    }
+
+    async fn list_rooms(&self, socket: &mut Socket<Participant>, received: &Received) -> Result<(), Failure> {
+        let rooms = self
+            .census
+            .rooms(socket.io(), socket.namespace(), &self.config)
+            .await;
+        socket.ack(received.ack, &Answer::accepted(RoomList { rooms: &rooms? }))?;
+        Ok(())
+    }
+}
+
+/// Who wants in.
+fn sign_in(auth: Option<&Json>) -> Result<UserName, ConnectError> {
+    let Some(Ok(Auth { name })) = auth.map(Json::parse) else {
+        let expected = r#"A name is needed: connect with auth {"name": "the name that others see"}."#;
+        return Err(refused("name needed", expected));
+    };
+    UserName::new(&name).map_err(|error| refused("name refused", error.to_string()))
+}
+
+fn refused(code: &'static str, message: impl Into<String>) -> ConnectError {
+    let error = ConnectError::new(message);
+    // The message says it all to people; the code spares programs from reading it.
+    error.clone().with_data(&RefusalData { code }).unwrap_or(error)
+}
+
+fn tell_placement<Data>(socket: &mut Socket<Data>) -> Result<(), EmitError> {
+    let whereabouts = socket.whereabouts().clone();
+    socket.emit(event::PLACEMENT, &whereabouts)
+}
+
+fn tell_departure(
+    socket: &mut Socket<Participant>,
+    room: &Room,
+    reason: Option<&DisconnectReason>,
+) -> Result<(), EmitError> {
+    let (id, user) = (socket.id().clone(), socket.data.user.clone());
+    let reason = reason.map(ToString::to_string);
+    let left = MemberLeft {
+        room: room.as_str(),
+        user: &user,
+        id: &id,
+        reason,
+    };
+    socket.to(room.clone()).emit(event::LEAVE_ROOM, &left)
+}
+
+fn leave(socket: &mut Socket<Participant>, received: &Received, room: &Room) -> Result<(), Failure> {
+    if !socket.rooms().contains(room) {
+        return Err(Refusal::NotJoined.into());
+    }
+    socket.leave(room.clone());
+    tell_departure(socket, room, None)?;
+    debug!(%room, socket = %socket.id(), "left");
+    socket.ack(received.ack, &Answer::done())?;
+    Ok(())
+}
+
+fn say(
+    socket: &mut Socket<Participant>,
+    received: &Received,
+    room: &RoomName,
+    message: &Message,
+) -> Result<(), Failure> {
+    if !socket.rooms().contains(&room.room()) {
+        return Err(Refusal::NotJoined.into());
+    }
+    let (id, user) = (socket.id().clone(), socket.data.user.clone());
+    let said = RoomMessage {
+        room: room.as_str(),
+        user: &user,
+        id: &id,
+        message,
+    };
+    socket
+        .to(room.room())
+        .including_self()
+        .emit(event::CHAT_MESSAGE, &said)?;
+    socket.ack(received.ack, &Answer::done())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed_in(auth: Option<&str>) -> Result<String, String> {
+        let auth = auth.map(|auth| Json::new(auth.to_owned()).unwrap());
+        match sign_in(auth.as_ref()) {
+            Ok(user) => Ok(user.to_string()),
+            Err(error) => Err(format!("{}: {}", error.data.unwrap().as_str(), error.message)),
+        }
+    }
+
+    #[test]
+    fn signs_in_under_a_name() {
+        assert_eq!(
+            signed_in(Some(r#"{"name":" Ana ","colour":"red"}"#)),
+            Ok("Ana".into())
+        );
+    }
+
+    #[test]
+    fn nobody_comes_in_without_a_name() {
+        let needed = r#"{"code":"name needed"}: A name is needed: connect with auth {"name": "the name that others see"}."#;
+        for auth in [None, Some("{}"), Some(r#"{"name":7}"#), Some("[]"), Some("null")] {
+            assert_eq!(signed_in(auth), Err(needed.into()));
+        }
+        let refused = r#"{"code":"name refused"}: A name needs at least one visible character."#;
+        assert_eq!(signed_in(Some(r#"{"name":" "}"#)), Err(refused.into()));
+    }
+
+    #[test]
+    fn the_name_of_the_namespace_is_one() {
+        assert!(NamespaceName::new(NAMESPACE).is_ok());
+    }
+}
