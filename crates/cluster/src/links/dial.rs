@@ -1,86 +1,147 @@
-//! Opening connections: dialling the peers, and accepting those that dial this node.
+//! Dialling peers, again and again while they are members.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, io, net::SocketAddr, time::Duration};
 
 use ractor::ActorRef;
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
+    net::TcpStream,
     time::{sleep, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 use super::{
     envelope::LifeId,
     gateway::{Event, GatewayMessage},
-    hello,
-    stream::{LinkStream, StreamId},
+    hello::{self, HELLO_TIMEOUT},
+    opened::{Opened, Origin},
 };
-use crate::{member::NodeId, throttle::Throttle};
+use crate::member::{NodeId, View};
 
-/// How long a connection may take to come about, and then its first bytes.
+/// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How many accepted connections may be short of a finished handshake; more wait in the kernel. Each may make this node
-/// hold one frame of the largest size.
-const STRANGERS: usize = 32;
-
-/// How long to wait after a failed accept: most likely this process is out of file descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long to wait before dialling again: doubles from the first to the last.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LAST_BACKOFF: Duration = Duration::from_secs(1);
 
-/// A connection on which a life may begin.
-pub(super) struct Opened {
-    pub(super) id: StreamId,
-    pub(super) stream: LinkStream,
-    pub(super) life: LifeId,
-    pub(super) address: SocketAddr,
-    pub(super) origin: Origin,
+/// Has a connection, or is about to have one, with each peer that this node must dial.
+///
+/// Of two members the one with the lower id dials. So there is one connection for each pair, and the dialler knows when
+/// it needs another.
+pub(super) struct Dialler {
+    me: NodeId,
+    gateway: ActorRef<GatewayMessage>,
+    dials: BTreeMap<NodeId, Dial>,
 }
 
-impl Opened {
-    /// Whether this node has opened it.
-    pub(super) fn is_dialled(&self) -> bool {
-        matches!(self.origin, Origin::Dialled(_))
+/// The dialling of one peer.
+struct Dial {
+    address: SocketAddr,
+    /// In a row.
+    failures: u32,
+    state: State,
+}
+
+enum State {
+    Dialling { _task: AbortOnDropHandle<()> },
+    Connected,
+}
+
+impl Dialler {
+    pub(super) fn new(me: NodeId, gateway: ActorRef<GatewayMessage>) -> Self {
+        Self {
+            me,
+            gateway,
+            dials: BTreeMap::new(),
+        }
+    }
+
+    /// Dials who has come into the view, and gives up who has left it.
+    pub(super) fn follow(&mut self, view: &View) {
+        self.dials.retain(|peer, _| view.member(peer).is_some());
+        for member in view.others() {
+            if self.me < member.id && !self.dials.contains_key(&member.id) {
+                self.dial(&member.id, member.link, 0);
+            }
+        }
+    }
+
+    /// A connection to the peer has come about. False if it is no longer wanted.
+    pub(super) fn connected(&mut self, peer: &NodeId) -> bool {
+        let dial = self.dials.get_mut(peer);
+        dial.map(|dial| dial.state = State::Connected).is_some()
+    }
+
+    /// The peer was not reached, or its connection has ended: dials again, after a while.
+    pub(super) fn failed(&mut self, peer: &NodeId, reason: &dyn fmt::Display) {
+        let Some(Dial {
+            address, failures, ..
+        }) = self.dials.get(peer)
+        else {
+            return;
+        };
+        let (address, failures) = (*address, failures + 1);
+        let (node, incarnation) = (&peer.name, peer.incarnation.0);
+        if failures == 1 || !failures.is_power_of_two() {
+            debug!(peer = %node, incarnation, %address, %reason, failures, "dialling again");
+        } else {
+            warn!(peer = %node, incarnation, %address, %reason, failures, "no link yet, and dialling on");
+        }
+        self.dial(peer, address, failures);
+    }
+
+    /// The link with the peer works: its failures are forgotten.
+    pub(super) fn succeeded(&mut self, peer: &NodeId) {
+        if let Some(dial) = self.dials.get_mut(peer) {
+            dial.failures = 0;
+        }
+    }
+
+    /// Dials nobody any more.
+    pub(super) fn hang_up(&mut self) {
+        self.dials.clear();
+    }
+
+    fn dial(&mut self, peer: &NodeId, address: SocketAddr, failures: u32) {
+        let task = tokio::spawn(dial(
+            peer.clone(),
+            address,
+            backoff(failures),
+            self.gateway.clone(),
+        ));
+        let state = State::Dialling {
+            _task: AbortOnDropHandle::new(task),
+        };
+        self.dials.insert(
+            peer.clone(),
+            Dial {
+                address,
+                failures,
+                state,
+            },
+        );
     }
 }
 
-/// Who opened a connection.
-pub(super) enum Origin {
-    /// This node did, to reach that peer.
-    Dialled(NodeId),
-    /// A stranger, until the handshake is done. It takes up a place until then.
-    Accepted { _place: OwnedSemaphorePermit },
-}
-
-/// How long to wait before dialling for the time after `failures` in a row.
-pub(super) fn backoff(failures: u32) -> Duration {
+/// How long to wait before dialling, after so many failures in a row.
+fn backoff(failures: u32) -> Duration {
     let Some(doublings) = failures.checked_sub(1) else {
         return Duration::ZERO;
     };
-    // Two nodes that lost each other must not get in each other's way for ever.
-    FIRST_BACKOFF
+    let longest = FIRST_BACKOFF
         .saturating_mul(1 << doublings.min(16))
-        .min(LAST_BACKOFF)
-        .mul_f64(rand::random_range(0.8..1.0))
+        .min(LAST_BACKOFF);
+    // Nodes that lost each other at the same time must not come back at the same time.
+    longest.mul_f64(rand::random_range(0.8..1.0))
 }
 
 /// Opens a connection to a peer, after a while, and reports how that went.
-pub(super) async fn dial(
-    peer: NodeId,
-    address: SocketAddr,
-    after: Duration,
-    gateway: ActorRef<GatewayMessage>,
-) {
+async fn dial(peer: NodeId, address: SocketAddr, after: Duration, gateway: ActorRef<GatewayMessage>) {
     sleep(after).await;
     let event = match connect(&peer, address).await {
         Ok(opened) => Event::Opened(Box::new(opened)),
-        Err(error) => Event::DialFailed { peer, address, error },
+        Err(error) => Event::DialFailed { peer, error },
     };
     // Without a gateway there is nobody who would miss it.
     gateway.cast(GatewayMessage::Local(event)).ok();
@@ -91,65 +152,7 @@ async fn connect(peer: &NodeId, address: SocketAddr) -> io::Result<Opened> {
     tcp.set_nodelay(true)?;
     let life = LifeId(rand::random());
     timeout(HELLO_TIMEOUT, hello::send(&mut tcp, life)).await??;
-    Ok(opened(tcp, life, address, Origin::Dialled(peer.clone())))
-}
-
-/// Accepts connections for ever, and hands those that say hello to the gateway.
-pub(super) async fn accept(listener: TcpListener, gateway: ActorRef<GatewayMessage>) {
-    let places = Arc::new(Semaphore::new(STRANGERS));
-    let mut greetings = JoinSet::new();
-    let mut failures = Throttle::default();
-    loop {
-        while greetings.try_join_next().is_some() {}
-        let Ok(place) = places.clone().acquire_owned().await else {
-            // Nobody closes the semaphore.
-            return;
-        };
-        match listener.accept().await {
-            Ok((tcp, address)) => {
-                greetings.spawn(greet(tcp, address, place, gateway.clone()));
-            }
-            Err(error) => {
-                if let Some(suppressed) = failures.permit() {
-                    warn!(suppressed, %error, "cannot accept links");
-                }
-                sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
-}
-
-async fn greet(
-    mut tcp: TcpStream,
-    address: SocketAddr,
-    place: OwnedSemaphorePermit,
-    gateway: ActorRef<GatewayMessage>,
-) {
-    let hello = async {
-        tcp.set_nodelay(true)?;
-        timeout(HELLO_TIMEOUT, hello::receive(&mut tcp)).await?
-    };
-    match hello.await {
-        Ok(life) => {
-            let opened = opened(tcp, life, address, Origin::Accepted { _place: place });
-            // Without a gateway there is nobody who would miss it.
-            gateway
-                .cast(GatewayMessage::Local(Event::Opened(Box::new(opened))))
-                .ok();
-        }
-        Err(error) => debug!(%address, %error, "closed a connection that is no link"),
-    }
-}
-
-fn opened(tcp: TcpStream, life: LifeId, address: SocketAddr, origin: Origin) -> Opened {
-    let id = StreamId::next();
-    Opened {
-        id,
-        stream: LinkStream::new(id, tcp),
-        life,
-        address,
-        origin,
-    }
+    Ok(Opened::new(tcp, life, address, Origin::Dialled(peer.clone())))
 }
 
 #[cfg(test)]

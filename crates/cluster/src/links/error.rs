@@ -27,8 +27,11 @@ pub enum LinkDown {
     /// The peer has opened another link.
     #[error("replaced by a newer link")]
     Replaced,
+    /// The connection was closed before it became a link.
+    #[error("closed during the handshake: has that node the same cluster secret?")]
+    Refused,
     /// The connection did not become a link in time.
-    #[error("no handshake within {0:?}; does that node know the cluster secret?")]
+    #[error("no handshake within {0:?}")]
     NoHandshake(Duration),
     /// The peer sent what no sound peer sends.
     #[error("protocol error: {0}")]

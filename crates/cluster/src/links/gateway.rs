@@ -3,7 +3,7 @@
 //! It hears of everything that concerns a link as messages in one mailbox, so that what it tells the node
 //! ([`LinkEvents`]) is in one order.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use ractor::{
     Actor, ActorProcessingErr, ActorRef, Message, SupervisionEvent,
@@ -21,10 +21,11 @@ use tracing::error;
 
 use super::{
     LinkEvents, LinkLimits, LinkSender,
-    dial::{Opened, accept},
+    accept::accept,
     error::LinkDown,
     identity::gateway_group,
     library::{self, Session},
+    opened::{Opened, Origin},
     stream::StreamId,
     switchboard::Switchboard,
 };
@@ -50,11 +51,7 @@ pub(super) enum Event {
     /// A connection was opened, on which a link may come up.
     Opened(Box<Opened>),
     /// A peer could not be reached.
-    DialFailed {
-        peer: NodeId,
-        address: SocketAddr,
-        error: io::Error,
-    },
+    DialFailed { peer: NodeId, error: io::Error },
     /// The library's handshake on a connection is done.
     Ready(Session),
     /// The library has closed a connection.
@@ -177,7 +174,7 @@ impl Actor for Gateway {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             GatewayMessage::Envelope(bytes) => state.switchboard.envelope(bytes.into()),
-            GatewayMessage::Local(event) => self.handle_event(event, state)?,
+            GatewayMessage::Local(event) => self.handle_event(event, state),
         }
         state.close_if_settled(&myself);
         Ok(())
@@ -223,22 +220,26 @@ impl Gateway {
         library::start(&self.me, &self.cookie, library::frame_limit(&self.limits), myself).await
     }
 
-    fn handle_event(&self, event: Event, state: &mut GatewayState) -> Result<(), ActorProcessingErr> {
+    fn handle_event(&self, event: Event, state: &mut GatewayState) {
         let switchboard = &mut state.switchboard;
         match event {
             Event::Opened(opened) => {
-                let dialled = opened.is_dialled();
-                if let Some(stream) = switchboard.opened(*opened) {
-                    library::connect(&state.library, stream, dialled)?;
+                let dialled = matches!(opened.origin, Origin::Dialled(_));
+                if let Some((id, stream)) = switchboard.opened(*opened)
+                    && !library::connect(&state.library, stream, dialled)
+                {
+                    switchboard.closed(id);
                 }
             }
-            Event::DialFailed { peer, address, error } => switchboard.dial_failed(&peer, address, &error),
+            Event::DialFailed { peer, error } => switchboard.unreached(&peer, &error),
             Event::Ready(session) => switchboard.ready(&session),
-            Event::Closed(stream) => switchboard.down(stream, &LinkDown::Closed),
+            Event::Closed(stream) => switchboard.closed(stream),
             Event::Overflowed { stream, waiting } => {
                 let bound = self.limits.queue;
                 switchboard.down(stream, &LinkDown::QueueFull { waiting, bound });
             }
+            // A node that closes its links must not open new ones.
+            Event::View(_) if state.closing.is_some() => {}
             Event::View(view) => switchboard.view(view),
             Event::Tick => {
                 // Ticks that waited in the mailbox come all at once, and a process that was stopped has heard nobody
@@ -255,7 +256,6 @@ impl Gateway {
                 });
             }
         }
-        Ok(())
     }
 }
 

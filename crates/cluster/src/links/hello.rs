@@ -2,7 +2,7 @@
 //!
 //! They are not authenticated; the handshake that follows is.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,6 +13,9 @@ use super::envelope::LifeId;
 
 /// Tells links of this version from all else that may come to the port.
 const MAGIC: [u8; 8] = *b"hither 1";
+
+/// How long the hello may take to come.
+pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Announces the life that begins on a connection.
 pub(super) async fn send(tcp: &mut TcpStream, life: LifeId) -> io::Result<()> {

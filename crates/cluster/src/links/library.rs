@@ -69,17 +69,15 @@ pub(super) async fn start(
     Ok(server)
 }
 
-/// Begins the handshake on a connection.
-pub(super) fn connect(
-    library: &ActorRef<NodeServerMessage>,
-    stream: LinkStream,
-    dialled: bool,
-) -> Result<(), ActorProcessingErr> {
+/// Begins the handshake on a connection. False if the library has ended, and is about to be started again.
+pub(super) fn connect(library: &ActorRef<NodeServerMessage>, stream: LinkStream, dialled: bool) -> bool {
     let stream = Box::new(stream);
-    Ok(library.cast(NodeServerMessage::ConnectionOpenedExternal {
-        stream,
-        is_server: !dialled,
-    })?)
+    library
+        .cast(NodeServerMessage::ConnectionOpenedExternal {
+            stream,
+            is_server: !dialled,
+        })
+        .is_ok()
 }
 
 /// Tells the gateway what the library does with its connections.

@@ -6,6 +6,7 @@
 //! tells the node ([`LinkEvents`]). The node drops the [`Credit`] when it is done, and word of that goes back with the
 //! next envelope, which lets the writer go on.
 
+mod accept;
 mod credit;
 mod dial;
 mod envelope;
@@ -14,6 +15,8 @@ mod gateway;
 mod hello;
 mod identity;
 mod library;
+mod life;
+mod opened;
 mod outbox;
 mod stream;
 mod switchboard;
@@ -193,6 +196,12 @@ impl Links {
     /// As [`LinkSender::linked`].
     pub fn linked(&self) -> Vec<NodeId> {
         self.sender.linked()
+    }
+
+    /// Completes when the links have ended, which they do by themselves only if there is a bug.
+    pub async fn ended(&self) {
+        // Without a time limit there is no error.
+        self.gateway.wait(None).await.ok();
     }
 
     /// Closes all links and ends; waits a second at most until the peers have handled what they were sent.

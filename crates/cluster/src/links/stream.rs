@@ -42,7 +42,7 @@ pub(super) struct LinkStream {
 }
 
 /// Our hold on a connection that the library has.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct StreamControl {
     cut: CancellationToken,
     bytes_read: Arc<AtomicU64>,
@@ -69,11 +69,11 @@ const LABEL: &str = "link stream ";
 
 impl LinkStream {
     pub(super) fn new(id: StreamId, tcp: TcpStream) -> Self {
-        let control = StreamControl {
-            cut: CancellationToken::new(),
-            bytes_read: Arc::default(),
-        };
-        Self { id, tcp, control }
+        Self {
+            id,
+            tcp,
+            control: StreamControl::default(),
+        }
     }
 
     pub(super) fn control(&self) -> StreamControl {
@@ -87,6 +87,11 @@ impl StreamControl {
         self.cut.cancel();
     }
 
+    /// Counts bytes that have come from the peer.
+    pub(super) fn count_bytes_read(&self, bytes: u64) {
+        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// How many bytes have come from the peer.
     pub(super) fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
@@ -97,18 +102,16 @@ impl ClusterBidiStream for LinkStream {
     fn split(self: Box<Self>) -> (BoxRead, BoxWrite) {
         let (read, write) = self.tcp.into_split();
         let cut = || Box::pin(self.control.cut.clone().cancelled_owned());
+        let write = Writer {
+            tcp: write,
+            cut: cut(),
+        };
         let read = Reader {
             tcp: BufReader::with_capacity(READ_BUFFER, read),
             cut: cut(),
-            bytes_read: self.control.bytes_read.clone(),
+            control: self.control,
         };
-        (
-            Box::new(read),
-            Box::new(Writer {
-                tcp: write,
-                cut: cut(),
-            }),
-        )
+        (Box::new(read), Box::new(write))
     }
 
     fn peer_label(&self) -> Option<String> {
@@ -119,7 +122,7 @@ impl ClusterBidiStream for LinkStream {
 struct Reader {
     tcp: BufReader<OwnedReadHalf>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    bytes_read: Arc<AtomicU64>,
+    control: StreamControl,
 }
 
 /// Ends, when cut.
@@ -135,8 +138,8 @@ impl AsyncRead for Reader {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.tcp).poll_read(context, buffer))?;
-        self.bytes_read
-            .fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
+        self.control
+            .count_bytes_read((buffer.filled().len() - before) as u64);
         Poll::Ready(Ok(()))
     }
 }
