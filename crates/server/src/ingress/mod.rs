@@ -14,7 +14,7 @@ mod polling;
 mod short_sid;
 #[cfg(test)]
 mod tests;
-pub(crate) mod websocket;
+mod websocket;
 
 use std::time::Duration;
 

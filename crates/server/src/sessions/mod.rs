@@ -528,7 +528,8 @@ impl Entities for Sessions {
         }
         self.with(lane, key, |session, env, lane| {
             session.scheduled = None;
-            session.resend(env, lane);
+            session.resume_socket();
+            session.mark_dirty(env, lane);
             session.drive(env, lane);
         });
     }

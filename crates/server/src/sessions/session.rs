@@ -339,14 +339,17 @@ impl Session {
     /// A link is back: what was sent over it before may be lost.
     pub(crate) fn relinked(&mut self, env: &mut Env, lane: &mut Lane, peer: &hither_cluster::NodeId) {
         if self.socket.as_ref().is_some_and(|socket| socket.address.ingress == *peer) {
-            self.resend(env, lane);
+            self.resume_socket();
+            self.mark_dirty(env, lane);
         }
     }
 
-    /// A socket of another node wants frames again that were lost on the way.
-    pub(crate) fn resend(&mut self, env: &mut Env, lane: &mut Lane) {
-        self.outgoing.rewind();
-        self.mark_dirty(env, lane);
+    /// Sends its socket again what that has not confirmed; what it has already it passes over. A poll needs no such
+    /// thing: the client's next one confirms it.
+    pub(crate) fn resume_socket(&mut self) {
+        if self.engine.transport() == Some(TransportName::WebSocket) {
+            self.outgoing.rewind();
+        }
     }
 
     /// A socket says how far it is.

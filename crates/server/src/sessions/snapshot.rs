@@ -127,9 +127,6 @@ impl Session {
                     .collect::<Result<_, _>>()?,
             }),
         };
-        let mut outgoing = snapshot.outgoing;
-        // Whether what was sent has arrived, its former owner may not have heard.
-        outgoing.rewind();
         let jobs_bytes = snapshot.jobs.iter().map(Job::cost).sum();
         let mut session = Self {
             key,
@@ -138,7 +135,7 @@ impl Session {
             opened_by: snapshot.opened_by,
             handshake: Arc::new(snapshot.handshake),
             engine: engineio::Session::restore(snapshot.engine, now),
-            outgoing,
+            outgoing: snapshot.outgoing,
             polling: Polling { hanging: None, answered: snapshot.answered, pushes: snapshot.pushes },
             socket: snapshot.socket,
             upper,
@@ -152,6 +149,7 @@ impl Session {
             dirty: false,
             scheduled: None,
         };
+        session.resume_socket();
         session.relocated();
         Ok(session)
     }

@@ -369,6 +369,26 @@ async fn who_sends_too_much_still_reads_why() {
     };
     let (first, payload) = client.receive().await;
     assert_eq!((first, code(&payload)), (CLOSE, CloseCode::Size));
+    // Were the connection reset, other systems than this would have lost the frame.
+    assert_eq!(client.rest().await, b"");
+}
+
+#[tokio::test]
+async fn closing_a_blocked_stream_ends_the_wait() {
+    let mut node = Node::behind_stream().await;
+    let mut socket = Socket::open(&mut node).await;
+    let frames = [Frame::message(Message::Binary(vec![0; 64 << 20].into()))];
+    assert_eq!(
+        socket.writer.write(&frames, &mut Vec::new()),
+        WriteOutcome::Blocked
+    );
+    let waiting = socket.writer.wait_writable();
+    socket.writer.close(CloseCode::Away);
+    timeout(Duration::from_secs(1), waiting)
+        .await
+        .expect("the wait goes on");
+    assert_eq!(node.ended().await, None);
+    node.idle().await;
 }
 
 #[tokio::test]

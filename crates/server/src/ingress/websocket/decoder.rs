@@ -19,8 +19,9 @@ const BATCH_BYTES: usize = 64 << 10;
 /// What a frame costs apart from its bytes; many empty frames must make a batch full, too.
 const FRAME_OVERHEAD: usize = size_of::<SocketFrame>();
 
-/// Bytes that tungstenite takes at a time. It holds a buffer of this size for each socket.
-const STEP_BYTES: usize = 0;
+/// The least that tungstenite can be made to read ahead, which is a frame's header. More would make it hold a buffer
+/// for each idle socket, and with it the whole of the last message; less time would be won by it than a read takes.
+const READ_AHEAD: usize = 0;
 
 /// What was decoded since the last push.
 #[derive(Default)]
@@ -57,7 +58,7 @@ impl Decoder {
     /// For messages of at most `max_payload` bytes.
     pub(super) fn new(max_payload: usize) -> Self {
         let config = WebSocketConfig::default()
-            .read_buffer_size(STEP_BYTES)
+            .read_buffer_size(READ_AHEAD)
             .max_message_size(Some(max_payload))
             .max_frame_size(Some(max_payload));
         Self(WebSocketContext::new(Role::Server, Some(config)))
@@ -171,6 +172,12 @@ mod tests {
     }
 
     #[test]
+    fn a_message_over_the_limit_is_not_awaited() {
+        let header = &text(&"x".repeat(LIMIT + 1))[..8];
+        assert_eq!(decode([header]).end, Some(SocketEnd::TooLarge));
+    }
+
+    #[test]
     fn the_limit_counts_all_fragments() {
         let half = "x".repeat(LIMIT / 2 + 1);
         let batch = decode([
@@ -200,6 +207,25 @@ mod tests {
             let batch = decode(bytes.chunks(cut));
             prop_assert_eq!(batch.end, None);
             prop_assert_eq!(messages(&batch), sent.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn a_message_that_is_handed_on_leaves_no_memory_behind(
+            lens in prop::collection::vec(0..LIMIT, 1..6),
+            cut in 1usize..100,
+        ) {
+            let frame = |len| masked(OpCode::Data(Data::Binary), true, &vec![0; len]);
+            let bytes: Vec<u8> = lens.iter().flat_map(|&len| frame(len)).collect();
+            let (mut decoder, mut batch) = (Decoder::new(LIMIT), Batch::default());
+            bytes.chunks(cut).for_each(|piece| decoder.feed(piece, &mut batch));
+            // Small ones may share the little room that the decoder keeps for the next header.
+            let kept = batch.frames.into_iter().filter_map(|frame| match frame {
+                SocketFrame::Binary(bytes) if bytes.len() > 64 => Some(bytes),
+                _ => None,
+            });
+            for bytes in kept.collect::<Vec<_>>() {
+                prop_assert!(bytes.is_unique(), "{} bytes are shared", bytes.len());
+            }
         }
 
         #[test]

@@ -107,20 +107,13 @@ async fn serve<B: Backend>(attachment: Attachment<B>, on_upgrade: OnUpgrade) {
             let (half, writer, early) = io::split(upgraded, backend.tasks());
             backend.socket_opened(attachment.address(), writer);
             let max_payload = backend.config().engine.max_payload;
+            let reader = SocketReader::new(attachment, half, &early, max_payload);
+            drop(early);
             // Boxed, so that the task does not keep room for the upgrade.
-            Box::pin(SocketReader::new(attachment, half, max_payload).run(early)).await;
+            Box::pin(Box::new(reader).run()).await;
         }
         Err(error) => {
             debug!(sid = %ShortSid(attachment.sid()), %error, "the client left during the upgrade");
         }
     }
-}
-#[cfg(test)]
-pub(crate) fn sizes<B: Backend>(backend: B) {
-    println!("context {} reader {} attachment {} half {}", size_of::<tungstenite::protocol::WebSocketContext>(), size_of::<SocketReader<B>>(), size_of::<Attachment<B>>(), size_of::<io::ReadHalf>());
-    fn of<A, F>(_: impl Fn(A) -> F) -> usize { size_of::<F>() }
-    println!("run {}", of(|(r, e): (SocketReader<B>, bytes::Bytes)| r.run(e)));
-    println!("serve {}", of(|(a, u): (Attachment<B>, OnUpgrade)| serve(a, u)));
-    println!("setonce {}", size_of::<tokio::sync::SetOnce<()>>());
-    let _ = backend;
 }

@@ -2,12 +2,11 @@
 
 use std::{
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
@@ -31,57 +30,67 @@ pub(super) struct SocketReader<B: Backend> {
     attachment: Attachment<B>,
     half: ReadHalf,
     decoder: Decoder,
+    /// What is read and not yet handed on.
+    batch: Batch,
     /// The number of the next frame.
     next: u64,
 }
 
 impl<B: Backend> SocketReader<B> {
-    pub(super) fn new(attachment: Attachment<B>, half: ReadHalf, max_payload: usize) -> Self {
+    /// `early` are the first bytes, which were read before.
+    pub(super) fn new(attachment: Attachment<B>, half: ReadHalf, early: &[u8], max_payload: usize) -> Self {
+        let (mut decoder, mut batch) = (Decoder::new(max_payload), Batch::default());
+        decoder.feed(early, &mut batch);
         Self {
             attachment,
             half,
-            decoder: Decoder::new(max_payload),
+            decoder,
+            batch,
             next: 0,
         }
     }
 
-    /// Reads until the client, the session or the rules of WebSocket end it. `early` was read before.
-    pub(super) async fn run(mut self, early: Bytes) {
-        let end = self.read_to_end(early).await;
+    /// Reads until the client, the session or the rules of WebSocket end it. Boxed, for an async function keeps its
+    /// arguments twice, and most sockets are idle.
+    pub(super) async fn run(mut self: Box<Self>) {
+        let end = self.read_to_end().await;
         info!(target: REQUESTS, sid = %ShortSid(self.attachment.sid()), reason = %end, "WebSocket ended");
-        let Self { attachment, half, .. } = self;
-        attachment.end(end.close_code());
+        self.attachment.end(end.close_code());
         if end != SocketEnd::Lost {
-            drain(half).await;
+            drain(self.half).await;
         }
     }
 
-    async fn read_to_end(&mut self, early: Bytes) -> SocketEnd {
+    async fn read_to_end(&mut self) -> SocketEnd {
         let hang_up = self.half.hang_up();
         let mut hung_up = pin!(hang_up.wait());
-        let mut batch = Batch::default();
-        self.decoder.feed(&early, &mut batch);
-        drop(early);
         loop {
-            if let Some(end) = self.hand_on(batch, hung_up.as_mut()).await {
-                return end;
-            }
-            batch = tokio::select! {
+            tokio::select! {
                 biased;
                 () = &mut hung_up => return SocketEnd::HungUp,
-                batch = poll_fn(|context| self.poll_batch(context)) => batch,
-            };
+                () = poll_fn(|context| self.poll_batch(context)) => {}
+            }
+            // Boxed, so that an idle socket does not keep room for a request.
+            let handing_on = Box::pin(self.hand_on());
+            tokio::select! {
+                biased;
+                () = &mut hung_up => return SocketEnd::HungUp,
+                end = handing_on => if let Some(end) = end {
+                    return end;
+                }
+            }
         }
     }
 
     /// Decodes what has arrived, until there is no more or it is enough for one push.
-    fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Batch> {
-        let Self { half, decoder, .. } = self;
-        let mut batch = Batch::default();
+    fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Self {
+            half, decoder, batch, ..
+        } = self;
         while !batch.is_full() {
             let read = half.poll_read(context, |bytes| match bytes {
                 [] => batch.end = Some(SocketEnd::Lost),
-                bytes => decoder.feed(bytes, &mut batch),
+                bytes => decoder.feed(bytes, batch),
             });
             match read {
                 Poll::Ready(Ok(())) => {}
@@ -93,15 +102,12 @@ impl<B: Backend> SocketReader<B> {
                 Poll::Pending => break,
             }
         }
-        Poll::Ready(batch)
+        Poll::Ready(())
     }
 
     /// Gives the lane and the session what is theirs, and says whether that was the end.
-    async fn hand_on(
-        &mut self,
-        batch: Batch,
-        hung_up: Pin<&mut impl Future<Output = ()>>,
-    ) -> Option<SocketEnd> {
+    async fn hand_on(&mut self) -> Option<SocketEnd> {
+        let batch = std::mem::take(&mut self.batch);
         if let Some(payload) = batch.ping {
             let attachment = &self.attachment;
             attachment
@@ -109,16 +115,10 @@ impl<B: Backend> SocketReader<B> {
                 .socket_pinged(attachment.address(), payload)
                 .await;
         }
-        if !batch.frames.is_empty() {
-            let pushed = tokio::select! {
-                biased;
-                () = hung_up => Some(SocketEnd::HungUp),
-                // Boxed, so that an idle socket does not keep room for a request.
-                end = Box::pin(self.push(batch.frames)) => end,
-            };
-            if pushed.is_some() {
-                return pushed;
-            }
+        if !batch.frames.is_empty()
+            && let Some(end) = self.push(batch.frames).await
+        {
+            return Some(end);
         }
         batch.end
     }

@@ -191,6 +191,7 @@ mod tests {
     use super::*;
     use crate::ingress::websocket::io::{ReadHalf, split_tcp};
     use hither_engineio::{Message, Packet};
+    use proptest::prelude::*;
     use socket2::SockRef;
     use std::time::Duration;
     use tokio::{
@@ -237,6 +238,34 @@ mod tests {
             .unwrap()
             .unwrap();
         bytes
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn however_little_is_written_at_a_time_nothing_is_lost_or_doubled(
+            lens in prop::collection::vec(0usize..200, 0..8),
+            taken in prop::collection::vec(1usize..150, 1..8),
+            limit in 1usize..300,
+        ) {
+            let message = |(number, &len)| Frame::message(Message::Binary(vec![number as u8; len].into()));
+            let frames: Vec<Frame> = lens.iter().enumerate().map(message).collect();
+            let mut unsent = Unsent { frames: frames.iter().map(WireFrame::packet), skipped: 0 };
+            let (mut written, mut chunk) = (Vec::<u8>::new(), Vec::new());
+            for taken in taken.iter().cycle() {
+                chunk.clear();
+                unsent.copy(limit, &mut chunk);
+                prop_assert!(chunk.len() <= limit);
+                let taken = chunk.len().min(*taken);
+                if taken == 0 {
+                    break;
+                }
+                written.extend(&chunk[..taken]);
+                unsent.advance(taken);
+            }
+            prop_assert_eq!(written, wire(&frames));
+        }
     }
 
     #[tokio::test]
