@@ -1,2 +1,32 @@
-//! The hither binary: one node of a Hither cluster.
-fn main() {}
+//! The hither binary: one node of a Hither cluster, with the chat on it.
+
+use std::process::ExitCode;
+
+use hither::{Server, ServerConfig};
+use hither_chat::{Chat, ChatConfig};
+use hither_node::{ChatArgs, Cli, Command, NodeCommand, Site, SiteError, pages, parse, run};
+
+fn main() -> ExitCode {
+    let Cli { command } = parse();
+    match command {
+        Command::Node(NodeCommand { node, chat }) => run(&node, |config| chat_site(config, &chat)),
+    }
+}
+
+fn chat_site(config: ServerConfig, args: &ChatArgs) -> Result<Site, SiteError> {
+    let ChatArgs { max_message_bytes } = *args;
+    let chat = Chat::new(ChatConfig {
+        max_message_bytes,
+        ..ChatConfig::default()
+    });
+    let server = Server::builder()
+        .config(config)
+        .namespace(hither_chat::NAMESPACE, chat.clone())?;
+    Ok(Site::new(server)
+        .pages(pages())
+        .background(async move |io, stop| {
+            let tasks = chat.start(io);
+            stop.cancelled().await;
+            tasks.stop().await;
+        }))
+}

@@ -1,0 +1,211 @@
+//! The flags that every node has.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+use hither::{
+    SessionPlacement,
+    cluster::{NodeName, ShardCount},
+};
+
+use super::values::{self, LogFilter};
+
+/// The flags that every node has. Flatten them into the command line of a program that is a node.
+#[derive(Clone, Debug, Args)]
+pub struct NodeArgs {
+    /// Who the node is, and where clients find it.
+    #[command(flatten)]
+    pub door: DoorArgs,
+    /// Its part in the cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// What it tells of its life.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Who a node is, and where clients find it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Name and doors")]
+pub struct DoorArgs {
+    /// The node's name, unique in its cluster: letters, digits, `.`, `_` and `-`; this host's unless given
+    #[arg(long, value_name = "NAME", default_value_t = values::host_name())]
+    pub name: NodeName,
+
+    /// Where clients, balancers and operators reach this node. Port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9001", value_parser = values::address)]
+    pub http: SocketAddr,
+
+    /// Also serve here, side by side with other nodes of this machine: the kernel scatters connections over all that
+    /// listen at this address (SO_REUSEPORT), so that no balancer is needed. Repeatable
+    #[arg(long = "front", value_name = "HOST:PORT", value_parser = values::front_address)]
+    pub fronts: Vec<SocketAddr>,
+}
+
+/// A node's part in its cluster.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterArgs {
+    /// Where the other nodes reach this one, for links (TCP) and gossip (UDP) on one port number. They are told this address,
+    /// so it is not 0.0.0.0
+    #[arg(
+        id = "cluster",
+        long = "cluster",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:7001"
+    )]
+    #[arg(value_parser = values::cluster_address)]
+    pub address: SocketAddr,
+
+    /// The cluster address of a node that may be there already. It may be down, or be this node; a name is looked up again
+    /// and again. Without a seed the node is a cluster of one, which others can join. Repeatable
+    #[arg(long = "seed", value_name = "HOST:PORT", value_parser = values::seed)]
+    pub seeds: Vec<String>,
+
+    /// A file with the secret that all nodes of the cluster share, of 16 bytes or more. Unless given, the environment
+    /// variable HITHER_SECRET is the secret; without that, cluster addresses must be on loopback
+    #[arg(long, value_name = "PATH")]
+    pub secret_file: Option<PathBuf>,
+
+    /// Which node owns a new session: `near`, the one where it is opened, or `spread`, wherever the hash of its id falls
+    #[arg(
+        long,
+        value_name = "WHERE",
+        default_value = "near",
+        hide_possible_values = true
+    )]
+    pub placement: Placement,
+
+    /// Into how many shards sessions are divided, 1 to 65536; the same on all nodes
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = values::shards)]
+    pub shards: ShardCount,
+
+    /// How many lanes run sessions here, 1 to 64; two per core unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub lanes: Option<u8>,
+
+    /// How long a node may be silent before it counts as lost
+    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = values::duration)]
+    pub failure_timeout: Duration,
+
+    /// How long a node may be silent whose link has closed, before it counts as lost
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = values::duration)]
+    pub suspicion_timeout: Duration,
+
+    /// How long leaving in order may take; what the node still owns then ends with it
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::duration)]
+    pub leave_timeout: Duration,
+}
+
+/// What a node tells of its life.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Log")]
+pub struct LogArgs {
+    /// What is logged: off, error, warn, info, debug or trace, or for single targets too, such as
+    /// `info,hither::requests=warn`, which leaves out the lines about single requests
+    #[arg(
+        id = "log",
+        long = "log",
+        value_name = "FILTER",
+        env = "HITHER_LOG",
+        default_value = "info"
+    )]
+    pub filter: LogFilter,
+
+    /// Lines for people (`human`, times in UTC) or for programs (`json`, one object per line), on standard error
+    #[arg(
+        id = "log-format",
+        long = "log-format",
+        value_name = "FORMAT",
+        default_value = "human"
+    )]
+    #[arg(hide_possible_values = true)]
+    pub format: LogFormat,
+}
+
+/// Which node owns a new session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Placement {
+    /// The node where it is opened.
+    Near,
+    /// Wherever the hash of its id falls.
+    Spread,
+}
+
+impl From<Placement> for SessionPlacement {
+    fn from(placement: Placement) -> Self {
+        match placement {
+            Placement::Near => Self::Near,
+            Placement::Spread => Self::Spread,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// For programs: one JSON object per line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use hither::cluster::MembershipTiming;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        node: NodeArgs,
+    }
+
+    fn parse(line: &str) -> NodeArgs {
+        Program::parse_from(std::iter::once("program").chain(line.split_whitespace())).node
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_cluster() {
+        let NodeArgs { door, cluster, log } = parse("");
+        let timing = MembershipTiming::default();
+        assert_eq!(door.http.to_string(), "127.0.0.1:9001");
+        assert_eq!(cluster.address.to_string(), "127.0.0.1:7001");
+        assert_eq!(cluster.shards, ShardCount::default());
+        assert_eq!(cluster.failure_timeout, timing.failure_timeout);
+        assert_eq!(cluster.suspicion_timeout, timing.suspicion_confirm);
+        assert_eq!(cluster.placement, Placement::Near);
+        assert_eq!(log.format, LogFormat::Human);
+    }
+
+    #[test]
+    fn fronts_and_seeds_may_be_many() {
+        let NodeArgs { door, cluster, .. } =
+            parse("--front 127.0.0.1:9000 --front [::1]:9000 --seed node2:7001 --seed node3:7001");
+        assert_eq!(door.fronts.len(), 2);
+        assert_eq!(cluster.seeds, ["node2:7001", "node3:7001"]);
+    }
+
+    #[test]
+    fn a_whole_command_line_is_read() {
+        let NodeArgs { door, cluster, log } = parse(
+            "--name node7 --http 0.0.0.0:80 --cluster 10.0.0.7:7001 --secret-file /etc/secret --placement spread \
+             --shards 64 --lanes 3 --failure-timeout 2s --suspicion-timeout 700ms --leave-timeout 1m --log debug \
+             --log-format json",
+        );
+        assert_eq!(door.name.as_str(), "node7");
+        assert_eq!(door.http.to_string(), "0.0.0.0:80");
+        assert_eq!(cluster.address.to_string(), "10.0.0.7:7001");
+        assert_eq!(cluster.secret_file, Some("/etc/secret".into()));
+        assert_eq!(cluster.placement, Placement::Spread);
+        assert_eq!(cluster.shards.get(), 64);
+        assert_eq!(cluster.lanes, Some(3));
+        assert_eq!(cluster.failure_timeout, Duration::from_secs(2));
+        assert_eq!(cluster.suspicion_timeout, Duration::from_millis(700));
+        assert_eq!(cluster.leave_timeout, Duration::from_secs(60));
+        assert_eq!(log.filter.to_string(), "debug");
+        assert_eq!(log.format, LogFormat::Json);
+    }
+}

@@ -1,0 +1,207 @@
+//! The web client, inside the binary: `web/dist` as it was when the binary was built. Debug builds read it from disk, so
+//! that the page can be worked on without building the node again.
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+#[derive(RustEmbed)]
+#[folder = "../../web/dist"]
+#[allow_missing = true]
+struct WebClient;
+
+/// Serves the web client to all who ask for what nothing else answers.
+pub fn pages() -> Router {
+    Router::new().fallback(get(async |uri: Uri, headers: HeaderMap| {
+        respond::<WebClient>(uri.path(), &headers)
+    }))
+}
+
+/// The page at `/`.
+const FRONT_PAGE: &str = "index.html";
+
+/// Where the build puts files whose names change with what is in them.
+const HASHED: &str = "assets/";
+
+const NOT_BUILT: &str = "\
+This node was built without its web page: there was no web/dist.
+Build the page (cd web && npm ci && npm run build), then the node.
+";
+
+/// Pages run nothing but what is in them, and show in no frame of another page. What a `<meta>` can say of that, they say
+/// themselves.
+const GUARDS: [(HeaderName, HeaderValue); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("frame-ancestors 'none'"),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+fn respond<Files: RustEmbed>(path: &str, asked: &HeaderMap) -> Response {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    match find::<Files>(path) {
+        Some((name, file)) => (GUARDS, serve(&name, file, asked)).into_response(),
+        None if path.is_empty() => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
+        None => (StatusCode::NOT_FOUND, "Not found\n").into_response(),
+    }
+}
+
+/// The file at a path: itself, or a page by its name without the ending.
+fn find<Files: RustEmbed>(path: &str) -> Option<(String, EmbeddedFile)> {
+    let name = if path.is_empty() {
+        FRONT_PAGE.to_owned()
+    } else {
+        path.to_owned()
+    };
+    let page = format!("{path}.html");
+    [name, page]
+        .into_iter()
+        .find_map(|name| Files::get(&name).map(|file| (name, file)))
+}
+
+fn serve(name: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
+    let tag = entity_tag(&file);
+    let cache = if name.starts_with(HASHED) {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let headers = [
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+        (header::ETAG, tag.clone()),
+    ];
+    let known = asked.get(header::IF_NONE_MATCH);
+    if known.is_some_and(|known| known == tag) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    let content_type = HeaderValue::from_str(&content_type(&file))
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    (
+        headers,
+        [(header::CONTENT_TYPE, content_type)],
+        Body::from(file.data),
+    )
+        .into_response()
+}
+
+/// The beginning of a SHA-256 is enough to tell versions of one file apart.
+fn entity_tag(file: &EmbeddedFile) -> HeaderValue {
+    let hash: String = file.metadata.sha256_hash()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    HeaderValue::from_str(&format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+fn content_type(file: &EmbeddedFile) -> String {
+    let by_name = file.metadata.mimetype();
+    // All our text is UTF-8.
+    if by_name.starts_with("text/") {
+        format!("{by_name}; charset=utf-8")
+    } else {
+        by_name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    /// A small page with all that a built one has.
+    #[derive(RustEmbed)]
+    #[folder = "tests/pages"]
+    struct Example;
+
+    #[derive(RustEmbed)]
+    #[folder = "tests/missing"]
+    #[allow_missing = true]
+    struct Missing;
+
+    fn get<Files: RustEmbed>(path: &str) -> Response {
+        respond::<Files>(path, &HeaderMap::new())
+    }
+
+    fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+        response.headers()[name].to_str().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_front_page_is_always_asked_for_again() {
+        let response = get::<Example>("/");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(header(&response, "content-type"), "text/html; charset=utf-8");
+        assert_eq!(header(&response, "cache-control"), "no-cache");
+        assert_eq!(
+            header(&response, "content-security-policy"),
+            "frame-ancestors 'none'"
+        );
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.starts_with(b"<!doctype html>"));
+    }
+
+    #[test]
+    fn other_pages_need_no_ending() {
+        assert_eq!(
+            header(&get::<Example>("/cluster"), "content-type"),
+            "text/html; charset=utf-8"
+        );
+    }
+
+    #[test]
+    fn what_has_a_hash_in_its_name_is_kept() {
+        let response = get::<Example>("/assets/page-1a2b3c4d.js");
+        assert_eq!(
+            header(&response, "content-type"),
+            "text/javascript; charset=utf-8"
+        );
+        assert_eq!(
+            header(&response, "cache-control"),
+            "public, max-age=31536000, immutable"
+        );
+    }
+
+    #[test]
+    fn who_has_it_already_is_not_sent_it_again() {
+        let first = get::<Example>("/");
+        let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, first.headers()["etag"].clone())]);
+        let again = respond::<Example>("/", &headers);
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(header(&again, "cache-control"), "no-cache");
+        assert_eq!(respond::<Example>("/cluster", &headers).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn unknown_paths_are_not_found_and_lead_nowhere_else() {
+        for path in [
+            "/nothing",
+            "/assets",
+            "/assets/",
+            "/../Cargo.toml",
+            "//etc/passwd",
+            "/index.html/",
+            "/%2e%2e/x",
+        ] {
+            assert_eq!(get::<Example>(path).status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_without_the_page_says_so() {
+        let response = get::<Missing>("/");
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.starts_with(b"This node was built without its web page"));
+    }
+}

@@ -1,0 +1,20 @@
+//! One node of a Hither cluster as a program: command line, logging, ports, signals.
+//!
+//! The binary `hither` is [`run`] with the chat on it. A program with namespaces of its own flattens [`NodeArgs`] into its
+//! command line and hands [`run`] a [`Site`]; it is then started, watched and stopped like any other node.
+
+mod cli;
+mod http;
+mod logging;
+mod rlimit;
+mod run;
+mod settings;
+mod site;
+
+pub use cli::{
+    ChatArgs, Cli, ClusterArgs, Command, DoorArgs, LogArgs, LogFilter, LogFormat, NodeArgs, NodeCommand,
+    Placement, parse,
+};
+pub use http::pages;
+pub use run::run;
+pub use site::{Site, SiteError};

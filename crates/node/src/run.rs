@@ -1,0 +1,287 @@
+//! The life of a node, from its flags to its exit code.
+
+use std::{mem, process::ExitCode, sync::Arc, time::Duration};
+
+use hither::{
+    Io, Server, ServerConfig, StartError,
+    cluster::{self, Fatal, MembershipError, Placement},
+};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    cli::{MISUSE, NodeArgs},
+    http::{Door, DoorError, OpenDoor, Readiness, Reception, Sharing, health},
+    logging,
+    rlimit::raise_open_files,
+    settings::{Trust, cluster_config, server_config},
+    site::{Background, Site, SiteError},
+};
+
+/// How long answers that are ready may take to reach their clients when the node ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
+
+/// Runs a node until a signal ends it, or it must end, and tells the exit code: 0 when it left in order, 1 when it could
+/// not start or go on, 2 when a flag is wrong. `site` is given what the flags say about the treatment of clients.
+///
+/// Takes the process for itself: its signals, its log, its limit on open files. One node per process.
+pub fn run(args: &NodeArgs, site: impl FnOnce(ServerConfig) -> Result<Site, SiteError>) -> ExitCode {
+    let trust = match Trust::of(&args.cluster) {
+        Ok(trust) => trust,
+        Err(misuse) => {
+            eprintln!("error: {misuse}");
+            return MISUSE.into();
+        }
+    };
+    logging::start(&args.door.name, &args.log);
+    let outcome = Runtime::new().map_err(BadEnd::System).and_then(|runtime| {
+        let outcome = runtime.block_on(live(args, &trust, site));
+        // Waits for nobody, such as a resolver that takes its time over a seed's name.
+        runtime.shutdown_background();
+        outcome
+    });
+    outcome.unwrap_or_else(|end| {
+        error!("{end}");
+        end.exit_code()
+    })
+}
+
+/// Why a node ended without leaving.
+#[derive(Debug, thiserror::Error)]
+enum BadEnd {
+    #[error("cannot start: {0}")]
+    System(std::io::Error),
+    #[error("cannot start: {0}")]
+    Site(SiteError),
+    #[error("cannot start: {0}")]
+    Door(#[from] DoorError),
+    #[error("cannot start: {0}")]
+    Server(#[from] StartError),
+    #[error("ended at once by a second signal")]
+    Cut,
+}
+
+impl BadEnd {
+    fn exit_code(&self) -> ExitCode {
+        use MembershipError::{MixedFamilies, TooShort, Unreachable};
+        use cluster::StartError::{LaneCount, Membership};
+        match self {
+            Self::Server(StartError::Cluster(
+                LaneCount(_) | Membership(MixedFamilies { .. } | TooShort { .. } | Unreachable { .. }),
+            )) => MISUSE.into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+async fn live(
+    args: &NodeArgs,
+    trust: &Trust,
+    site: impl FnOnce(ServerConfig) -> Result<Site, SiteError>,
+) -> Result<ExitCode, BadEnd> {
+    let mut signals = Signals::hear().map_err(BadEnd::System)?;
+    let mut node = tokio::select! {
+        node = Node::start(args, trust, site) => node?,
+        name = signals.next() => {
+            info!("{name} before the node had started");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let exit_code = tokio::select! {
+        reason = node.serve() => {
+            error!("{reason}; the node leaves");
+            ExitCode::FAILURE
+        }
+        name = signals.next() => {
+            info!("{name}; the node leaves");
+            ExitCode::SUCCESS
+        }
+    };
+    tokio::select! {
+        () = node.leave(args.cluster.leave_timeout) => Ok(exit_code),
+        _ = signals.next() => Err(BadEnd::Cut),
+    }
+}
+
+/// A node that runs.
+struct Node {
+    server: Server,
+    reception: Reception,
+    http: OpenDoor,
+    fronts: Fronts,
+    readiness: Readiness,
+    background: Option<RunningBackground>,
+}
+
+enum Fronts {
+    /// Taken, and not open before the node is *up*: else the kernel would send clients to a node that has them wait.
+    Shut(Vec<Door>),
+    /// Dropped to shut them.
+    Open { _doors: Vec<OpenDoor> },
+}
+
+/// Why a node must go although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+enum Reason {
+    #[error(transparent)]
+    Fatal(#[from] Fatal),
+    #[error(transparent)]
+    Door(#[from] DoorError),
+}
+
+impl Node {
+    async fn start(
+        args: &NodeArgs,
+        trust: &Trust,
+        site: impl FnOnce(ServerConfig) -> Result<Site, SiteError>,
+    ) -> Result<Self, BadEnd> {
+        info!(version = env!("CARGO_PKG_VERSION"), cluster = %args.cluster.address, seeds = ?args.cluster.seeds, "starting");
+        if let Trust::Loopback = trust {
+            warn!(
+                "no cluster secret: whatever runs on this machine can join (--secret-file or HITHER_SECRET)"
+            );
+        }
+        if let Err(error) = raise_open_files() {
+            warn!(%error, "the limit on open files stays as it is");
+        }
+        let Site {
+            server,
+            pages,
+            background,
+        } = site(server_config(args)).map_err(BadEnd::Site)?;
+        let door = Door::take(args.door.http, Sharing::Own)?;
+        let fronts = args
+            .door
+            .fronts
+            .iter()
+            .map(|front| Door::take(*front, Sharing::Shared))
+            .collect::<Result<_, _>>()?;
+        let http = door.address();
+        let server = server.start(cluster_config(args, trust, http)).await?;
+        let readiness = Readiness::default();
+        let router = server
+            .router()
+            .merge(health(server.status(), readiness.clone()))
+            .merge(pages);
+        let reception = Reception::new(router);
+        let door = reception.open(door)?;
+        info!("clients are served at http://{http}");
+        let background = background.map(|work| RunningBackground::start(work, server.io()));
+        Ok(Self {
+            server,
+            reception,
+            http: door,
+            fronts: Fronts::Shut(fronts),
+            readiness,
+            background,
+        })
+    }
+
+    /// Serves clients, at the fronts too once the node is *up*, and completes when it must go.
+    async fn serve(&mut self) -> Reason {
+        let up = until_up(self.server.io().placements());
+        tokio::select! {
+            () = up => {}
+            fatal = self.server.failed() => return fatal.into(),
+        }
+        match self.open_fronts() {
+            Ok(()) => self.readiness.declare(),
+            Err(error) => return error.into(),
+        }
+        self.server.failed().await.into()
+    }
+
+    fn open_fronts(&mut self) -> Result<(), DoorError> {
+        if let Fronts::Shut(doors) = &mut self.fronts {
+            let open = |door: Door| {
+                info!("clients are served at http://{}, too", door.address());
+                self.reception.open(door)
+            };
+            let doors = mem::take(doors).into_iter().map(open).collect::<Result<_, _>>()?;
+            self.fronts = Fronts::Open { _doors: doors };
+        }
+        Ok(())
+    }
+
+    /// Sends clients elsewhere, hands over what it owns, and ends.
+    async fn leave(self, deadline: Duration) {
+        let Self {
+            server,
+            reception,
+            http,
+            fronts,
+            background,
+            ..
+        } = self;
+        // Others listen at the fronts; this node's own door stays open as long as it can answer.
+        drop(fronts);
+        reception.leave();
+        server.leave(deadline).await;
+        drop(http);
+        if let Some(background) = background {
+            background.stop().await;
+        }
+        reception.close(LAST_ANSWERS).await;
+        info!("the node has left");
+    }
+}
+
+/// What the site does beside the server.
+struct RunningBackground {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl RunningBackground {
+    fn start(work: Background, io: Io) -> Self {
+        let stop = CancellationToken::new();
+        Self {
+            task: tokio::spawn(work(io, stop.clone())),
+            stop,
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            error!(%error, "what the site did beside the server had ended before its time");
+        }
+    }
+}
+
+async fn until_up(mut placements: watch::Receiver<Arc<Placement>>) {
+    let is_up = |placement: &Arc<Placement>| {
+        let view = placement.view();
+        view.up().any(|member| member.id == view.me)
+    };
+    // The sender lives as long as the server.
+    drop(placements.wait_for(is_up).await.map(drop));
+}
+
+/// What operators and supervisors end a node with.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn hear() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! From flags to what the cluster and the server are started with.
+
+use std::{ffi::OsString, net::SocketAddr, path::Path};
+
+use hither::{
+    ServerConfig,
+    cluster::{ClusterConfig, ExposedWithoutSecret, MembershipTiming, Secret, SecretError},
+};
+
+use crate::cli::{ClusterArgs, NodeArgs};
+
+/// Where the secret is, unless in a file. Never a flag: everybody on the machine can read those of all processes.
+const SECRET_VARIABLE: &str = "HITHER_SECRET";
+
+/// A setting that does not fit the machine, or another setting.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Misuse {
+    #[error("{origin}: {error}")]
+    Secret {
+        origin: &'static str,
+        error: SecretError,
+    },
+    #[error("{SECRET_VARIABLE} is not UTF-8: try `openssl rand -hex 32`")]
+    SecretNotText,
+    #[error(transparent)]
+    Exposed(#[from] ExposedWithoutSecret),
+}
+
+/// The secret of the cluster, and whether somebody chose it.
+#[derive(Debug)]
+pub(crate) enum Trust {
+    /// Only who knows the secret is a peer.
+    Secret(Secret),
+    /// Who can send to this machine's loopback is a peer.
+    Loopback,
+}
+
+impl Trust {
+    /// What the flags and the environment say.
+    pub(crate) fn of(args: &ClusterArgs) -> Result<Self, Misuse> {
+        let trust = Self::read(args.secret_file.as_deref(), std::env::var_os(SECRET_VARIABLE))?;
+        trust.secret().check_exposure(&[args.address], &[args.address])?;
+        Ok(trust)
+    }
+
+    fn read(file: Option<&Path>, variable: Option<OsString>) -> Result<Self, Misuse> {
+        let by = |origin| move |error| Misuse::Secret { origin, error };
+        match (file, variable) {
+            (Some(path), _) => Secret::from_file(path)
+                .map_err(by("--secret-file"))
+                .map(Self::Secret),
+            (None, Some(text)) if !text.is_empty() => {
+                let text = text.into_string().map_err(|_| Misuse::SecretNotText)?;
+                Secret::new(&text).map_err(by(SECRET_VARIABLE)).map(Self::Secret)
+            }
+            _ => Ok(Self::Loopback),
+        }
+    }
+
+    fn secret(&self) -> Secret {
+        match self {
+            Self::Secret(secret) => secret.clone(),
+            Self::Loopback => Secret::well_known(),
+        }
+    }
+}
+
+/// How this node takes part in its cluster, with clients at `http`.
+pub(crate) fn cluster_config(args: &NodeArgs, trust: &Trust, http: SocketAddr) -> ClusterConfig {
+    let NodeArgs { door, cluster, .. } = args;
+    let config = ClusterConfig::new(
+        door.name.clone(),
+        told_to_others(http, cluster.address),
+        cluster.address,
+        trust.secret(),
+    );
+    ClusterConfig {
+        seeds: cluster.seeds.clone(),
+        shards: cluster.shards,
+        lanes: cluster.lanes.map_or(config.lanes, usize::from),
+        timing: MembershipTiming {
+            failure_timeout: cluster.failure_timeout,
+            suspicion_confirm: cluster.suspicion_timeout,
+            ..config.timing
+        },
+        ..config
+    }
+}
+
+/// A node that serves clients on all its addresses is told to others by the one at which it serves them.
+fn told_to_others(http: SocketAddr, cluster: SocketAddr) -> SocketAddr {
+    if http.ip().is_unspecified() {
+        SocketAddr::new(cluster.ip(), http.port())
+    } else {
+        http
+    }
+}
+
+/// How clients are treated: as the reference server does, but for what the flags say.
+pub(crate) fn server_config(args: &NodeArgs) -> ServerConfig {
+    ServerConfig {
+        placement: args.cluster.placement.into(),
+        ..ServerConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        node: NodeArgs,
+    }
+
+    fn parse(line: &str) -> NodeArgs {
+        Program::parse_from(std::iter::once("program").chain(line.split_whitespace())).node
+    }
+
+    #[test]
+    fn a_file_wins_over_the_environment() {
+        let missing = Path::new("/does/not/exist");
+        let error = Trust::read(Some(missing), Some("0123456789abcdef".into()))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("--secret-file: ") && error.contains("/does/not/exist"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_secret_that_is_too_short_is_refused_and_an_empty_one_is_none() {
+        let error = Trust::read(None, Some("short".into())).unwrap_err().to_string();
+        assert!(
+            error.starts_with("HITHER_SECRET: ") && error.contains("at least 16"),
+            "{error}"
+        );
+        assert!(matches!(Trust::read(None, Some("".into())), Ok(Trust::Loopback)));
+        assert!(matches!(Trust::read(None, None), Ok(Trust::Loopback)));
+        assert!(matches!(
+            Trust::read(None, Some("0123456789abcdef".into())),
+            Ok(Trust::Secret(_))
+        ));
+    }
+
+    #[test]
+    fn the_cluster_is_told_where_clients_really_reach_the_node() {
+        let bound = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let args = parse("--http 0.0.0.0:0 --cluster 10.0.0.7:7001");
+        let config = cluster_config(&args, &Trust::Loopback, bound("0.0.0.0:43210"));
+        assert_eq!(config.http, bound("10.0.0.7:43210"));
+        let config = cluster_config(&args, &Trust::Loopback, bound("192.0.2.1:80"));
+        assert_eq!(config.http, bound("192.0.2.1:80"));
+    }
+
+    #[test]
+    fn every_cluster_flag_arrives() {
+        let args = parse(
+            "--name node7 --cluster 127.0.0.1:7007 --seed a:1 --shards 64 --lanes 3 --failure-timeout 2s \
+             --suspicion-timeout 700ms --placement spread",
+        );
+        let config = cluster_config(&args, &Trust::Loopback, args.door.http);
+        assert_eq!(config.name.as_str(), "node7");
+        assert_eq!(config.address, args.cluster.address);
+        assert_eq!(config.seeds, ["a:1"]);
+        assert_eq!(config.shards.get(), 64);
+        assert_eq!(config.lanes, 3);
+        assert_eq!(config.timing.failure_timeout.as_secs(), 2);
+        assert_eq!(config.timing.suspicion_confirm.as_millis(), 700);
+        assert_eq!(server_config(&args).placement, hither::SessionPlacement::Spread);
+    }
+}
