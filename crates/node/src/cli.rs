@@ -15,7 +15,7 @@ pub use self::{
 
 /// A Socket.IO server that is a cluster by nature: chat on any node, and any node finds your session.
 #[derive(Debug, Parser)]
-#[command(name = "hither", version, propagate_version = true, after_help = EXAMPLE)]
+#[command(name = "hither", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLE)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -1,0 +1,153 @@
+//! A node for conformance and load tests: plain Engine.IO at `/engine.io/` that echoes, and Socket.IO at `/socket.io/` with
+//! the namespaces `/` and `/custom`.
+//!
+//! It takes the flags of `hither node` and those that make a test short: `testbed --help`.
+
+use std::{fmt::Display, process::ExitCode, time::Duration};
+
+use clap::Parser;
+use hither::{
+    Args, ConnectError, CorsConfig, CorsOrigins, EmitError, EngineService, EngineSocket, Event, Json,
+    Message, Namespace, Received, Server, ServerConfig, SessionConfig, Socket,
+};
+use hither_node::{NodeArgs, Site, parse, run};
+use tracing::warn;
+
+/// A node for conformance and load tests.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Flags {
+    #[command(flatten)]
+    node: NodeArgs,
+    #[command(flatten)]
+    test: TestFlags,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Clients")]
+struct TestFlags {
+    /// From a pong to the next ping, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 25_000)]
+    ping_interval: u32,
+    /// How long a pong may take, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 20_000)]
+    ping_timeout: u32,
+    /// How long a client may take to connect to a namespace, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 45_000)]
+    connect_timeout: u32,
+    /// The longest body or WebSocket message of a client, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1_000_000)]
+    max_payload: usize,
+    /// An origin whose pages may read answers, or `*` for all. Repeatable
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    cors_origins: Vec<String>,
+    /// Whether those pages may read answers to requests with cookies
+    #[arg(long, requires = "cors_origins")]
+    cors_credentials: bool,
+}
+
+impl TestFlags {
+    fn apply(self, config: ServerConfig) -> ServerConfig {
+        let origins = match self.cors_origins {
+            none if none.is_empty() => CorsOrigins::SameOrigin,
+            origins if origins.iter().any(|origin| origin == "*") => CorsOrigins::Any,
+            origins => CorsOrigins::Listed(origins),
+        };
+        ServerConfig {
+            engine: SessionConfig {
+                ping_interval: milliseconds(self.ping_interval),
+                ping_timeout: milliseconds(self.ping_timeout),
+                max_payload: self.max_payload,
+                ..config.engine
+            },
+            connect_timeout: milliseconds(self.connect_timeout),
+            cors: CorsConfig {
+                origins,
+                credentials: self.cors_credentials,
+            },
+            ..config
+        }
+    }
+}
+
+fn milliseconds(number: u32) -> Duration {
+    Duration::from_millis(number.into())
+}
+
+/// Sends every message back as it came.
+struct EngineEcho;
+
+impl EngineService for EngineEcho {
+    async fn message(&self, socket: &mut EngineSocket, message: Message) {
+        if let Err(error) = socket.send(message) {
+            warn!(%error, "no echo");
+        }
+    }
+}
+
+struct Testbed;
+
+impl Namespace for Testbed {
+    type Data = ();
+
+    async fn connect(&self, socket: &mut Socket<()>, auth: Option<Json>) -> Result<(), ConnectError> {
+        let auth = auth.as_ref().map_or("{}", Json::as_str);
+        let args = Args::from_json(format!("[{auth}]"), Vec::new()).map_err(refusal)?;
+        socket.emit_with("auth", args).map_err(refusal)
+    }
+
+    async fn event(&self, socket: &mut Socket<()>, received: Received) {
+        let name = received.event.name.clone();
+        if let Err(error) = answer(socket, received) {
+            warn!(%error, event = name.as_str(), "an event cannot be answered");
+        }
+    }
+}
+
+fn refusal(error: impl Display) -> ConnectError {
+    ConnectError::new(error.to_string())
+}
+
+fn answer(
+    socket: &mut Socket<()>,
+    Received {
+        event: Event { name, args },
+        ack,
+    }: Received,
+) -> Result<(), EmitError> {
+    match name.as_str() {
+        "message" => socket.emit_with("message-back", args),
+        "message-with-ack" | "echo" => socket.ack_with(ack, args),
+        "join" => {
+            socket.join(args.parse_first::<String>()?);
+            socket.ack(ack, &())
+        }
+        "leave" => {
+            socket.leave(args.parse_first::<String>()?);
+            socket.ack(ack, &())
+        }
+        "publish" => {
+            let room = args.parse_first::<String>()?;
+            // Room and payload go on as they came, attachments included.
+            let message = Event {
+                args,
+                ..Event::new("message", &())?
+            };
+            socket.to(room).including_self().emit_event(&message)?;
+            socket.ack(ack, &())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn main() -> ExitCode {
+    let Flags { node, test } = parse();
+    run(&node, |config| {
+        let server = Server::builder()
+            .config(test.apply(config))
+            .namespace("/", Testbed)?
+            .namespace("/custom", Testbed)?
+            .engine_service("/engine.io/", EngineEcho);
+        Ok(Site::new(server))
+    })
+}
