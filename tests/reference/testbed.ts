@@ -6,6 +6,7 @@ import http from "node:http";
 import { parseArgs } from "node:util";
 import { Server as EngineServer, type ServerOptions, type Socket as EngineSocket } from "engine.io";
 import { Server as SocketServer, type Socket } from "socket.io";
+import { chosenFault } from "./faults.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -24,12 +25,16 @@ const { values: flags } = parseArgs({
   },
 });
 
+const fault = chosenFault();
+
 const origin = flags["cors-origin"];
-const engineOptions: ServerOptions = {
+const options: ServerOptions & { connectTimeout: number } = {
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
   maxHttpBufferSize: Number(flags["max-payload"]),
   ...(origin === undefined ? {} : { cors: { origin, credentials: flags["cors-credentials"] } }),
+  connectTimeout: Number(flags["connect-timeout"]),
+  ...fault?.options,
 };
 
 const server = http.createServer((request, response) => {
@@ -40,18 +45,18 @@ const server = http.createServer((request, response) => {
   else response.writeHead(404).end();
 });
 
-const engine = new EngineServer(engineOptions);
+const engine = new EngineServer(options);
 engine.attach(server, { path: "/engine.io/", destroyUpgrade: false });
 engine.on("connection", (socket: EngineSocket) => {
+  fault?.session?.(socket);
   socket.on("data", (data: string | Buffer) => {
     socket.send(data);
   });
 });
 
 const io = new SocketServer(server, {
-  ...engineOptions,
+  ...options,
   destroyUpgrade: false,
-  connectTimeout: Number(flags["connect-timeout"]),
   serveClient: false,
 });
 for (const namespace of ["/", "/custom"]) io.of(namespace).on("connection", serve);
@@ -79,8 +84,23 @@ function serve(socket: Socket): void {
     ack();
   });
   socket.on("publish", (room: string, payload: unknown, ack: Ack) => {
-    socket.nsp.to(room).emit("message", room, payload);
+    const deliveries = fault?.publish?.({ room, payload }) ?? [{ room, payload }];
+    for (const delivery of deliveries)
+      socket.nsp.to(delivery.room).emit("message", delivery.room, delivery.payload);
     ack();
+  });
+}
+
+const { exchange } = fault ?? {};
+if (exchange) tamperWith(server, exchange);
+
+/** Puts the fault in front of whoever listens for requests. */
+function tamperWith(tampered: http.Server, tamper: NonNullable<typeof exchange>): void {
+  const listeners = tampered.listeners("request");
+  tampered.removeAllListeners("request");
+  tampered.on("request", (request, response) => {
+    if (tamper(request, response)) return;
+    for (const listener of listeners) listener.call(tampered, request, response);
   });
 }
 
