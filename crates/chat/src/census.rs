@@ -1,23 +1,25 @@
 //! Counting who is in which rooms, for lists of rooms.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use hither::{Io, NamespaceName, QueryError};
+use hither::{FoundSocket, Io, NamespaceName, QueryError, SocketId};
 use tokio::sync::Mutex;
 
-use crate::{config::ChatConfig, protocol::RoomSummary, room_name::RoomName};
+use crate::{
+    card::{self, RoomsCard},
+    config::ChatConfig,
+    protocol::RoomSummary,
+    room_name::RoomName,
+};
 
-/// How old a count may be at least.
+/// How long a count is good for at least.
 const SHORTEST_USE: Duration = Duration::from_secs(1);
-/// A count is used so many times as long as it took: however large the rooms, counting takes a small share of the time.
+/// A count is used so many times as long as it took: with however many people, counting takes a small share of the time.
 const USE_PER_COST: u32 = 20;
-/// Rooms that are counted at a time.
-const ROOMS_AT_A_TIME: usize = 8;
 
 /// How many are in which rooms, counted when somebody asks and the last count is old. All who ask at once share a count.
 #[derive(Default)]
@@ -32,8 +34,7 @@ struct Count {
 }
 
 impl Census {
-    /// The rooms that are suggested and those in which there are sockets whose sessions this node owns, each with its members
-    /// on all nodes, the fullest first.
+    /// The fullest rooms of all nodes, and those that are suggested, with how many are in them.
     ///
     /// # Errors
     /// When a node does not answer in time.
@@ -48,10 +49,10 @@ impl Census {
         if let Some(count) = latest.as_ref().filter(|count| began < count.outdated) {
             return count.rooms.clone();
         }
-        let rooms = count(io, namespace, config)
-            .await
-            .map(Arc::from)
-            .map_err(Arc::new);
+        let rooms = match io.members(namespace, None).await {
+            Ok(everybody) => Ok(tally(&everybody, &config.suggested_rooms, config.max_listed_rooms).into()),
+            Err(error) => Err(Arc::new(error)),
+        };
         let ended = Instant::now();
         let usable = ((ended - began) * USE_PER_COST).max(SHORTEST_USE);
         *latest = Some(Count {
@@ -62,96 +63,90 @@ impl Census {
     }
 }
 
-async fn count(
-    io: &Io,
-    namespace: &NamespaceName,
-    config: &ChatConfig,
-) -> Result<Vec<RoomSummary>, QueryError> {
-    let here = io.rooms_here(namespace).await;
-    let here = here.iter().filter_map(|room| RoomName::new(room.as_str()).ok());
-    let summaries = stream::iter(listed(&config.suggested_rooms, here, config.max_listed_rooms))
-        .map(|room| async move {
-            let members = io.members(namespace, Some(&room.room())).await?.len();
-            Ok(RoomSummary { room, members })
-        })
-        .buffer_unordered(ROOMS_AT_A_TIME)
-        .try_collect()
-        .await?;
-    Ok(sorted(summaries, &config.suggested_rooms))
-}
-
-/// The suggestions go before the rest when there are too many.
-fn listed(suggested: &[RoomName], here: impl Iterator<Item = RoomName>, max: usize) -> BTreeSet<RoomName> {
-    let mut rooms: BTreeSet<RoomName> = suggested.iter().take(max).cloned().collect();
-    for room in here {
-        if rooms.len() >= max {
-            break;
-        }
-        rooms.insert(room);
+/// The fullest rooms first, at most `max`, and then the suggestions that are not among them.
+fn tally(everybody: &[FoundSocket], suggested: &[RoomName], max: usize) -> Vec<RoomSummary> {
+    // A socket on its way from one node to another may be found on both.
+    let cards: BTreeMap<&SocketId, RoomsCard> = everybody
+        .iter()
+        .filter_map(|found| Some((&found.id, card::read(found)?)))
+        .collect();
+    let mut members: BTreeMap<RoomName, usize> = suggested.iter().map(|room| (room.clone(), 0)).collect();
+    for room in cards.into_values().flat_map(|card| card.rooms) {
+        *members.entry(room).or_default() += 1;
     }
+    let mut rooms: Vec<_> = members
+        .into_iter()
+        .map(|(room, members)| RoomSummary { room, members })
+        .collect();
+    // Stable: of rooms that are equally full the first by name come first.
+    rooms.sort_by_key(|room| std::cmp::Reverse(room.members));
+    let mut place = 0..;
+    rooms.retain(|room| place.next().is_some_and(|place| place < max) || suggested.contains(&room.room));
     rooms
-}
-
-/// The fullest first, without those that were left since they were found.
-fn sorted(mut summaries: Vec<RoomSummary>, suggested: &[RoomName]) -> Vec<RoomSummary> {
-    summaries.retain(|summary| summary.members > 0 || suggested.contains(&summary.room));
-    summaries.sort_by(|one, other| {
-        other
-            .members
-            .cmp(&one.members)
-            .then_with(|| one.room.cmp(&other.room))
-    });
-    summaries
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hither::Json;
 
-    fn room(name: &str) -> RoomName {
-        RoomName::new(name).unwrap()
+    fn found(id: &str, rooms: &str) -> FoundSocket {
+        let card = Json::new(format!(r#"{{"user":"Ana","rooms":{rooms}}}"#)).unwrap();
+        FoundSocket {
+            id: SocketId::new(id),
+            card: Some(card),
+        }
     }
 
-    fn names(rooms: &BTreeSet<RoomName>) -> Vec<&str> {
-        rooms.iter().map(RoomName::as_str).collect()
+    fn counted(everybody: &[FoundSocket], suggested: &[&str], max: usize) -> Vec<(String, usize)> {
+        let suggested: Vec<_> = suggested
+            .iter()
+            .map(|name| RoomName::new(name).unwrap())
+            .collect();
+        let rooms = tally(everybody, &suggested, max);
+        rooms
+            .into_iter()
+            .map(|room| (room.room.to_string(), room.members))
+            .collect()
+    }
+
+    fn rooms<const N: usize>(rooms: [(&str, usize); N]) -> Vec<(String, usize)> {
+        rooms.map(|(room, members)| (room.to_owned(), members)).into()
     }
 
     #[test]
-    fn suggestions_and_rooms_in_use_up_to_a_limit() {
-        let suggested = [room("lobby"), room("random")];
-        let here = || ["art", "lobby", "music", "news"].into_iter().map(room);
+    fn everybody_counts_once_per_room() {
+        let everybody = [
+            found("1", r#"["art","music"]"#),
+            found("2", "[]"),
+            found("3", r#"["music"]"#),
+            found("3", r#"["music"]"#),
+        ];
         assert_eq!(
-            names(&listed(&suggested, here(), 9)),
-            ["art", "lobby", "music", "news", "random"]
+            counted(&everybody, &["lobby"], 9),
+            rooms([("music", 2), ("art", 1), ("lobby", 0)])
         );
-        assert_eq!(names(&listed(&suggested, here(), 3)), ["art", "lobby", "random"]);
-        assert_eq!(names(&listed(&suggested, here(), 1)), ["lobby"]);
     }
 
     #[test]
-    fn the_fullest_first_and_only_suggestions_empty() {
-        let summary = |name, members| RoomSummary {
-            room: room(name),
-            members,
+    fn the_fullest_are_listed_and_all_suggestions() {
+        let everybody = [
+            found("1", r#"["a","b","c","d"]"#),
+            found("2", r#"["d","c"]"#),
+            found("3", r#"["d"]"#),
+        ];
+        assert_eq!(
+            counted(&everybody, &["b", "e"], 2),
+            rooms([("d", 3), ("c", 2), ("b", 1), ("e", 0)])
+        );
+    }
+
+    #[test]
+    fn who_shows_no_card_is_not_counted() {
+        let stranger = FoundSocket {
+            id: SocketId::new("1"),
+            card: None,
         };
-        let list = sorted(
-            vec![
-                summary("lobby", 0),
-                summary("b", 2),
-                summary("left", 0),
-                summary("c", 5),
-                summary("a", 2),
-            ],
-            &[room("lobby")],
-        );
-        assert_eq!(
-            list,
-            [
-                summary("c", 5),
-                summary("a", 2),
-                summary("b", 2),
-                summary("lobby", 0)
-            ]
-        );
+        assert_eq!(counted(&[stranger], &[], 9), []);
     }
 }

@@ -1,6 +1,6 @@
 //! The namespace of the chat.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use hither::{
     ConnectError, DisconnectReason, EmitError, Io, Json, Namespace, NamespaceName, Received, Room, Socket,
@@ -10,18 +10,18 @@ use tracing::{debug, warn};
 
 use crate::{
     NAMESPACE,
+    card::Card,
     census::Census,
     config::ChatConfig,
     doubtful::DoubtfulRooms,
     members::{TELLINGS, members},
     message::Message,
     protocol::{
-        Answer, Auth, Card, Limits, Member, MemberJoined, MemberLeft, RefusalData, RoomList, RoomMembers,
-        RoomMessage, Welcome, event,
+        Answer, Limits, Member, MemberJoined, MemberLeft, RoomList, RoomMembers, RoomMessage, Welcome, event,
     },
     refusal::{Failure, Refusal},
     request::Request,
-    room_name::RoomName,
+    sign_in,
     tasks::ChatTasks,
     user_name::UserName,
 };
@@ -71,12 +71,12 @@ impl Namespace for Chat {
         socket: &mut Socket<()>,
         auth: Option<Json>,
     ) -> Result<Participant, ConnectError> {
-        let user = sign_in(auth.as_ref())?;
+        let user = sign_in::user(auth.as_ref())?;
         match self.welcome(socket, &user) {
             Ok(()) => Ok(Participant { user }),
             Err(error) => {
                 warn!(socket = %socket.id(), %error, "a client cannot be welcomed");
-                Err(refused(
+                Err(sign_in::refused(
                     "internal",
                     "The server cannot let you in now; please try again later.",
                 ))
@@ -119,7 +119,10 @@ impl Namespace for Chat {
 
 impl Chat {
     fn welcome(&self, socket: &mut Socket<()>, user: &UserName) -> Result<(), EmitError> {
-        socket.show(&Card { user: user.clone() })?;
+        socket.show(&Card {
+            user,
+            rooms: &BTreeSet::new(),
+        })?;
         let limits = Limits {
             message: self.config.max_message_bytes,
         };
@@ -138,7 +141,7 @@ impl Chat {
         match Request::read(&received.event, self.config.max_message_bytes)? {
             Request::Join(room) => self.join(socket, received, &room.room()).await,
             Request::Leave(room) => leave(socket, received, &room.room()),
-            Request::Say { room, message } => say(socket, received, &room, &message),
+            Request::Say { room, message } => say(socket, received, &room.room(), &message),
             Request::ListRooms => self.list_rooms(socket, received).await,
         }
     }
@@ -161,65 +164,73 @@ impl Chat {
             // The client left while it joined: nobody is to hear that it came, for nobody would hear that it went.
             return Ok(());
         }
+        let rooms = socket.rooms().clone();
+        show(socket, &rooms)?;
         let (id, user) = (socket.id().clone(), socket.data.user.clone());
         let joined = MemberJoined {
-            room: room.as_str(),
+            room,
             user: &user,
             id: &id,
         };
         socket.to(room.clone()).emit(event::JOIN_ROOM, &joined)?;
         socket.flush().await;
         debug!(%room, socket = %id, "joined");
-        self.introduce(socket, received, room).await?;
+        if let Err(error) = self.introduce(socket, received, room).await {
+            depart(socket, room)?;
+            return Err(error.into());
+        }
         Ok(())
     }
 
-    /// Answers a join with the members of the room, and corrects them until they are right; see [`TELLINGS`].
+    /// Answers a join with the members of the room. When this fails, nothing was answered.
     async fn introduce(
         &self,
         socket: &mut Socket<Participant>,
         received: &Received,
         room: &Room,
     ) -> Result<(), EmitError> {
-        let (io, namespace) = (socket.io().clone(), socket.namespace().clone());
-        let mut list = match members(&io, &namespace, room).await {
-            Ok(list) => list,
+        match members(socket.io(), socket.namespace(), room).await {
+            Ok(list) => {
+                socket.ack(
+                    received.ack,
+                    &Answer::accepted(RoomMembers { room, members: &list }),
+                )?;
+                self.correct(socket, room, list).await;
+            }
             Err(error) => {
-                warn!(%room, %error, "a member joined and cannot be told now who else is there");
-                self.doubtful.note([room.clone()]);
+                warn!(%room, %error, "who joined cannot be told now who else is there");
                 let alone = [Member {
                     id: socket.id().clone(),
                     user: socket.data.user.clone(),
                 }];
-                let told = RoomMembers {
-                    room: room.as_str(),
-                    members: &alone,
-                };
-                return socket.ack(received.ack, &Answer::accepted(told));
+                socket.ack(
+                    received.ack,
+                    &Answer::accepted(RoomMembers {
+                        room,
+                        members: &alone,
+                    }),
+                )?;
+                self.doubtful.note([room.clone()]);
             }
-        };
-        let told = RoomMembers {
-            room: room.as_str(),
-            members: &list,
-        };
-        socket.ack(received.ack, &Answer::accepted(told))?;
+        }
+        Ok(())
+    }
+
+    /// Tells the members of the room again until they are what was told; see [`TELLINGS`].
+    async fn correct(&self, socket: &mut Socket<Participant>, room: &Room, mut told: Vec<Member>) {
         for _ in 0..TELLINGS {
             socket.flush().await;
-            match members(&io, &namespace, room).await {
-                Ok(again) if again == list => return Ok(()),
-                Ok(again) => list = again,
+            match members(socket.io(), socket.namespace(), room).await {
+                Ok(list) if list == told => return,
+                Ok(list) => told = list,
                 Err(_) => break,
             }
-            socket.emit(
-                event::ROOM_MEMBERS,
-                &RoomMembers {
-                    room: room.as_str(),
-                    members: &list,
-                },
-            )?;
+            if let Err(error) = socket.emit(event::ROOM_MEMBERS, &RoomMembers { room, members: &told }) {
+                warn!(socket = %socket.id(), %room, %error, "the members of a room cannot be told");
+                return;
+            }
         }
         self.doubtful.note([room.clone()]);
-        Ok(())
     }
 
     async fn list_rooms(&self, socket: &mut Socket<Participant>, received: &Received) -> Result<(), Failure> {
@@ -232,19 +243,9 @@ impl Chat {
     }
 }
 
-/// Who wants in.
-fn sign_in(auth: Option<&Json>) -> Result<UserName, ConnectError> {
-    let Some(Ok(Auth { name })) = auth.map(Json::parse) else {
-        let expected = r#"A name is needed: connect with auth {"name": "the name that others see"}."#;
-        return Err(refused("name needed", expected));
-    };
-    UserName::new(&name).map_err(|error| refused("name refused", error.to_string()))
-}
-
-fn refused(code: &'static str, message: impl Into<String>) -> ConnectError {
-    let error = ConnectError::new(message);
-    // The message says it all to people; the code spares programs from reading it.
-    error.clone().with_data(&RefusalData { code }).unwrap_or(error)
+fn show(socket: &mut Socket<Participant>, rooms: &BTreeSet<Room>) -> Result<(), EmitError> {
+    let user = socket.data.user.clone();
+    socket.show(&Card { user: &user, rooms })
 }
 
 fn tell_placement<Data>(socket: &mut Socket<Data>) -> Result<(), EmitError> {
@@ -260,7 +261,7 @@ fn tell_departure(
     let (id, user) = (socket.id().clone(), socket.data.user.clone());
     let reason = reason.map(ToString::to_string);
     let left = MemberLeft {
-        room: room.as_str(),
+        room,
         user: &user,
         id: &id,
         reason,
@@ -272,31 +273,38 @@ fn leave(socket: &mut Socket<Participant>, received: &Received, room: &Room) -> 
     if !socket.rooms().contains(room) {
         return Err(Refusal::NotJoined.into());
     }
-    socket.leave(room.clone());
-    tell_departure(socket, room, None)?;
-    debug!(%room, socket = %socket.id(), "left");
+    depart(socket, room)?;
     socket.ack(received.ack, &Answer::done())?;
     Ok(())
+}
+
+fn depart(socket: &mut Socket<Participant>, room: &Room) -> Result<(), EmitError> {
+    let mut rooms = socket.rooms().clone();
+    rooms.remove(room);
+    socket.leave(room.clone());
+    show(socket, &rooms)?;
+    debug!(%room, socket = %socket.id(), "left");
+    tell_departure(socket, room, None)
 }
 
 fn say(
     socket: &mut Socket<Participant>,
     received: &Received,
-    room: &RoomName,
+    room: &Room,
     message: &Message,
 ) -> Result<(), Failure> {
-    if !socket.rooms().contains(&room.room()) {
+    if !socket.rooms().contains(room) {
         return Err(Refusal::NotJoined.into());
     }
     let (id, user) = (socket.id().clone(), socket.data.user.clone());
     let said = RoomMessage {
-        room: room.as_str(),
+        room,
         user: &user,
         id: &id,
         message,
     };
     socket
-        .to(room.room())
+        .to(room.clone())
         .including_self()
         .emit(event::CHAT_MESSAGE, &said)?;
     socket.ack(received.ack, &Answer::done())?;
@@ -306,32 +314,6 @@ fn say(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn signed_in(auth: Option<&str>) -> Result<String, String> {
-        let auth = auth.map(|auth| Json::new(auth.to_owned()).unwrap());
-        match sign_in(auth.as_ref()) {
-            Ok(user) => Ok(user.to_string()),
-            Err(error) => Err(format!("{}: {}", error.data.unwrap().as_str(), error.message)),
-        }
-    }
-
-    #[test]
-    fn signs_in_under_a_name() {
-        assert_eq!(
-            signed_in(Some(r#"{"name":" Ana ","colour":"red"}"#)),
-            Ok("Ana".into())
-        );
-    }
-
-    #[test]
-    fn nobody_comes_in_without_a_name() {
-        let needed = r#"{"code":"name needed"}: A name is needed: connect with auth {"name": "the name that others see"}."#;
-        for auth in [None, Some("{}"), Some(r#"{"name":7}"#), Some("[]"), Some("null")] {
-            assert_eq!(signed_in(auth), Err(needed.into()));
-        }
-        let refused = r#"{"code":"name refused"}: A name needs at least one visible character."#;
-        assert_eq!(signed_in(Some(r#"{"name":" "}"#)), Err(refused.into()));
-    }
 
     #[test]
     fn the_name_of_the_namespace_is_one() {

@@ -37,10 +37,11 @@
 //! After the loss of a node each node asks all others for each room that its clients are in, and sends the list to all of
 //! them.
 //!
-//! `list rooms` lists the suggested rooms and those that somebody is in whose session the answering node owns, with
-//! their members on all nodes: a room that is in use on other nodes only is not in it, though it can be joined. Counts are
-//! up to a second old, or older where counting takes long.
+//! `list rooms` lists the fullest rooms of the cluster and those that are suggested. For that a node asks all others for
+//! everybody in the chat and the rooms they are in, and uses the count for a second, or longer where counting takes long; all
+//! its clients share it.
 
+mod card;
 mod census;
 mod chat;
 mod config;
@@ -53,6 +54,7 @@ mod refusal;
 mod request;
 mod roll_call;
 mod room_name;
+mod sign_in;
 mod tasks;
 mod user_name;
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use hither::{FoundSocket, Io, NamespaceName, QueryError, Room};
-use tracing::warn;
 
-use crate::protocol::{Card, Member};
+use crate::{
+    card::{self, UserCard},
+    protocol::Member,
+};
 
 /// How often at most a list of members is told again before it is left for later.
 ///
@@ -24,30 +26,18 @@ pub(crate) async fn members(
     namespace: &NamespaceName,
     room: &Room,
 ) -> Result<Vec<Member>, QueryError> {
-    Ok(listed(io.members(namespace, Some(room)).await?))
+    Ok(listed(&io.members(namespace, Some(room)).await?))
 }
 
 /// A socket on its way from one node to another may be found on both.
-fn listed(found: Vec<FoundSocket>) -> Vec<Member> {
+fn listed(found: &[FoundSocket]) -> Vec<Member> {
     let members: BTreeMap<_, _> = found
-        .into_iter()
-        .filter_map(
-            |FoundSocket { id, card }| match card.as_ref().map(|card| card.parse::<Card>()) {
-                Some(Ok(Card { user })) => Some((id, user)),
-                Some(Err(error)) => {
-                    warn!(socket = %id, %error, "a member's card cannot be read; nodes of another version?");
-                    None
-                }
-                None => {
-                    warn!(socket = %id, "a member shows no card");
-                    None
-                }
-            },
-        )
+        .iter()
+        .filter_map(|found| Some((&found.id, card::read::<UserCard>(found)?.user)))
         .collect();
     members
         .into_iter()
-        .map(|(id, user)| Member { id, user })
+        .map(|(id, user)| Member { id: id.clone(), user })
         .collect()
 }
 
@@ -65,12 +55,12 @@ mod tests {
 
     #[test]
     fn everybody_once_in_the_order_of_ids() {
-        let sockets = vec![
-            found("b", Some(r#"{"user":"Bo"}"#)),
-            found("a", Some(r#"{"user":"Ana","later":1}"#)),
-            found("b", Some(r#"{"user":"Bo"}"#)),
+        let sockets = [
+            found("b", Some(r#"{"user":"Bo","rooms":[]}"#)),
+            found("a", Some(r#"{"user":"Ana","rooms":["lobby"]}"#)),
+            found("b", Some(r#"{"user":"Bo","rooms":[]}"#)),
         ];
-        let members: Vec<_> = listed(sockets)
+        let members: Vec<_> = listed(&sockets)
             .into_iter()
             .map(|member| member.user.to_string())
             .collect();
@@ -79,6 +69,6 @@ mod tests {
 
     #[test]
     fn who_shows_no_name_is_left_out() {
-        assert_eq!(listed(vec![found("a", None), found("b", Some("{}"))]), []);
+        assert_eq!(listed(&[found("a", None), found("b", Some("{}"))]), []);
     }
 }

@@ -1,6 +1,6 @@
 //! What the page and the namespace say to each other, as it stands on the wire.
 
-use hither::SocketId;
+use hither::{Room, SocketId};
 use serde::{Deserialize, Serialize};
 
 use crate::{message::Message, room_name::RoomName, user_name::UserName};
@@ -35,12 +35,6 @@ pub(crate) struct RefusalData {
     pub(crate) code: &'static str,
 }
 
-/// What a socket shows of itself to those who ask who is in a room.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Card {
-    pub(crate) user: UserName,
-}
-
 #[derive(Serialize)]
 pub(crate) struct Welcome<'a> {
     pub(crate) user: &'a UserName,
@@ -63,20 +57,20 @@ pub(crate) struct Member {
 
 #[derive(Serialize)]
 pub(crate) struct RoomMembers<'a> {
-    pub(crate) room: &'a str,
+    pub(crate) room: &'a Room,
     pub(crate) members: &'a [Member],
 }
 
 #[derive(Serialize)]
 pub(crate) struct MemberJoined<'a> {
-    pub(crate) room: &'a str,
+    pub(crate) room: &'a Room,
     pub(crate) user: &'a UserName,
     pub(crate) id: &'a SocketId,
 }
 
 #[derive(Serialize)]
 pub(crate) struct MemberLeft<'a> {
-    pub(crate) room: &'a str,
+    pub(crate) room: &'a Room,
     pub(crate) user: &'a UserName,
     pub(crate) id: &'a SocketId,
     /// Why, if it was not the member's wish.
@@ -86,7 +80,7 @@ pub(crate) struct MemberLeft<'a> {
 
 #[derive(Serialize)]
 pub(crate) struct RoomMessage<'a> {
-    pub(crate) room: &'a str,
+    pub(crate) room: &'a Room,
     pub(crate) user: &'a UserName,
     pub(crate) id: &'a SocketId,
     #[serde(flatten)]
@@ -170,7 +164,7 @@ mod tests {
         let (user, id) = (UserName::new("Ana").unwrap(), SocketId::new("s1"));
         let message = Message::new("/me waves", 100).unwrap();
         let event = RoomMessage {
-            room: "lobby",
+            room: &Room::from("lobby"),
             user: &user,
             id: &id,
             message: &message,
@@ -186,7 +180,7 @@ mod tests {
         let (user, id) = (UserName::new("Ana").unwrap(), SocketId::new("s1"));
         let left = |reason| {
             serde_json::to_value(MemberLeft {
-                room: "lobby",
+                room: &Room::from("lobby"),
                 user: &user,
                 id: &id,
                 reason,

@@ -1,7 +1,7 @@
 //! What the chat does by itself: after the loss of a node, which takes people away without a farewell, it tells those who
 //! stay who is still there.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use hither::{EventError, Io, NamespaceName, QueryError, Room, cluster::NodeId};
@@ -62,7 +62,12 @@ async fn watch_members(io: &Io, namespace: &NamespaceName, doubtful: &DoubtfulRo
     let mut roll = RollCall::new(present(&placements));
     while placements.changed().await.is_ok() {
         if roll.update(present(&placements)) {
-            doubtful.note(io.rooms_here(namespace).await);
+            let rooms = io.rooms_here(namespace).await;
+            info!(
+                rooms = rooms.len(),
+                "members came or went; everybody here is told anew who is in the room"
+            );
+            doubtful.note(rooms);
         }
     }
 }
@@ -81,9 +86,7 @@ async fn clear_doubts(io: &Io, namespace: &NamespaceName, doubtful: &DoubtfulRoo
     loop {
         doubtful.any().await;
         tokio::time::sleep(SETTLING).await;
-        let rooms: BTreeSet<Room> = doubtful.take();
-        info!(node = %io.node(), rooms = rooms.len(), "tells anew who is in rooms");
-        stream::iter(rooms)
+        stream::iter(doubtful.take())
             .for_each_concurrent(ROOMS_AT_A_TIME, |room| async move {
                 match tell_members(io, namespace, &room).await {
                     Ok(()) => {}
@@ -113,10 +116,7 @@ enum Untold {
 async fn tell_members(io: &Io, namespace: &NamespaceName, room: &Room) -> Result<(), Untold> {
     let mut list = members(io, namespace, room).await?;
     for _ in 0..TELLINGS {
-        let told = RoomMembers {
-            room: room.as_str(),
-            members: &list,
-        };
+        let told = RoomMembers { room, members: &list };
         io.emit_here(namespace, room, event::ROOM_MEMBERS, &told)?;
         let again = members(io, namespace, room).await?;
         if again == list {
