@@ -141,6 +141,7 @@ mod tests {
             r#"[{"_placeholder":false,"num":7}]"#,
             r#"[{"_placeholder":true,"_placeholder":0,"num":7}]"#,
             r#"[{"_placeholder":{"true":true},"num":7}]"#,
+            r#"[{"_placeholder":true,"_placeholder":[],"num":7}]"#,
             r#"[{"_placeholder ":true,"num":7}]"#,
         ] {
             assert_eq!(check_placeholders(json, 0), Ok(()), "{json}");
@@ -156,6 +157,7 @@ mod tests {
             (r#"[{"_placeholder":true,"num":-1}]"#, 1, NotAnIndex),
             (r#"[{"_placeholder":true,"num":0.5}]"#, 1, NotAnIndex),
             (r#"[{"_placeholder":true,"num":[0]}]"#, 1, NotAnIndex),
+            (r#"[{"_placeholder":true,"num":0,"num":{}}]"#, 1, NotAnIndex),
             (r#"[{"_placeholder":true}]"#, 1, NotAnIndex),
             (r#"[{"_placeholder":true,"num":1}]"#, 1, out_of_range(1, 1)),
             (r#"[{"_placeholder":true,"num":0}]"#, 0, out_of_range(0, 0)),

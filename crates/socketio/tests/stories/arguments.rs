@@ -209,6 +209,23 @@ fn bytes_may_be_the_only_argument() {
     );
 }
 
+/// Arguments that are encoded while others are keep their bytes to themselves.
+#[test]
+fn arguments_within_arguments() {
+    struct Relayed;
+
+    impl Serialize for Relayed {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let inner = Args::encode(&Binary::from("inner")).map_err(serde::ser::Error::custom)?;
+            assert_eq!(inner.attachments(), ["inner"]);
+            serializer.serialize_str(inner.json())
+        }
+    }
+
+    let args = Args::encode(&(Binary::from("first"), Relayed, Binary::from("second"))).expect("arguments");
+    assert_eq!(args.attachments(), ["first", "second"]);
+}
+
 #[test]
 fn bytes_are_shared_and_not_copied() {
     let bytes = Bytes::from(vec![7; 1_000]);

@@ -49,8 +49,14 @@ fn half_a_packet_comes_along() {
     story.says(r#"52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#);
     story.attaches(b"1");
     story.wait(seconds(30));
-    let mut story = moved(&story);
-    assert_eq!(story.wait(seconds(29)), [""; 0]);
+    let (mut idle, mut story) = (moved(&story), moved(&story));
+    assert_eq!(idle.wait(seconds(29)), [""; 0]);
+    assert_eq!(
+        idle.wait(seconds(1)).len(),
+        2,
+        "and with it what is left of the wait"
+    );
+    idle.assert_closed();
     assert_eq!(
         story.attaches(b"2"),
         [r#"event / S a[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}] +31 +32"#]

@@ -332,7 +332,7 @@ impl Shell {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn a_connection_tells_its_shell_the_truth(inputs in proptest::collection::vec(input(), 0..80)) {
