@@ -8,6 +8,7 @@ use crate::{
     log::Marks,
     shard::Key,
     topic::{InterestChange, Topic},
+    trace::TracePart,
 };
 
 /// Ties an answer to its question, on the node that asked.
@@ -93,6 +94,10 @@ pub(crate) enum LinkMessage {
     Barrier { lane: u32, round: u64 },
     /// Everything that the sender had published before the barrier came before this.
     Passed { lane: u32, round: u64 },
+    /// The order of the log of one of the sender's lanes goes on.
+    Trace(TracePart),
+    /// How an entity of the sender is, for its standby; the bytes are an [`Entities::Snapshot`].
+    Replica { key: Key, snapshot: Option<Bytes> },
     /// The sender has handed off everything that is not its own by this placement.
     Settled { fingerprint: u64 },
 }

@@ -52,6 +52,8 @@ pub struct ClusterConfig {
     pub log: LogLimits,
     /// How many entities each lane moves at a time. More is faster, and more is held up at once.
     pub moves_in_flight: usize,
+    /// Whether the standby of each shard keeps replicas of its entities, so that they outlive the death of their owner.
+    pub replicate: bool,
     /// How long a node with seeds looks for them before it starts alone. It still finds them later.
     pub seed_patience: Duration,
 }
@@ -78,6 +80,7 @@ impl ClusterConfig {
             links: LinkLimits::default(),
             log: LogLimits::default(),
             moves_in_flight: 64,
+            replicate: true,
             seed_patience: Duration::from_secs(3),
         }
     }
@@ -204,6 +207,7 @@ impl<E: Entities> ClusterNode<E> {
             name: config.name,
             incarnation: Incarnation(since_epoch.as_millis() as u64),
         };
+        let failure_timeout = config.timing.failure_timeout;
         let listener = LinkListener::bind(config.address).await?;
         let address = listener.address();
         let membership = Arc::new(
@@ -234,6 +238,8 @@ impl<E: Entities> ClusterNode<E> {
                 entities: entities(index),
                 log: config.log,
                 moves_in_flight: config.moves_in_flight,
+                replicate: config.replicate,
+                failure_timeout,
             };
             lanes.push(LaneActor::start(arguments, supervisor.get_cell()).await?);
         }

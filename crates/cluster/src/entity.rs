@@ -68,6 +68,9 @@ pub trait Entities: Sized + Send + 'static {
     /// Something was published to a topic of this lane.
     fn publication(&mut self, lane: &mut Lane<Self>, publication: &Arc<Publication<Self::Publication>>);
 
+    /// Every other node has sent what it had published when this entity raised a [barrier](Lane::barrier).
+    fn passed(&mut self, lane: &mut Lane<Self>, key: &Key);
+
     /// A subscription that was [pending](crate::topic::Subscribed::Pending) is now in force on every node.
     fn subscribed(&mut self, lane: &mut Lane<Self>, topic: &Topic);
 
@@ -105,7 +108,21 @@ pub trait Entities: Sized + Send + 'static {
     /// An entity comes to live here. What was published since its snapshot follows.
     fn adopt(&mut self, lane: &mut Lane<Self>, key: &Key, snapshot: Self::Snapshot);
 
-    /// The frozen entity lives elsewhere now.
+    /// Whether an arriving copy of an entity is to be preferred to that which lives here. There are two after a
+    /// partition, or when an arrival was confirmed and the confirmation got lost.
+    fn is_better(&self, key: &Key, arriving: &Self::Snapshot) -> bool;
+
+    /// What the standby of the entity's shard is to keep, if anything.
+    fn replica(&mut self, lane: &mut Lane<Self>, key: &Key) -> Option<Self::Snapshot>;
+
+    /// The owner of an entity is gone, and here it lives on from its replica. What it was served since, those tell who
+    /// ask for it.
+    fn revive(&mut self, lane: &mut Lane<Self>, key: &Key, replica: Self::Snapshot);
+
+    /// Others have taken over all entities: they are forgotten, without a word to anybody.
+    fn give_up(&mut self, lane: &mut Lane<Self>);
+
+    /// The frozen entity lives elsewhere now, or a better copy of it comes.
     fn remove(&mut self, lane: &mut Lane<Self>, key: &Key);
 
     /// Ends an entity whose code panicked or whose state cannot be continued.

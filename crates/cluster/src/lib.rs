@@ -21,6 +21,7 @@ mod settlement;
 mod shard;
 mod throttle;
 mod topic;
+mod trace;
 mod wire;
 
 pub use cluster::{Cluster, ClusterConfig, ClusterNode, Fatal, StartError};
@@ -30,7 +31,7 @@ pub use links::{
     Credit, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig, LinksError,
     SendError,
 };
-pub use log::{LogLimits, Marks};
+pub use log::{LogId, LogLimits, Marks, Position};
 pub use member::{Incarnation, InvalidNodeName, Member, NodeId, NodeName, Phase, View};
 pub use membership::{
     Membership, MembershipConfig, MembershipError, MembershipEvent, MembershipTiming, Unfit,

@@ -12,6 +12,7 @@ use crate::{
     entity::Weigh,
     member::NodeId,
     topic::{Publication, Topic},
+    trace::TracePart,
 };
 
 /// How far somebody has been served, per origin: the number of the last publication seen.
@@ -38,6 +39,20 @@ impl Marks {
     }
 }
 
+/// The log of one life of one lane: drawn at random when the lane starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LogId(pub u64);
+
+/// How far somebody has been served from one log. Short, however many origins there are; whoever has the log, or its
+/// [trace](crate::trace), can tell the marks that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// Which log.
+    pub log: LogId,
+    /// The number of the last entry seen; 0 before the first.
+    pub entry: u64,
+}
+
 /// Bounds of a [`Log`].
 #[derive(Clone, Copy, Debug)]
 pub struct LogLimits {
@@ -60,9 +75,12 @@ impl Default for LogLimits {
 /// The publications that came to one lane, in the order in which it served them, within [`LogLimits`].
 #[derive(Debug)]
 pub(crate) struct Log<P> {
+    id: LogId,
     limits: LogLimits,
     entries: VecDeque<(Instant, Arc<Publication<P>>)>,
     bytes: usize,
+    /// How many entries there were ever.
+    count: u64,
     seen: Marks,
     /// Per origin, the last publication that is no longer here.
     forgotten: Marks,
@@ -82,9 +100,11 @@ pub(crate) struct Gap {
 impl<P: Weigh> Log<P> {
     pub(crate) fn new(limits: LogLimits) -> Self {
         Self {
+            id: LogId(rand::random()),
             limits,
             entries: VecDeque::new(),
             bytes: 0,
+            count: 0,
             seen: Marks::default(),
             forgotten: Marks::default(),
         }
@@ -97,6 +117,7 @@ impl<P: Weigh> Log<P> {
         }
         self.seen.advance(&publication.origin, publication.number);
         self.bytes += publication.payload.weight();
+        self.count += 1;
         self.entries.push_back((now, publication.clone()));
         self.trim(now);
         true
@@ -117,6 +138,46 @@ impl<P: Weigh> Log<P> {
     /// How far this lane has been served.
     pub(crate) fn seen(&self) -> &Marks {
         &self.seen
+    }
+
+    /// Where the log ends at present.
+    pub(crate) fn end(&self) -> Position {
+        Position {
+            log: self.id,
+            entry: self.count,
+        }
+    }
+
+    /// The order of the entries after that which a follower was told of last; all that are kept, if of none.
+    pub(crate) fn trace_after(&self, told: Option<u64>) -> TracePart {
+        let forgotten = self.count - self.entries.len() as u64;
+        let known = told.filter(|told| *told >= forgotten);
+        let before = known.unwrap_or(forgotten);
+        let base = if known.is_none() {
+            Some(self.forgotten.clone())
+        } else {
+            None
+        };
+        let mut part = TracePart::new(self.id, before, base);
+        // At most as many as are in memory.
+        for (_, publication) in self.entries.range((before - forgotten) as usize..) {
+            part.push(&publication.origin, publication.number);
+        }
+        part
+    }
+
+    /// The marks of whoever has been served up to an entry of this log; none if that is no longer, or not yet, here.
+    pub(crate) fn marks_at(&self, entry: u64) -> Option<Marks> {
+        let forgotten = self.count - self.entries.len() as u64;
+        let seen = usize::try_from(entry.checked_sub(forgotten)?).ok()?;
+        let mut marks = self.forgotten.clone();
+        if seen > self.entries.len() {
+            return None;
+        }
+        for (_, publication) in self.entries.range(..seen) {
+            marks.advance(&publication.origin, publication.number);
+        }
+        Some(marks)
     }
 
     /// What was published to `topics` after `marks`, in the order in which this lane saw it.
@@ -207,6 +268,30 @@ mod tests {
         let missed = log.after(&marks(&[("a", 1)]), &["x".into()]).unwrap();
         assert_eq!(numbers(&missed), [("b", 1), ("a", 4)]);
         assert_eq!(log.seen(), &marks(&[("a", 4), ("b", 1)]));
+    }
+
+    #[test]
+    fn a_position_stands_for_marks_while_it_is_kept() {
+        let mut log = log(10, 10);
+        let now = Instant::now();
+        assert_eq!(log.marks_at(0), Some(marks(&[])));
+        for one in [
+            publication("a", 4, "x", 5),
+            publication("b", 1, "x", 5),
+            publication("a", 7, "x", 5),
+        ] {
+            log.push(&one, now);
+        }
+        assert_eq!(log.end().entry, 3);
+        assert_eq!(log.marks_at(3), Some(marks(&[("a", 7), ("b", 1)])));
+        assert_eq!(log.marks_at(2), Some(marks(&[("a", 4), ("b", 1)])));
+        assert_eq!(
+            log.marks_at(1),
+            Some(marks(&[("a", 4)])),
+            "the entry itself is gone, what follows is not"
+        );
+        assert_eq!(log.marks_at(0), None);
+        assert_eq!(log.marks_at(4), None);
     }
 
     #[test]

@@ -22,11 +22,13 @@ use crate::{
     handoff::Outcome,
     lane::{LaneMessage, LaneRef},
     links::{Credit, LinkDown, LinkEvents, LinkSender, SendError},
+    log::{Marks, Position},
     member::{NodeId, View},
     membership::Membership,
     settlement::Settlement,
     shard::{Key, Placement, ShardCount},
     topic::{Interest, Publication, Subscribed, Topic, lanes_in},
+    trace::{TracePart, Traces},
     wire,
 };
 
@@ -88,6 +90,7 @@ pub(crate) struct Router<E: Entities> {
     topics: Mutex<Topics>,
     settlement: Mutex<Settlement>,
     introduced: watch::Sender<HashSet<NodeId>>,
+    traces: Mutex<Traces>,
     /// The placement under which this node has handed off all that is not its own.
     handed_off: watch::Sender<Option<u64>>,
 }
@@ -134,6 +137,7 @@ impl<E: Entities> Router<E> {
             topics: Mutex::default(),
             settlement: Mutex::new(Settlement::new(lanes)),
             introduced: watch::Sender::new(HashSet::new()),
+            traces: Mutex::default(),
             handed_off: watch::Sender::new(None),
         }
     }
@@ -377,7 +381,11 @@ impl<E: Entities> Router<E> {
     fn to_lanes_of(&self, from: &NodeId, direct: E::Direct, credit: &Credit) {
         for (lane, direct) in E::route(direct, self.lanes().len(), &|key| self.lane_of(key)) {
             if let Some(lane) = self.lanes().get(lane) {
-                lane.tell(LaneMessage::Direct { from: from.clone(), direct, hold: credit.clone() });
+                lane.tell(LaneMessage::Direct {
+                    from: from.clone(),
+                    direct,
+                    hold: credit.clone(),
+                });
             }
         }
     }
@@ -462,6 +470,31 @@ impl<E: Entities> Router<E> {
         nodes
     }
 
+    /// Tells a follower how the log of a lane goes on. False without a link.
+    pub(crate) fn trace(&self, to: &NodeId, part: TracePart) -> bool {
+        self.to_peer(to, &LinkMessage::Trace(part))
+    }
+
+    /// The marks that a position in the log of another node's lane stands for, if this node followed it.
+    pub(crate) fn marks_at(&self, position: Position) -> Option<Marks> {
+        lock(&self.traces).marks_at(position)
+    }
+
+    /// Tells the standby of an entity how it is, or that nothing is to be kept of it.
+    pub(crate) fn replicate(&self, standby: &NodeId, key: &Key, snapshot: Option<E::Snapshot>) {
+        match snapshot.as_ref().map(wire::encode).transpose() {
+            // Without a link it is told all when there is one.
+            Ok(snapshot) => drop(self.to_peer(
+                standby,
+                &LinkMessage::Replica {
+                    key: key.clone(),
+                    snapshot,
+                },
+            )),
+            Err(error) => error!(%key, %error, "an entity cannot be encoded for its standby"),
+        }
+    }
+
     /// A lane has nothing to hand off under this placement.
     pub(crate) fn lane_done(&self, lane: usize, fingerprint: u64) {
         let mut settlement = lock(&self.settlement);
@@ -495,6 +528,7 @@ impl<E: Entities> Router<E> {
         let before = self.placement();
         let placement = Arc::new(Placement::new(view, before.shards()));
         log_moved_shards(&before, &placement);
+        lock(&self.traces).members_changed(placement.view(), std::time::Instant::now());
         let mut settlement = lock(&self.settlement);
         settlement.placed(placement.view(), placement.fingerprint());
         self.placement.send_replace(placement.clone());
@@ -583,6 +617,28 @@ impl<E: Entities> Router<E> {
                         node: peer.clone(),
                         round,
                     });
+                }
+            }
+            LinkMessage::Trace(part) => {
+                if !lock(&self.traces).extend(peer, part) {
+                    warn!(%peer, "a part of a lane's trace is missing; its clients may not be recovered if it dies");
+                }
+            }
+            LinkMessage::Replica { key, snapshot } => {
+                match snapshot.map(|bytes| wire::decode(&bytes)).transpose() {
+                    Ok(snapshot) => {
+                        let (owner, hold) = (peer.clone(), credit.clone());
+                        self.to_lane(
+                            &key.clone(),
+                            LaneMessage::Replica {
+                                key,
+                                owner,
+                                snapshot,
+                                hold,
+                            },
+                        );
+                    }
+                    Err(error) => error!(%peer, %key, %error, "a replica cannot be read"),
                 }
             }
             LinkMessage::Settled { fingerprint } => {

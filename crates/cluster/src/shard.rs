@@ -28,15 +28,19 @@ impl<T: Into<Arc<str>>> From<T> for Key {
     }
 }
 
+/// A key's beginning: a session id is a secret, and must not stand in logs.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self.0.char_indices().nth(6) {
+            Some((end, _)) => write!(f, "{}…", &self.0[..end]),
+            None => f.write_str(&self.0),
+        }
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -49,12 +49,18 @@ impl<S: EngineService> AnyEngineService for EngineAdapter<S> {
     fn call(self: Arc<Self>, message: Message, effects: Effects) -> Call {
         Box::pin(async move {
             let mut socket = EngineSocket { effects };
-            let result = AssertUnwindSafe(self.0.message(&mut socket, message)).catch_unwind().await;
+            let result = AssertUnwindSafe(self.0.message(&mut socket, message))
+                .catch_unwind()
+                .await;
             let verdict = match result {
                 Ok(()) => Verdict::Done,
                 Err(panic) => Verdict::panicked(&*panic),
             };
-            Outcome { effects: socket.effects, data: None, verdict }
+            Outcome {
+                effects: socket.effects,
+                data: None,
+                verdict,
+            }
         })
     }
 }

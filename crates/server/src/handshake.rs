@@ -6,8 +6,15 @@ use hither_cluster::NodeName;
 use serde::{Deserialize, Serialize};
 
 /// The headers that a session keeps of its first request; others are not carried between nodes.
-pub(crate) const KEPT_HEADERS: [&str; 7] =
-    ["authorization", "cookie", "origin", "referer", "user-agent", "x-forwarded-for", "accept-language"];
+pub(crate) const KEPT_HEADERS: [&str; 7] = [
+    "authorization",
+    "cookie",
+    "origin",
+    "referer",
+    "user-agent",
+    "x-forwarded-for",
+    "accept-language",
+];
 
 /// What a client told with the request that opened its session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +34,10 @@ impl Handshake {
     /// The first header of that name (in lower case), among those that a session keeps: `authorization`, `cookie`,
     /// `origin`, `referer`, `user-agent`, `x-forwarded-for`, `accept-language`.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The address of the peer of the connection: the client, or the proxy before it. Unknown where the router is

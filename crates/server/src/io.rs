@@ -62,12 +62,21 @@ impl Io {
         let event = Event::new(name, args)?;
         let rooms: Vec<Room> = room.into_iter().cloned().collect();
         // The semaphore is never closed.
-        let permit = self.shared.publications.clone().acquire_owned().await.ok().map(Arc::new);
+        let permit = self
+            .shared
+            .publications
+            .clone()
+            .acquire_owned()
+            .await
+            .ok()
+            .map(Arc::new);
         for (room, event) in publications(namespace.clone(), &rooms, Vec::new(), Vec::new(), &event) {
             self.cluster.publish(topic(namespace, room.as_ref()), event);
         }
         for lane in self.cluster.lanes() {
-            lane.send(LaneEvent::Passed { _permit: permit.clone() });
+            lane.send(LaneEvent::Passed {
+                _permit: permit.clone(),
+            });
         }
         Ok(())
     }
@@ -89,7 +98,10 @@ impl Io {
             let event = Arc::new(event);
             for lane in self.cluster.lanes() {
                 let topic = topic(namespace, Some(room));
-                lane.send(LaneEvent::LocalEvent { topic, event: event.clone() });
+                lane.send(LaneEvent::LocalEvent {
+                    topic,
+                    event: event.clone(),
+                });
             }
         }
         Ok(())
@@ -105,18 +117,32 @@ impl Io {
         room: Option<&Room>,
     ) -> Result<Vec<FoundSocket>, QueryError> {
         let topic = topic(namespace, room);
-        let nodes: Vec<_> =
-            self.cluster.placement().view().members.values().map(|member| member.id.clone()).collect();
+        let nodes: Vec<_> = self
+            .cluster
+            .placement()
+            .view()
+            .members
+            .values()
+            .map(|member| member.id.clone())
+            .collect();
         let (id, found) = self.shared.queries.begin(nodes.iter().cloned());
         for node in &nodes {
             // Who has no link is not asked, and named if it does not leave before the time is over.
-            self.cluster.send(node, Direct::Query(Query { id, topic: topic.clone() }));
+            self.cluster.send(
+                node,
+                Direct::Query(Query {
+                    id,
+                    topic: topic.clone(),
+                }),
+            );
         }
         match tokio::time::timeout(QUERY_TIMEOUT, found).await {
             Ok(Ok(found)) => Ok(found),
             _ => {
                 let silent = self.shared.queries.abandon(id);
-                Err(QueryError { silent: silent.iter().map(ToString::to_string).collect() })
+                Err(QueryError {
+                    silent: silent.iter().map(ToString::to_string).collect(),
+                })
             }
         }
     }
@@ -126,7 +152,10 @@ impl Io {
         let mut rooms = Vec::new();
         for lane in self.cluster.lanes() {
             let (reply, answer) = oneshot::channel();
-            lane.send(LaneEvent::LocalRooms { namespace: namespace.clone(), reply });
+            lane.send(LaneEvent::LocalRooms {
+                namespace: namespace.clone(),
+                reply,
+            });
             // A lane ends only with its node.
             rooms.extend(answer.await.unwrap_or_default());
         }

@@ -14,11 +14,27 @@ use crate::{
 /// A call of the application that is due. Jobs of one session run one after the other.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
-    Connect { namespace: NamespaceName, auth: Option<Json> },
-    Event { socket: SocketId, event: Event, ack: Option<AckId> },
-    Acked { socket: SocketId, context: Json, answer: Result<Args, AckError> },
-    Disconnect { socket: SocketId, reason: DisconnectReason },
-    Relocated { socket: SocketId },
+    Connect {
+        namespace: NamespaceName,
+        auth: Option<Json>,
+    },
+    Event {
+        socket: SocketId,
+        event: Event,
+        ack: Option<AckId>,
+    },
+    Acked {
+        socket: SocketId,
+        context: Json,
+        answer: Result<Args, AckError>,
+    },
+    Disconnect {
+        socket: SocketId,
+        reason: DisconnectReason,
+    },
+    Relocated {
+        socket: SocketId,
+    },
     EngineMessage(Message),
 }
 
@@ -28,7 +44,8 @@ const JOB_OVERHEAD: usize = 128;
 impl Job {
     /// Memory held, in bytes, nearly.
     pub(crate) fn cost(&self) -> usize {
-        let args = |args: &Args| args.json().len() + args.attachments().iter().map(bytes::Bytes::len).sum::<usize>();
+        let args =
+            |args: &Args| args.json().len() + args.attachments().iter().map(bytes::Bytes::len).sum::<usize>();
         JOB_OVERHEAD
             + match self {
                 Self::Connect { auth, .. } => auth.as_ref().map_or(0, |auth| auth.as_str().len()),

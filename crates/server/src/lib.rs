@@ -26,7 +26,8 @@ pub use handshake::Handshake;
 pub use hither_cluster as cluster;
 pub use hither_engineio::{self as engineio, Message, SessionConfig, TransportName};
 pub use hither_socketio::{
-    AckId, Args, ArgsError, Binary, ConnectError, DisconnectReason, Event, EventError, Json, NamespaceName, SocketId,
+    AckId, Args, ArgsError, Binary, ConnectError, DisconnectReason, Event, EventError, Json, NamespaceName,
+    SocketId,
 };
 pub use io::{Io, QueryError};
 pub use namespace::{Namespace, Received};

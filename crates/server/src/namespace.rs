@@ -126,29 +126,45 @@ impl<N: Namespace> AnyNamespace for Adapter<N> {
         if let Job::Connect { auth, .. } = job {
             return Box::pin(async move {
                 let mut socket = Socket { data: (), context };
-                let result = AssertUnwindSafe(self.0.connect(&mut socket, auth)).catch_unwind().await;
+                let result = AssertUnwindSafe(self.0.connect(&mut socket, auth))
+                    .catch_unwind()
+                    .await;
                 let (data, verdict) = match result {
                     Ok(Ok(data)) => (Some(Box::new(data) as AnyData), Verdict::Done),
                     Ok(Err(error)) => (None, Verdict::Refused(error)),
                     Err(panic) => (None, Verdict::panicked(&*panic)),
                 };
-                Outcome { effects: socket.context.effects, data, verdict }
+                Outcome {
+                    effects: socket.context.effects,
+                    data,
+                    verdict,
+                }
             });
         }
         let data = data.and_then(|data| data.downcast::<N::Data>().ok());
         Box::pin(async move {
             let Some(data) = data else {
                 let verdict = Verdict::Panicked("the socket's data is missing".to_owned());
-                return Outcome { effects: context.effects, data: None, verdict };
+                return Outcome {
+                    effects: context.effects,
+                    data: None,
+                    verdict,
+                };
             };
             let mut socket = Socket { data: *data, context };
             // The socket is outside of what may panic, so its data outlives a panic.
-            let result = AssertUnwindSafe(self.0.handle(&mut socket, job)).catch_unwind().await;
+            let result = AssertUnwindSafe(self.0.handle(&mut socket, job))
+                .catch_unwind()
+                .await;
             let verdict = match result {
                 Ok(()) => Verdict::Done,
                 Err(panic) => Verdict::panicked(&*panic),
             };
-            Outcome { effects: socket.context.effects, data: Some(Box::new(socket.data)), verdict }
+            Outcome {
+                effects: socket.context.effects,
+                data: Some(Box::new(socket.data)),
+                verdict,
+            }
         })
     }
 

@@ -135,7 +135,10 @@ mod tests {
     fn a_limit_cuts_but_never_to_nothing() {
         let mut outgoing = outgoing(&["a", "b", "c"]);
         assert_eq!(outgoing.send(1), (0, vec![frame("a")]));
-        assert_eq!(outgoing.send(2 * cost(&frame("b"))), (1, vec![frame("b"), frame("c")]));
+        assert_eq!(
+            outgoing.send(2 * cost(&frame("b"))),
+            (1, vec![frame("b"), frame("c")])
+        );
     }
 
     #[test]

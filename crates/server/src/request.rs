@@ -57,9 +57,18 @@ impl RequestId {
 pub(crate) enum SessionRequest {
     /// Begin to be. Answered with [`SessionReply::Opened`] (whose frames answer the client's GET when it polls; a
     /// WebSocket gets them like everything later).
-    Open { id: RequestId, service: ServiceIndex, transport: OpenTransport, handshake: Handshake },
+    Open {
+        id: RequestId,
+        service: ServiceIndex,
+        transport: OpenTransport,
+        handshake: Handshake,
+    },
     /// The client posted this. Answered with [`SessionReply::Done`] once there is room for more.
-    Push { id: RequestId, service: ServiceIndex, body: Bytes },
+    Push {
+        id: RequestId,
+        service: ServiceIndex,
+        body: Bytes,
+    },
     /// The client posted more than `maxPayload`: the session ends.
     PushTooLarge { service: ServiceIndex },
     /// The client polls. Answered with [`SessionReply::Pulled`] when there is something.
@@ -67,13 +76,23 @@ pub(crate) enum SessionRequest {
     /// The client dropped the poll.
     CancelPull { id: RequestId },
     /// A WebSocket for an existing session wants to take over from polling.
-    Attach { service: ServiceIndex, socket: SocketAddress },
+    Attach {
+        service: ServiceIndex,
+        socket: SocketAddress,
+    },
     /// These frames came on a socket, the first of them with this number, counted from 0. Answered with
     /// [`SessionReply::Done`] once there is room for more.
-    SocketPush { socket: SocketAddress, first: u64, frames: Vec<SocketFrame> },
+    SocketPush {
+        socket: SocketAddress,
+        first: u64,
+        frames: Vec<SocketFrame>,
+    },
     /// The session's owner is gone; here is its socket, which wants this frame next, if it had any. Answered with
     /// [`SessionReply::Done`] by whoever has the session now.
-    Reattach { socket: SocketAddress, next: Option<u64> },
+    Reattach {
+        socket: SocketAddress,
+        next: Option<u64>,
+    },
     /// The socket is gone, or broke the rules of WebSocket.
     SocketClosed { socket: SocketAddress },
 }

@@ -47,7 +47,11 @@ pub(crate) fn topic(namespace: &NamespaceName, room: Option<&Room>) -> Topic {
 
 /// The room of a namespace that a topic is for, if it is for one.
 pub(crate) fn room_of(namespace: &NamespaceName, topic: &Topic) -> Option<Room> {
-    topic.as_str().strip_prefix(namespace.as_str())?.strip_prefix(',').map(Room::from)
+    topic
+        .as_str()
+        .strip_prefix(namespace.as_str())?
+        .strip_prefix(',')
+        .map(Room::from)
 }
 
 /// An event for a room, encoded once for all who receive it.

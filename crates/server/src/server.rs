@@ -92,14 +92,16 @@ impl ServerBuilder {
     /// # Errors
     /// When the name is none for a namespace.
     pub fn namespace(mut self, name: &str, namespace: impl Namespace) -> Result<Self, NamespaceNameError> {
-        self.namespaces.insert(NamespaceName::new(name)?, Arc::new(Adapter(namespace)));
+        self.namespaces
+            .insert(NamespaceName::new(name)?, Arc::new(Adapter(namespace)));
         Ok(self)
     }
 
     /// A service of plain Engine.IO at a path of its own. All nodes of a cluster must have the same, in the same order.
     #[must_use]
     pub fn engine_service(mut self, path: impl Into<String>, service: impl EngineService) -> Self {
-        self.engine_services.push((path.into(), Service::EngineIo(Arc::new(EngineAdapter(service)))));
+        self.engine_services
+            .push((path.into(), Service::EngineIo(Arc::new(EngineAdapter(service)))));
         self
     }
 
@@ -117,7 +119,9 @@ impl ServerBuilder {
     /// When a port cannot be opened.
     pub async fn start(self, cluster: ClusterConfig) -> Result<Server, StartError> {
         let (paths, engine_services): (Vec<String>, Vec<Service>) = self.engine_services.into_iter().unzip();
-        let services = std::iter::once(Service::SocketIo(self.namespaces)).chain(engine_services).collect();
+        let services = std::iter::once(Service::SocketIo(self.namespaces))
+            .chain(engine_services)
+            .collect();
         let shared = Arc::new(Shared {
             config: self.config,
             services,
@@ -133,7 +137,11 @@ impl ServerBuilder {
             sockets: Arc::default(),
             tasks: TaskTracker::new(),
         };
-        Ok(Server { node, doors, paths: std::iter::once(self.path).chain(paths).collect() })
+        Ok(Server {
+            node,
+            doors,
+            paths: std::iter::once(self.path).chain(paths).collect(),
+        })
     }
 }
 
@@ -160,9 +168,12 @@ impl Server {
     /// Served with [connect info](axum::Router::into_make_service_with_connect_info) of
     /// [`SocketAddr`](std::net::SocketAddr), handshakes know the peer's address.
     pub fn router(&self) -> Router {
-        self.paths.iter().zip(0..).fold(Router::new(), |router, (path, index)| {
-            router.merge(ingress::router(self.doors.clone(), ServiceIndex(index), path))
-        })
+        self.paths
+            .iter()
+            .zip(0..)
+            .fold(Router::new(), |router, (path, index)| {
+                router.merge(ingress::router(self.doors.clone(), ServiceIndex(index), path))
+            })
     }
 
     /// To speak to rooms from outside of handlers.
@@ -182,7 +193,9 @@ impl Server {
 
     /// Tells how this node is.
     pub fn status(&self) -> StatusReader {
-        StatusReader { doors: self.doors.clone() }
+        StatusReader {
+            doors: self.doors.clone(),
+        }
     }
 
     /// Hands all sessions to other nodes and leaves the cluster. What could not be handed over by the `deadline` ends.
@@ -191,8 +204,14 @@ impl Server {
         self.node.hand_off(deadline).await;
         cluster.lanes().for_each(|lane| lane.send(LaneEvent::Shutdown));
         self.doors.tasks.close();
-        if tokio::time::timeout(LAST_WORDS, self.doors.tasks.wait()).await.is_err() {
-            info!(sockets = self.doors.tasks.len(), "some sockets did not end in time; they end with the node");
+        if tokio::time::timeout(LAST_WORDS, self.doors.tasks.wait())
+            .await
+            .is_err()
+        {
+            info!(
+                sockets = self.doors.tasks.len(),
+                "some sockets did not end in time; they end with the node"
+            );
         }
         self.node.stop().await;
     }
@@ -239,18 +258,27 @@ impl Backend for Doors {
     }
 
     fn owner_of(&self, sid: &Key) -> Option<NodeName> {
-        self.cluster.placement().owner_of(sid).map(|owner| owner.name.clone())
+        self.cluster
+            .placement()
+            .owner_of(sid)
+            .map(|owner| owner.name.clone())
     }
 
     fn mint(&self) -> Key {
         let draw = || Key::from(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; SESSION_ID_BYTES]>()));
         let placement = self.cluster.placement();
-        let owns_any = placement.view().up().any(|member| member.id == *self.cluster.me());
+        let owns_any = placement
+            .view()
+            .up()
+            .any(|member| member.id == *self.cluster.me());
         if self.shared.config.placement == SessionPlacement::Spread || !owns_any {
             return draw();
         }
         let near = |key: &Key| placement.owner_of(key) == Some(self.cluster.me());
-        std::iter::repeat_with(draw).take(MAX_DRAWS).find(near).unwrap_or_else(draw)
+        std::iter::repeat_with(draw)
+            .take(MAX_DRAWS)
+            .find(near)
+            .unwrap_or_else(draw)
     }
 
     async fn request(
@@ -263,9 +291,21 @@ impl Backend for Doors {
     }
 
     fn reserve_socket(&self, sid: &Key) -> SocketAddress {
-        let number = SocketNumber::new(self.sockets.fetch_add(1, Ordering::Relaxed), self.cluster.lane_of(sid));
-        self.tell(number, LaneEvent::SocketReserved { number, session: sid.clone() });
-        SocketAddress { ingress: self.cluster.me().clone(), number }
+        let number = SocketNumber::new(
+            self.sockets.fetch_add(1, Ordering::Relaxed),
+            self.cluster.lane_of(sid),
+        );
+        self.tell(
+            number,
+            LaneEvent::SocketReserved {
+                number,
+                session: sid.clone(),
+            },
+        );
+        SocketAddress {
+            ingress: self.cluster.me().clone(),
+            number,
+        }
     }
 
     fn socket_opened(&self, address: &SocketAddress, writer: SocketWriter) {
@@ -276,7 +316,14 @@ impl Backend for Doors {
     async fn socket_pinged(&self, address: &SocketAddress, payload: Bytes) {
         let (taken, done) = oneshot::channel();
         let number = address.number;
-        self.tell(number, LaneEvent::SocketPinged { number, payload, taken });
+        self.tell(
+            number,
+            LaneEvent::SocketPinged {
+                number,
+                payload,
+                taken,
+            },
+        );
         // A lane that is gone takes its sockets with it.
         drop(done.await);
     }

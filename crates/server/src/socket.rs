@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use hither_cluster::{LaneHandle, NodeName};
 use hither_engineio::TransportName;
-use hither_socketio::{AckId, Args, ArgsError, Encoded, Event, EventError, Json, JsonError, NamespaceName, SocketId};
+use hither_socketio::{
+    AckId, Args, ArgsError, Encoded, Event, EventError, Json, JsonError, NamespaceName, SocketId,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -92,13 +94,25 @@ pub enum AckError {
 /// One thing that a handler asked for.
 pub(crate) enum Effect {
     Emit(Encoded),
-    EmitWithAck { event: Event, context: Json, timeout: Duration },
-    Ack { id: AckId, args: Args },
+    EmitWithAck {
+        event: Event,
+        context: Json,
+        timeout: Duration,
+    },
+    Ack {
+        id: AckId,
+        args: Args,
+    },
     Join(Room),
     Leave(Room),
     Show(Json),
-    Publish { room: Option<Room>, event: RoomEvent },
-    Disconnect { close: bool },
+    Publish {
+        room: Option<Room>,
+        event: RoomEvent,
+    },
+    Disconnect {
+        close: bool,
+    },
     EngineMessage(hither_engineio::Message),
     /// Hears what is told to the whole namespace from now on: the first thing after a connect was let in.
     Enter,
@@ -122,13 +136,20 @@ impl std::fmt::Debug for Effects {
 
 impl Effects {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { list: Vec::new(), bytes: 0, limit }
+        Self {
+            list: Vec::new(),
+            bytes: 0,
+            limit,
+        }
     }
 
     pub(crate) fn add(&mut self, effect: Effect, bytes: usize) -> Result<(), EmitError> {
         let asked = self.bytes + bytes + size_of::<Effect>();
         if asked > self.limit {
-            return Err(EmitError::TooMuch { asked, limit: self.limit });
+            return Err(EmitError::TooMuch {
+                asked,
+                limit: self.limit,
+            });
         }
         self.bytes = asked;
         self.list.push(effect);
@@ -193,7 +214,14 @@ impl<Data> Socket<Data> {
         let event = Event::new(name, args)?;
         let context = Json::encode(context)?;
         let bytes = event.args.json().len() + event.args.attachments().iter().map(Bytes::len).sum::<usize>();
-        self.context.effects.add(Effect::EmitWithAck { event, context, timeout }, bytes)
+        self.context.effects.add(
+            Effect::EmitWithAck {
+                event,
+                context,
+                timeout,
+            },
+            bytes,
+        )
     }
 
     /// Answers an event that asked for it; does nothing for one that did not.
@@ -260,12 +288,19 @@ impl<Data> Socket<Data> {
     /// Speaks to all others in the namespace.
     pub fn broadcast(&mut self) -> Broadcast<'_> {
         let me = self.context.id.clone();
-        Broadcast { context: &mut self.context, rooms: Vec::new(), except: vec![me], except_rooms: Vec::new() }
+        Broadcast {
+            context: &mut self.context,
+            rooms: Vec::new(),
+            except: vec![me],
+            except_rooms: Vec::new(),
+        }
     }
 
     /// Disconnects the client from the namespace. It does not reconnect by itself.
     pub fn disconnect(&mut self) {
-        self.context.effects.add_small(Effect::Disconnect { close: false });
+        self.context
+            .effects
+            .add_small(Effect::Disconnect { close: false });
     }
 
     /// Closes the client's whole session, all its namespaces included.
@@ -279,7 +314,11 @@ impl<Data> Socket<Data> {
         let limit = context.effects.limit;
         let effects = std::mem::replace(&mut context.effects, Effects::new(limit));
         let (done, applied) = oneshot::channel();
-        context.lane.send(LaneEvent::Effects { address: context.address.clone(), effects: effects.list, done });
+        context.lane.send(LaneEvent::Effects {
+            address: context.address.clone(),
+            effects: effects.list,
+            done,
+        });
         // The sender is dropped without an answer when the session has ended: then there is nothing to wait for.
         if let Ok(rooms) = applied.await {
             context.rooms = rooms;
@@ -357,5 +396,9 @@ pub(crate) fn publications(
     if rooms.is_empty() {
         return vec![(None, publication(&[]))];
     }
-    rooms.iter().enumerate().map(|(index, room)| (Some(room.clone()), publication(&rooms[..index]))).collect()
+    rooms
+        .iter()
+        .enumerate()
+        .map(|(index, room)| (Some(room.clone()), publication(&rooms[..index])))
+        .collect()
 }

@@ -46,6 +46,10 @@ pub struct SessionStatus {
     pub moved_in: u64,
     /// Sessions that went from it to other nodes.
     pub moved_out: u64,
+    /// Sessions that live on there from a replica, for their owner died.
+    pub revived: u64,
+    /// Sockets that came back with all they had missed.
+    pub recovered: u64,
     /// Packets it has put into sessions' outgoing buffers.
     pub frames: u64,
     /// Sessions it closed because their client did not take what it was sent.
@@ -75,6 +79,8 @@ impl Status {
                 opened: counters.opened.get(),
                 moved_in: counters.moved_in.get(),
                 moved_out: counters.moved_out.get(),
+                revived: counters.revived.get(),
+                recovered: counters.recovered.get(),
                 frames: counters.frames.get(),
                 overflows: counters.overflows.get(),
                 panics: counters.panics.get(),

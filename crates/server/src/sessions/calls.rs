@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tracing::{error, info};
 
 use super::{
-    LaneEvent, SessionAddress, ShortKey,
+    LaneEvent, SessionAddress,
     effects::{Application, Then},
     env::{Env, Lane},
     session::{NamespaceSocket, Session, Upper},
@@ -65,22 +65,34 @@ impl Session {
             socketio::Output::ConnectRequested { namespace, auth } => {
                 self.enqueue(Job::Connect { namespace, auth });
             }
-            socketio::Output::Event { socket, event, ack, .. } => self.enqueue(Job::Event { socket, event, ack }),
+            socketio::Output::Event {
+                socket, event, ack, ..
+            } => self.enqueue(Job::Event { socket, event, ack }),
             socketio::Output::Acked { socket, id, args, .. } => {
                 if let Upper::SocketIo(upper) = &mut self.upper
-                    && let Some(awaited) = upper.socket_mut(&socket).and_then(|socket| socket.acks.remove(&id))
+                    && let Some(awaited) = upper
+                        .socket_mut(&socket)
+                        .and_then(|socket| socket.acks.remove(&id))
                 {
-                    self.enqueue(Job::Acked { socket, context: awaited.context, answer: Ok(args) });
+                    self.enqueue(Job::Acked {
+                        socket,
+                        context: awaited.context,
+                        answer: Ok(args),
+                    });
                 }
             }
-            socketio::Output::Disconnected { namespace, socket, reason } => {
-                info!(session = %ShortKey(&self.key), %namespace, %socket, %reason, "socket disconnected");
+            socketio::Output::Disconnected {
+                namespace,
+                socket,
+                reason,
+            } => {
+                info!(session = %self.key, %namespace, %socket, %reason, "socket disconnected");
                 self.unlisten(env, lane, &socket);
                 self.enqueue(Job::Disconnect { socket, reason });
             }
             socketio::Output::Send(encoded) => self.say(env, lane, encoded.into_frames()),
             socketio::Output::Close(reason) => {
-                info!(session = %ShortKey(&self.key), %reason, "the client is closed");
+                info!(session = %self.key, %reason, "the client is closed");
                 self.engine.close(reason.session_reason());
             }
         }
@@ -104,7 +116,10 @@ impl Session {
                 }
             }
             // Nodes with other services than ours share our cluster.
-            None => error!(service = self.service.0, "no such service on this node; a call of it is dropped"),
+            None => error!(
+                service = self.service.0,
+                "no such service on this node; a call of it is dropped"
+            ),
         }
     }
 
@@ -142,10 +157,16 @@ impl Session {
         job: Job,
     ) {
         let Some(id) = job.socket().cloned() else { return };
-        let Upper::SocketIo(upper) = &mut self.upper else { return };
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return;
+        };
         // Gone for good: what it still said before is not for anybody.
-        let Some(socket) = upper.socket_mut(&id) else { return };
-        let Some(handler) = namespaces.get(&socket.namespace) else { return };
+        let Some(socket) = upper.socket_mut(&id) else {
+            return;
+        };
+        let Some(handler) = namespaces.get(&socket.namespace) else {
+            return;
+        };
         if matches!(job, Job::Relocated { .. }) && !(handler.follows_whereabouts() && socket.listening) {
             return;
         }
@@ -173,26 +194,40 @@ impl Session {
             rooms,
             whereabouts: self.whereabouts(lane),
             effects: Effects::new(env.shared.config.max_outgoing_bytes),
-            address: SessionAddress { key: self.key.clone(), run },
+            address: SessionAddress {
+                key: self.key.clone(),
+                run,
+            },
             lane: lane.handle(),
             io: Io::new(lane.cluster(), env.shared.clone()),
         }
     }
 
     fn spawn(&mut self, lane: &Lane, run: u64, kind: &'static str, socket: Option<SocketId>, call: Call) {
-        let (address, handle) = (SessionAddress { key: self.key.clone(), run }, lane.handle());
+        let (address, handle) = (
+            SessionAddress {
+                key: self.key.clone(),
+                run,
+            },
+            lane.handle(),
+        );
         let task = tokio::spawn(async move {
             let outcome = call.await;
             handle.send(LaneEvent::HandlerEnded { address, outcome });
         });
-        self.running = Some(Running { run, kind, socket, task: task.abort_handle() });
+        self.running = Some(Running {
+            run,
+            kind,
+            socket,
+            task: task.abort_handle(),
+        });
     }
 
     fn refuse(&mut self, namespace: &NamespaceName, error: &ConnectError) {
         if let Upper::SocketIo(upper) = &mut self.upper
             && upper.connection.refuse(namespace, error).is_err()
         {
-            info!(session = %ShortKey(&self.key), %namespace, "the client left before it was refused");
+            info!(session = %self.key, %namespace, "the client left before it was refused");
         }
     }
 
@@ -210,13 +245,16 @@ impl Session {
         done: tokio::sync::oneshot::Sender<Arc<BTreeSet<crate::room::Room>>>,
     ) {
         let socket = self.running.as_ref().and_then(|running| running.socket.clone());
-        self.applications.push_back(Application::new(socket, effects, Then::GoOn(done)));
+        self.applications
+            .push_back(Application::new(socket, effects, Then::GoOn(done)));
         self.drive(env, lane);
     }
 
     /// The handler at work has ended.
     pub(crate) fn handler_ended(&mut self, env: &mut Env, lane: &mut Lane, outcome: Outcome) {
-        let Some(running) = self.running.take() else { return };
+        let Some(running) = self.running.take() else {
+            return;
+        };
         let socket = running.socket.clone();
         if let (Some(id), Upper::SocketIo(upper)) = (&socket, &mut self.upper)
             && let Some(entry) = upper.socket_mut(id)
@@ -241,14 +279,14 @@ impl Session {
                     Some(upper.sockets.remove(position).namespace)
                 });
                 if let Some(namespace) = namespace {
-                    info!(session = %ShortKey(&self.key), %namespace, reason = %error.message, "connect refused");
+                    info!(session = %self.key, %namespace, reason = %error.message, "connect refused");
                     self.refuse(&namespace, &error);
                 }
             }
             Verdict::Panicked(message) => {
                 env.shared.counters.panics.up();
                 error!(
-                    session = %ShortKey(&self.key),
+                    session = %self.key,
                     handler = running.kind,
                     panic = message,
                     "a handler panicked; its session is closed"
@@ -257,8 +295,13 @@ impl Session {
                 self.engine.close(hither_engineio::CloseReason::ForcedClose);
             }
         }
-        let then = if running.kind == "disconnect" { Then::Forget } else { Then::Rest };
-        self.applications.push_back(Application::new(socket, effects, then));
+        let then = if running.kind == "disconnect" {
+            Then::Forget
+        } else {
+            Then::Rest
+        };
+        self.applications
+            .push_back(Application::new(socket, effects, then));
         self.drive(env, lane);
     }
 
@@ -278,7 +321,9 @@ impl Session {
 
     /// Answers that were waited for and will not come in time.
     pub(super) fn expire_acks(&mut self, now: Instant) {
-        let Upper::SocketIo(upper) = &mut self.upper else { return };
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return;
+        };
         let mut expired = Vec::new();
         for socket in &mut upper.sockets {
             for (id, awaited) in socket.acks.extract_if(.., |_, awaited| awaited.overdue <= now) {
@@ -287,7 +332,11 @@ impl Session {
             }
         }
         for (socket, context) in expired {
-            self.enqueue(Job::Acked { socket, context, answer: Err(AckError::TimedOut) });
+            self.enqueue(Job::Acked {
+                socket,
+                context,
+                answer: Err(AckError::TimedOut),
+            });
         }
     }
 }

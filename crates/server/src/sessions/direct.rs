@@ -75,9 +75,11 @@ pub(crate) struct Packer {
 impl Packer {
     pub(crate) fn add(&mut self, socket: SocketNumber, order: Order) {
         let packed = match order {
-            Order::Frames { base, first, frames } => {
-                PackedOrder::Frames { base, first, frames: frames.into_iter().map(|frame| self.place(frame)).collect() }
-            }
+            Order::Frames { base, first, frames } => PackedOrder::Frames {
+                base,
+                first,
+                frames: frames.into_iter().map(|frame| self.place(frame)).collect(),
+            },
             Order::Aside(frame) => PackedOrder::Aside(self.place(frame)),
             Order::Close => PackedOrder::Close,
         };
@@ -105,9 +107,11 @@ impl OrderBatch {
         orders.into_iter().filter_map(move |(socket, packed)| {
             let frame = |index: u32| frames.get(index as usize).cloned();
             let order = match packed {
-                PackedOrder::Frames { base, first, frames } => {
-                    Order::Frames { base, first, frames: frames.into_iter().map(frame).collect::<Option<_>>()? }
-                }
+                PackedOrder::Frames { base, first, frames } => Order::Frames {
+                    base,
+                    first,
+                    frames: frames.into_iter().map(frame).collect::<Option<_>>()?,
+                },
                 PackedOrder::Aside(index) => Order::Aside(frame(index)?),
                 PackedOrder::Close => Order::Close,
             };
@@ -124,16 +128,27 @@ pub(crate) fn route(direct: Direct, lanes: usize, lane_of: &dyn Fn(&Key) -> usiz
             for (socket, order) in batch.unpack() {
                 packers.entry(socket.lane()).or_default().add(socket, order);
             }
-            packers.into_iter().map(|(lane, packer)| (lane, Direct::Orders(packer.finish()))).collect()
+            packers
+                .into_iter()
+                .map(|(lane, packer)| (lane, Direct::Orders(packer.finish())))
+                .collect()
         }
         Direct::Delivered(all) => {
             let mut by_lane: HashMap<usize, Vec<Delivered>> = HashMap::new();
             for delivered in all {
-                by_lane.entry(lane_of(&delivered.session)).or_default().push(delivered);
+                by_lane
+                    .entry(lane_of(&delivered.session))
+                    .or_default()
+                    .push(delivered);
             }
-            by_lane.into_iter().map(|(lane, all)| (lane, Direct::Delivered(all))).collect()
+            by_lane
+                .into_iter()
+                .map(|(lane, all)| (lane, Direct::Delivered(all)))
+                .collect()
         }
-        Direct::Query(query) => (0..lanes).map(|lane| (lane, Direct::Query(query.clone()))).collect(),
+        Direct::Query(query) => (0..lanes)
+            .map(|lane| (lane, Direct::Query(query.clone())))
+            .collect(),
         reply @ Direct::QueryReply(_) => vec![(0, reply)],
     }
 }
@@ -155,7 +170,9 @@ impl Outbound {
     }
 
     pub(crate) fn take(&mut self) -> impl Iterator<Item = (NodeId, Direct)> {
-        std::mem::take(&mut self.0).into_iter().map(|(node, packer)| (node, Direct::Orders(packer.finish())))
+        std::mem::take(&mut self.0)
+            .into_iter()
+            .map(|(node, packer)| (node, Direct::Orders(packer.finish())))
     }
 }
 
@@ -175,11 +192,23 @@ mod tests {
         let orders: Vec<_> = (0..3)
             .map(|number| {
                 let frames = vec![shared.clone(), frame("own")];
-                (SocketNumber(number), Order::Frames { base: 0, first: number, frames })
+                (
+                    SocketNumber(number),
+                    Order::Frames {
+                        base: 0,
+                        first: number,
+                        frames,
+                    },
+                )
             })
-            .chain([(SocketNumber(1), Order::Aside(shared.clone())), (SocketNumber(1), Order::Close)])
+            .chain([
+                (SocketNumber(1), Order::Aside(shared.clone())),
+                (SocketNumber(1), Order::Close),
+            ])
             .collect();
-        orders.iter().for_each(|(socket, order)| packer.add(*socket, order.clone()));
+        orders
+            .iter()
+            .for_each(|(socket, order)| packer.add(*socket, order.clone()));
         let batch = packer.finish();
         assert_eq!(batch.frames.len(), 4);
         assert_eq!(batch.unpack().collect::<Vec<_>>(), orders);

@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{
-    ShortKey,
     env::{Env, Lane},
     session::{AwaitedAck, Session, SocketIo, Upper},
 };
@@ -47,14 +46,21 @@ pub(crate) enum Then {
 
 impl Application {
     pub(crate) fn new(socket: Option<SocketId>, effects: Vec<Effect>, then: Then) -> Self {
-        Self { socket, effects: effects.into(), waits_for: None, then }
+        Self {
+            socket,
+            effects: effects.into(),
+            waits_for: None,
+            then,
+        }
     }
 }
 
 impl Session {
     /// Does the next thing that was asked for. False when that has to wait.
     pub(super) fn apply_next(&mut self, env: &mut Env, lane: &mut Lane) -> bool {
-        let Some(application) = self.applications.front_mut() else { return false };
+        let Some(application) = self.applications.front_mut() else {
+            return false;
+        };
         if application.waits_for.is_some() {
             return false;
         }
@@ -75,11 +81,16 @@ impl Session {
     }
 
     fn conclude(&mut self, done: Application) {
-        let (Some(id), Upper::SocketIo(upper)) = (&done.socket, &mut self.upper) else { return };
+        let (Some(id), Upper::SocketIo(upper)) = (&done.socket, &mut self.upper) else {
+            return;
+        };
         match done.then {
             Then::Rest => {}
             Then::GoOn(handler) => {
-                let rooms = upper.socket_mut(id).map(|socket| socket.rooms.clone()).unwrap_or_default();
+                let rooms = upper
+                    .socket_mut(id)
+                    .map(|socket| socket.rooms.clone())
+                    .unwrap_or_default();
                 // A handler that was stopped meanwhile needs no answer.
                 drop(handler.send(rooms));
             }
@@ -90,7 +101,10 @@ impl Session {
     /// A subscription is in force that this session may have waited for.
     pub(crate) fn subscribed(&mut self, env: &mut Env, lane: &mut Lane, topic: &Topic) {
         if let Some(application) = self.applications.front_mut()
-            && application.waits_for.take_if(|waits_for| waits_for == topic).is_some()
+            && application
+                .waits_for
+                .take_if(|waits_for| waits_for == topic)
+                .is_some()
         {
             self.drive(env, lane);
         }
@@ -100,7 +114,9 @@ impl Session {
     fn apply_plain(&mut self, env: &mut Env, lane: &mut Lane, effect: Effect) -> Option<Topic> {
         match effect {
             Effect::EngineMessage(message) => self.say(env, lane, [Frame::message(message)]),
-            Effect::Disconnect { .. } => self.engine.close_when_flushed(CloseReason::ForcedClose, lane.now()),
+            Effect::Disconnect { .. } => self
+                .engine
+                .close_when_flushed(CloseReason::ForcedClose, lane.now()),
             _ => {}
         }
         None
@@ -109,7 +125,9 @@ impl Session {
     /// Returns the topic that has to be known everywhere before the next effect.
     fn apply(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId, effect: Effect) -> Option<Topic> {
         let slot = self.slot;
-        let Upper::SocketIo(SocketIo { connection, sockets }) = &mut self.upper else { return None };
+        let Upper::SocketIo(SocketIo { connection, sockets }) = &mut self.upper else {
+            return None;
+        };
         let socket = sockets.iter_mut().find(|socket| socket.id == *id)?;
         let namespace = socket.namespace.clone();
         match effect {
@@ -119,20 +137,27 @@ impl Session {
             }
             Effect::Accept => {
                 if connection.accept(&namespace, id.clone(), None).is_ok() {
-                    info!(session = %ShortKey(&self.key), %namespace, socket = %id, "socket connected");
+                    info!(session = %self.key, %namespace, socket = %id, "socket connected");
                 } else {
                     // The client has left, and its application has let it in: so it is told that it left.
                     let reason = self.engine.close_reason().unwrap_or(CloseReason::TransportClose);
                     self.unlisten(env, lane, id);
-                    self.enqueue(Job::Disconnect { socket: id.clone(), reason: DisconnectReason::Session(reason) });
+                    self.enqueue(Job::Disconnect {
+                        socket: id.clone(),
+                        reason: DisconnectReason::Session(reason),
+                    });
                 }
             }
             Effect::Emit(encoded) => {
                 if let Err(error @ EmitError::TooEarly) = connection.emit_encoded(&namespace, encoded) {
-                    warn!(session = %ShortKey(&self.key), %namespace, %error, "an event is lost");
+                    warn!(session = %self.key, %namespace, %error, "an event is lost");
                 }
             }
-            Effect::EmitWithAck { event, context, timeout } => {
+            Effect::EmitWithAck {
+                event,
+                context,
+                timeout,
+            } => {
                 self.emit_with_ack(lane, id, &event, context, timeout);
             }
             // To a socket that is gone no answer can be given.
@@ -157,7 +182,8 @@ impl Session {
             Effect::Disconnect { close: false } => drop(connection.disconnect(&namespace)),
             Effect::Disconnect { close: true } => {
                 connection.disconnect_all();
-                self.engine.close_when_flushed(CloseReason::ForcedClose, lane.now());
+                self.engine
+                    .close_when_flushed(CloseReason::ForcedClose, lane.now());
             }
             Effect::EngineMessage(_) => {}
         }
@@ -165,8 +191,12 @@ impl Session {
     }
 
     fn emit_with_ack(&mut self, lane: &Lane, id: &SocketId, event: &Event, context: Json, timeout: Duration) {
-        let Upper::SocketIo(SocketIo { connection, sockets }) = &mut self.upper else { return };
-        let Some(socket) = sockets.iter_mut().find(|socket| socket.id == *id) else { return };
+        let Upper::SocketIo(SocketIo { connection, sockets }) = &mut self.upper else {
+            return;
+        };
+        let Some(socket) = sockets.iter_mut().find(|socket| socket.id == *id) else {
+            return;
+        };
         match connection.emit_with_ack(&socket.namespace, event) {
             Ok(ack) => {
                 let overdue = lane.now() + timeout.min(MAX_ACK_TIMEOUT);
@@ -174,7 +204,11 @@ impl Session {
             }
             Err(EmitError::NotConnected(_)) => {}
             Err(EmitError::TooEarly | EmitError::TooManyAcks) => {
-                self.enqueue(Job::Acked { socket: id.clone(), context, answer: Err(AckError::TooMany) });
+                self.enqueue(Job::Acked {
+                    socket: id.clone(),
+                    context,
+                    answer: Err(AckError::TooMany),
+                });
             }
         }
     }

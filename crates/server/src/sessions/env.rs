@@ -88,7 +88,8 @@ impl Env {
     /// Gives an order to a socket, here at once, elsewhere at the end of the turn.
     pub(crate) fn order(&mut self, lane: &mut Lane, address: &SocketAddress, order: Order) {
         if address.ingress == *lane.node() {
-            self.sockets.order(lane.node(), address.number, order, &mut self.news);
+            self.sockets
+                .order(lane.node(), address.number, order, &mut self.news);
         } else {
             self.outbound.add(&address.ingress, address.number, order);
         }

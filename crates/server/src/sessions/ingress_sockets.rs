@@ -54,7 +54,12 @@ impl IngressSocket {
     /// Nothing before an owner has said something.
     fn delivered(&self, socket: SocketNumber, gap: bool) -> Option<SocketNews> {
         let (owner, next) = (self.owner.clone()?, self.next?);
-        let delivered = Delivered { session: self.session.clone(), socket, next, gap };
+        let delivered = Delivered {
+            session: self.session.clone(),
+            socket,
+            next,
+            gap,
+        };
         Some(SocketNews::Delivered { owner, delivered })
     }
 }
@@ -63,13 +68,24 @@ impl IngressSockets {
     /// A number is given to a socket that is about to open.
     pub(crate) fn reserve(&mut self, number: SocketNumber, session: Key) {
         let state = SocketState::Reserved(Vec::new());
-        self.sockets.insert(number, IngressSocket { session, owner: None, next: None, state });
+        self.sockets.insert(
+            number,
+            IngressSocket {
+                session,
+                owner: None,
+                next: None,
+                state,
+            },
+        );
     }
 
     /// A reserved socket is open.
     pub(crate) fn open(&mut self, number: SocketNumber, writer: SocketWriter, news: &mut Vec<SocketNews>) {
-        let Some(socket) = self.sockets.get_mut(&number) else { return };
-        if let SocketState::Reserved(early) = std::mem::replace(&mut socket.state, SocketState::Open(writer)) {
+        let Some(socket) = self.sockets.get_mut(&number) else {
+            return;
+        };
+        if let SocketState::Reserved(early) = std::mem::replace(&mut socket.state, SocketState::Open(writer))
+        {
             for order in early {
                 self.execute(number, order, news);
             }
@@ -78,7 +94,9 @@ impl IngressSockets {
 
     /// The reader of a socket has ended: nothing can be written any more. Says whether it had been open.
     pub(crate) fn ended(&mut self, number: SocketNumber, close: Option<CloseCode>) -> bool {
-        let Some(socket) = self.sockets.remove(&number) else { return false };
+        let Some(socket) = self.sockets.remove(&number) else {
+            return false;
+        };
         match socket.state {
             SocketState::Reserved(_) => false,
             SocketState::Open(mut writer) | SocketState::Blocked(mut writer, _) => {
@@ -92,16 +110,23 @@ impl IngressSockets {
 
     /// The session of a socket, and the sequence number of the next frame it wants.
     pub(crate) fn position(&self, number: SocketNumber) -> Option<(Key, Option<u64>)> {
-        self.sockets.get(&number).map(|socket| (socket.session.clone(), socket.next))
+        self.sockets
+            .get(&number)
+            .map(|socket| (socket.session.clone(), socket.next))
     }
 
     /// Whether frames for the socket would only wait.
     pub(crate) fn is_blocked(&self, number: SocketNumber) -> bool {
-        self.sockets.get(&number).is_some_and(|socket| matches!(socket.state, SocketState::Blocked(..)))
+        self.sockets
+            .get(&number)
+            .is_some_and(|socket| matches!(socket.state, SocketState::Blocked(..)))
     }
 
     /// The future that completes when a socket can be written to again.
-    pub(crate) fn when_writable(&self, number: SocketNumber) -> Option<impl Future<Output = ()> + Send + 'static> {
+    pub(crate) fn when_writable(
+        &self,
+        number: SocketNumber,
+    ) -> Option<impl Future<Output = ()> + Send + 'static> {
         match &self.sockets.get(&number)?.state {
             SocketState::Blocked(writer, _) => Some(writer.wait_writable()),
             SocketState::Reserved(_) | SocketState::Open(_) => None,
@@ -109,7 +134,13 @@ impl IngressSockets {
     }
 
     /// A node has an order for a socket.
-    pub(crate) fn order(&mut self, from: &NodeId, number: SocketNumber, order: Order, news: &mut Vec<SocketNews>) {
+    pub(crate) fn order(
+        &mut self,
+        from: &NodeId,
+        number: SocketNumber,
+        order: Order,
+        news: &mut Vec<SocketNews>,
+    ) {
         match self.sockets.get_mut(&number) {
             Some(socket) => {
                 if socket.owner.as_ref() != Some(from) {
@@ -138,8 +169,12 @@ impl IngressSockets {
 
     /// A blocked socket can be written to.
     pub(crate) fn writable(&mut self, number: SocketNumber, news: &mut Vec<SocketNews>) {
-        let Some(socket) = self.sockets.get_mut(&number) else { return };
-        let SocketState::Blocked(writer, waiting) = &mut socket.state else { return };
+        let Some(socket) = self.sockets.get_mut(&number) else {
+            return;
+        };
+        let SocketState::Blocked(writer, waiting) = &mut socket.state else {
+            return;
+        };
         let outcome = writer.resume(&mut self.scratch);
         let mut orders = Vec::new();
         if outcome == WriteOutcome::Written {
@@ -158,9 +193,21 @@ impl IngressSockets {
     /// The members changed: a socket whose session's owner is gone has nobody to speak to.
     pub(crate) fn orphans(&self, now: &Placement) -> Vec<SocketNumber> {
         let gone = |socket: &IngressSocket| {
-            socket.owner.as_ref().is_some_and(|owner| now.view().member(owner).is_none())
+            socket
+                .owner
+                .as_ref()
+                .is_some_and(|owner| now.view().member(owner).is_none())
         };
-        self.sockets.iter().filter(|(_, socket)| gone(socket)).map(|(number, _)| *number).collect()
+        self.sockets
+            .iter()
+            .filter(|(_, socket)| gone(socket))
+            .map(|(number, _)| *number)
+            .collect()
+    }
+
+    /// Every socket that is or will be open.
+    pub(crate) fn all(&self) -> Vec<SocketNumber> {
+        self.sockets.keys().copied().collect()
     }
 
     /// Closes a socket at once.
@@ -174,7 +221,9 @@ impl IngressSockets {
     }
 
     fn execute(&mut self, number: SocketNumber, order: Order, news: &mut Vec<SocketNews>) {
-        let Some(socket) = self.sockets.get_mut(&number) else { return };
+        let Some(socket) = self.sockets.get_mut(&number) else {
+            return;
+        };
         let writer = match &mut socket.state {
             SocketState::Open(writer) => writer,
             SocketState::Blocked(_, waiting) => return waiting.push(order),
@@ -182,18 +231,27 @@ impl IngressSockets {
                 if early.len() < MAX_EARLY_ORDERS {
                     early.push(order);
                 } else {
-                    warn!(number = number.0, "too many orders for a socket that is not open yet; dropped");
+                    warn!(
+                        number = number.0,
+                        "too many orders for a socket that is not open yet; dropped"
+                    );
                 }
                 return;
             }
         };
         let outcome = match order {
-            Order::Frames { base, first, mut frames } => {
+            Order::Frames {
+                base,
+                first,
+                mut frames,
+            } => {
                 let next = socket.next.get_or_insert(base);
                 if first > *next {
                     return news.extend(socket.delivered(number, true));
                 }
-                let known = usize::try_from(*next - first).unwrap_or(usize::MAX).min(frames.len());
+                let known = usize::try_from(*next - first)
+                    .unwrap_or(usize::MAX)
+                    .min(frames.len());
                 frames.drain(..known);
                 *next += frames.len() as u64;
                 if frames.is_empty() {
@@ -210,7 +268,9 @@ impl IngressSockets {
     }
 
     fn concluded(&mut self, number: SocketNumber, outcome: WriteOutcome, news: &mut Vec<SocketNews>) {
-        let Entry::Occupied(mut entry) = self.sockets.entry(number) else { return };
+        let Entry::Occupied(mut entry) = self.sockets.entry(number) else {
+            return;
+        };
         match outcome {
             WriteOutcome::Written => {
                 news.extend(entry.get().delivered(number, false));

@@ -13,7 +13,6 @@ mod snapshot;
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, HashMap},
-    fmt,
     sync::Arc,
     time::Duration,
 };
@@ -39,7 +38,9 @@ use crate::{
     handshake::Handshake,
     ingress::{CloseCode, SocketWriter},
     job::Outcome,
-    request::{OpenTransport, RequestId, ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
+    request::{
+        OpenTransport, RequestId, ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber,
+    },
     room::{Room, RoomEvent, room_of},
     socket::Effect,
 };
@@ -54,35 +55,58 @@ pub(crate) struct SessionAddress {
     pub(crate) run: u64,
 }
 
-/// A session id as the log shows it: whoever knows all of it can speak for the client.
-pub(crate) struct ShortKey<'a>(pub(crate) &'a Key);
-
-impl fmt::Display for ShortKey<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.6}…", self.0.as_str())
-    }
-}
-
 /// What tasks of this node tell a lane.
 pub(crate) enum LaneEvent {
     /// A WebSocket is about to open under this number.
-    SocketReserved { number: SocketNumber, session: Key },
-    SocketOpened { number: SocketNumber, writer: SocketWriter },
+    SocketReserved {
+        number: SocketNumber,
+        session: Key,
+    },
+    SocketOpened {
+        number: SocketNumber,
+        writer: SocketWriter,
+    },
     /// The client sent a WebSocket ping; `taken` lets its reader go on.
-    SocketPinged { number: SocketNumber, payload: Bytes, taken: oneshot::Sender<()> },
-    SocketWritable { number: SocketNumber },
-    SocketEnded { number: SocketNumber, close: Option<CloseCode> },
+    SocketPinged {
+        number: SocketNumber,
+        payload: Bytes,
+        taken: oneshot::Sender<()>,
+    },
+    SocketWritable {
+        number: SocketNumber,
+    },
+    SocketEnded {
+        number: SocketNumber,
+        close: Option<CloseCode>,
+    },
     /// No node has the session of this socket.
-    SocketOrphaned { number: SocketNumber },
+    SocketOrphaned {
+        number: SocketNumber,
+    },
     /// A handler wants done what it has asked for so far, and waits.
-    Effects { address: SessionAddress, effects: Vec<Effect>, done: oneshot::Sender<Arc<BTreeSet<Room>>> },
-    HandlerEnded { address: SessionAddress, outcome: Outcome },
+    Effects {
+        address: SessionAddress,
+        effects: Vec<Effect>,
+        done: oneshot::Sender<Arc<BTreeSet<Room>>>,
+    },
+    HandlerEnded {
+        address: SessionAddress,
+        outcome: Outcome,
+    },
     /// In which rooms of a namespace are sockets of this lane?
-    LocalRooms { namespace: NamespaceName, reply: oneshot::Sender<Vec<Room>> },
+    LocalRooms {
+        namespace: NamespaceName,
+        reply: oneshot::Sender<Vec<Room>>,
+    },
     /// An event for the sockets of this node alone.
-    LocalEvent { topic: Topic, event: Arc<RoomEvent> },
+    LocalEvent {
+        topic: Topic,
+        event: Arc<RoomEvent>,
+    },
     /// Everything before this is handled: whoever waits for room may go on.
-    Passed { _permit: Option<Arc<OwnedSemaphorePermit>> },
+    Passed {
+        _permit: Option<Arc<OwnedSemaphorePermit>>,
+    },
     /// Every session that is still here ends, for the node does.
     Shutdown,
 }
@@ -96,7 +120,11 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { slots: Slab::new(), by_key: HashMap::new(), env: Env::new(shared) }
+        Self {
+            slots: Slab::new(),
+            by_key: HashMap::new(),
+            env: Env::new(shared),
+        }
     }
 
     /// Calls into a session, if it is here and may act.
@@ -106,7 +134,12 @@ impl Sessions {
         }
     }
 
-    fn with_slot(&mut self, lane: &mut Lane, slot: Slot, call: impl FnOnce(&mut Session, &mut Env, &mut Lane)) {
+    fn with_slot(
+        &mut self,
+        lane: &mut Lane,
+        slot: Slot,
+        call: impl FnOnce(&mut Session, &mut Env, &mut Lane),
+    ) {
         if let Some(session) = self.slots.get_mut(slot).filter(|session| !session.frozen) {
             call(session, &mut self.env, lane);
         }
@@ -187,24 +220,39 @@ impl Sessions {
                     connect_timeout: shared.config.connect_timeout,
                     ..ConnectionConfig::default()
                 };
-                Upper::SocketIo(SocketIo { connection: Connection::new(config, now), sockets: Vec::new() })
+                Upper::SocketIo(SocketIo {
+                    connection: Connection::new(config, now),
+                    sockets: Vec::new(),
+                })
             }
             Some(Service::EngineIo(_)) => Upper::EngineIo,
             None => {
-                error!(service = service.0, "a session was asked for a service that this node does not have");
+                error!(
+                    service = service.0,
+                    "a session was asked for a service that this node does not have"
+                );
                 return reply.send(SessionReply::Refused(Refusal::BadRequest));
             }
         };
         let slot = self.slots.vacant_key();
         info!(
-            session = %ShortKey(key),
+            session = %key,
             node = %lane.node(),
             ingress = handshake.ingress().map(tracing::field::display),
             transport = %transport.name(),
             "session starts"
         );
-        let session =
-            Session::open(key.clone(), slot, service, id, transport, handshake, upper, &self.env, now);
+        let session = Session::open(
+            key.clone(),
+            slot,
+            service,
+            id,
+            transport,
+            handshake,
+            upper,
+            &self.env,
+            now,
+        );
         reply.send(session.opened());
         self.insert(session);
         shared.counters.opened.up();
@@ -216,6 +264,21 @@ impl Sessions {
         });
     }
 
+    fn restore(&mut self, lane: &mut Lane, key: &Key, snapshot: SessionSnapshot) -> Option<Slot> {
+        let slot = self.slots.vacant_key();
+        match Session::restore(key.clone(), slot, snapshot, &self.env.shared, lane.now()) {
+            Ok(session) => {
+                session.listen_again(&mut self.env, lane);
+                self.insert(session);
+                Some(slot)
+            }
+            Err(error) => {
+                error!(session = %key, %error, "a session that came here cannot live here");
+                None
+            }
+        }
+    }
+
     fn insert(&mut self, session: Session) {
         self.by_key.insert(session.key.clone(), session.slot);
         self.env.shared.counters.sessions.up();
@@ -225,7 +288,9 @@ impl Sessions {
     /// Whether the session exists and is of this service; tells the asker if not.
     fn find(&self, key: &Key, service: ServiceIndex, reply: ReplyTo<Self>) -> Option<ReplyTo<Self>> {
         let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
-        if session.is_some_and(|session| session.service == service && session.engine.close_reason().is_none()) {
+        if session
+            .is_some_and(|session| session.service == service && session.engine.close_reason().is_none())
+        {
             return Some(reply);
         }
         reply.send(SessionReply::Refused(Refusal::UnknownSid));
@@ -247,8 +312,13 @@ impl Sessions {
 
     /// A socket whose session's owner is gone looks for the session.
     fn reattach(&self, lane: &Lane, number: SocketNumber) {
-        let Some((session, next)) = self.env.sockets.position(number) else { return };
-        let socket = SocketAddress { ingress: lane.node().clone(), number };
+        let Some((session, next)) = self.env.sockets.position(number) else {
+            return;
+        };
+        let socket = SocketAddress {
+            ingress: lane.node().clone(),
+            number,
+        };
         let (cluster, handle) = (lane.cluster(), lane.handle());
         // Ends with the request, which has a deadline.
         tokio::spawn(async move {
@@ -257,7 +327,7 @@ impl Sessions {
                 Ok(SessionReply::Done) => {}
                 Ok(_) => handle.send(LaneEvent::SocketOrphaned { number }),
                 Err(error) => {
-                    info!(session = %ShortKey(&session), %error, "the owner of a socket's session cannot be found");
+                    info!(session = %session, %error, "the owner of a socket's session cannot be found");
                     handle.send(LaneEvent::SocketOrphaned { number });
                 }
             }
@@ -267,7 +337,9 @@ impl Sessions {
     /// Hands an event to all who hear its topic.
     fn hear(&mut self, lane: &mut Lane, topic: &Topic, event: &RoomEvent) {
         // Nobody joins or leaves while an event is handed round.
-        let Some(listeners) = self.env.listeners.get_mut(topic).map(std::mem::take) else { return };
+        let Some(listeners) = self.env.listeners.get_mut(topic).map(std::mem::take) else {
+            return;
+        };
         for slot in &listeners {
             if let Some(session) = self.slots.get_mut(*slot).filter(|session| !session.frozen) {
                 session.hear(&mut self.env, lane, event);
@@ -304,12 +376,19 @@ impl Entities for Sessions {
 
     fn request(&mut self, lane: &mut Lane, key: &Key, request: SessionRequest, reply: ReplyTo<Self>) {
         match request {
-            SessionRequest::Open { id, service, transport, handshake } => {
+            SessionRequest::Open {
+                id,
+                service,
+                transport,
+                handshake,
+            } => {
                 self.open(lane, key, id, service, &transport, handshake, reply);
             }
             SessionRequest::Push { id, service, body } => {
                 if let Some(reply) = self.find(key, service, reply) {
-                    self.with(lane, key, |session, env, lane| session.push(env, lane, id, body, reply));
+                    self.with(lane, key, |session, env, lane| {
+                        session.push(env, lane, id, body, reply)
+                    });
                 }
             }
             SessionRequest::PushTooLarge { service } => {
@@ -329,10 +408,16 @@ impl Entities for Sessions {
             }
             SessionRequest::Attach { service, socket } => {
                 if let Some(reply) = self.find(key, service, reply) {
-                    self.with(lane, key, |session, env, lane| session.attach(env, lane, socket, reply));
+                    self.with(lane, key, |session, env, lane| {
+                        session.attach(env, lane, socket, reply)
+                    });
                 }
             }
-            SessionRequest::SocketPush { socket, first, frames } => {
+            SessionRequest::SocketPush {
+                socket,
+                first,
+                frames,
+            } => {
                 if self.by_key.contains_key(key) {
                     self.with(lane, key, |session, env, lane| {
                         session.socket_push(env, lane, &socket, first, frames, reply);
@@ -342,13 +427,21 @@ impl Entities for Sessions {
                 }
             }
             SessionRequest::SocketClosed { socket } => {
-                self.with(lane, key, |session, env, lane| session.socket_closed(env, lane, &socket));
+                self.with(lane, key, |session, env, lane| {
+                    session.socket_closed(env, lane, &socket)
+                });
                 reply.send(SessionReply::Done);
             }
             SessionRequest::Reattach { socket, next } => {
                 let mut found = false;
-                self.with(lane, key, |session, env, lane| found = session.reattached(env, lane, &socket, next));
-                reply.send(if found { SessionReply::Done } else { SessionReply::Refused(Refusal::UnknownSid) });
+                self.with(lane, key, |session, env, lane| {
+                    found = session.reattached(env, lane, &socket, next)
+                });
+                reply.send(if found {
+                    SessionReply::Done
+                } else {
+                    SessionReply::Refused(Refusal::UnknownSid)
+                });
             }
         }
     }
@@ -360,7 +453,11 @@ impl Entities for Sessions {
                 self.env.shared.counters.sockets.up();
                 self.env.sockets.open(number, writer, &mut self.env.news);
             }
-            LaneEvent::SocketPinged { number, payload, taken } => {
+            LaneEvent::SocketPinged {
+                number,
+                payload,
+                taken,
+            } => {
                 self.env.sockets.pinged(number, payload, &mut self.env.news);
                 // A reader that has ended waits for nothing.
                 taken.send(()).ok();
@@ -374,7 +471,11 @@ impl Entities for Sessions {
                 }
             }
             LaneEvent::SocketOrphaned { number } => self.env.sockets.close(number),
-            LaneEvent::Effects { address, effects, done } => {
+            LaneEvent::Effects {
+                address,
+                effects,
+                done,
+            } => {
                 self.event_of_session(lane, &address, |session, env, lane| {
                     session.handler_flushed(env, lane, effects, done);
                 });
@@ -385,7 +486,11 @@ impl Entities for Sessions {
                 });
             }
             LaneEvent::LocalRooms { namespace, reply } => {
-                let rooms = self.env.listeners.keys().filter_map(|topic| room_of(&namespace, topic));
+                let rooms = self
+                    .env
+                    .listeners
+                    .keys()
+                    .filter_map(|topic| room_of(&namespace, topic));
                 // Who asked may have stopped waiting.
                 drop(reply.send(rooms.collect()));
             }
@@ -421,7 +526,11 @@ impl Entities for Sessions {
             }
             Direct::Query(Query { id, topic }) => {
                 let sockets = self.sockets_of(&topic);
-                let reply = QueryReply { id, lanes: self.env.shared.lanes, sockets };
+                let reply = QueryReply {
+                    id,
+                    lanes: self.env.shared.lanes,
+                    sockets,
+                };
                 if *from == *lane.node() {
                     self.env.shared.queries.reply(from, reply);
                 } else {
@@ -439,7 +548,9 @@ impl Entities for Sessions {
 
     fn subscribed(&mut self, lane: &mut Lane, topic: &Topic) {
         for slot in self.env.awaiting.remove(topic).unwrap_or_default() {
-            self.with_slot(lane, slot, |session, env, lane| session.subscribed(env, lane, topic));
+            self.with_slot(lane, slot, |session, env, lane| {
+                session.subscribed(env, lane, topic)
+            });
         }
     }
 
@@ -499,7 +610,11 @@ impl Entities for Sessions {
     }
 
     fn topics(&self, key: &Key) -> Vec<Topic> {
-        self.by_key.get(key).and_then(|slot| self.slots.get(*slot)).map(Session::topics).unwrap_or_default()
+        self.by_key
+            .get(key)
+            .and_then(|slot| self.slots.get(*slot))
+            .map(Session::topics)
+            .unwrap_or_default()
     }
 
     fn freeze(&mut self, lane: &mut Lane, key: &Key) -> Option<SessionSnapshot> {
@@ -514,7 +629,7 @@ impl Entities for Sessions {
                 Some(snapshot)
             }
             Err(error) => {
-                error!(session = %ShortKey(key), %error, "a session cannot be moved");
+                error!(session = %key, %error, "a session cannot be moved");
                 self.kill(lane, key, "its data cannot be moved");
                 None
             }
@@ -535,19 +650,46 @@ impl Entities for Sessions {
     }
 
     fn missed(&mut self, lane: &mut Lane, key: &Key, publication: &Publication<RoomEvent>) {
-        self.with(lane, key, |session, env, lane| session.hear(env, lane, &publication.payload));
+        self.with(lane, key, |session, env, lane| {
+            session.hear(env, lane, &publication.payload)
+        });
     }
 
     fn adopt(&mut self, lane: &mut Lane, key: &Key, snapshot: SessionSnapshot) {
-        let slot = self.slots.vacant_key();
-        match Session::restore(key.clone(), slot, snapshot, &self.env.shared, lane.now()) {
-            Ok(session) => {
-                session.listen_again(&mut self.env, lane);
-                self.insert(session);
-                self.env.shared.counters.moved_in.up();
-                self.with_slot(lane, slot, Session::arrived);
-            }
-            Err(error) => error!(session = %ShortKey(key), %error, "a session that came here cannot live here"),
+        if let Some(slot) = self.restore(lane, key, snapshot) {
+            self.env.shared.counters.moved_in.up();
+            self.with_slot(lane, slot, Session::arrived);
+        }
+    }
+
+    fn passed(&mut self, lane: &mut Lane, key: &Key) {
+        let _ = (lane, key);
+    }
+
+    fn is_better(&self, key: &Key, arriving: &SessionSnapshot) -> bool {
+        let _ = arriving;
+        !self.contains(key)
+    }
+
+    fn replica(&mut self, lane: &mut Lane, key: &Key) -> Option<SessionSnapshot> {
+        let _ = (lane, key);
+        None
+    }
+
+    fn revive(&mut self, lane: &mut Lane, key: &Key, replica: SessionSnapshot) {
+        if let Some(slot) = self.restore(lane, key, replica) {
+            self.env.shared.counters.revived.up();
+            self.with_slot(lane, slot, Session::arrived);
+        }
+    }
+
+    fn give_up(&mut self, lane: &mut Lane) {
+        let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.forget(lane, slot);
+        }
+        for number in self.env.sockets.all() {
+            self.reattach(lane, number);
         }
     }
 

@@ -58,19 +58,33 @@ struct Pending {
 
 impl Queries {
     /// Begins a query that these nodes are to answer.
-    pub(crate) fn begin(&self, nodes: impl IntoIterator<Item = NodeId>) -> (QueryId, oneshot::Receiver<Vec<FoundSocket>>) {
+    pub(crate) fn begin(
+        &self,
+        nodes: impl IntoIterator<Item = NodeId>,
+    ) -> (QueryId, oneshot::Receiver<Vec<FoundSocket>>) {
         let id = QueryId(self.last.fetch_add(1, Ordering::Relaxed));
         let (done, receiver) = oneshot::channel();
         let waiting = nodes.into_iter().map(|node| (node, None)).collect();
-        self.lock().insert(id, Pending { waiting, found: Vec::new(), done });
+        self.lock().insert(
+            id,
+            Pending {
+                waiting,
+                found: Vec::new(),
+                done,
+            },
+        );
         (id, receiver)
     }
 
     /// A lane has replied.
     pub(crate) fn reply(&self, from: &NodeId, reply: QueryReply) {
         let mut pending = self.lock();
-        let Some(query) = pending.get_mut(&reply.id) else { return };
-        let Some(waiting) = query.waiting.get_mut(from) else { return };
+        let Some(query) = pending.get_mut(&reply.id) else {
+            return;
+        };
+        let Some(waiting) = query.waiting.get_mut(from) else {
+            return;
+        };
         query.found.extend(reply.sockets);
         let left = waiting.unwrap_or(reply.lanes).saturating_sub(1);
         *waiting = Some(left);
@@ -94,7 +108,10 @@ impl Queries {
 
     /// Gives a query up, and names the nodes that have not replied.
     pub(crate) fn abandon(&self, id: QueryId) -> Vec<NodeId> {
-        self.lock().remove(&id).map(|query| query.waiting.into_keys().collect()).unwrap_or_default()
+        self.lock()
+            .remove(&id)
+            .map(|query| query.waiting.into_keys().collect())
+            .unwrap_or_default()
     }
 
     fn finish(pending: &mut HashMap<QueryId, Pending>, id: QueryId) {
@@ -117,16 +134,33 @@ mod tests {
     use hither_cluster::Incarnation;
 
     fn node(name: &str) -> NodeId {
-        NodeId { name: name.parse().unwrap(), incarnation: Incarnation(1) }
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(1),
+        }
     }
 
     fn reply(id: QueryId, lanes: usize, socket: &str) -> QueryReply {
-        let socket = FoundSocket { id: SocketId::new(socket), card: None };
-        QueryReply { id, lanes, sockets: vec![socket] }
+        let socket = FoundSocket {
+            id: SocketId::new(socket),
+            card: None,
+        };
+        QueryReply {
+            id,
+            lanes,
+            sockets: vec![socket],
+        }
     }
 
     fn found(receiver: &mut oneshot::Receiver<Vec<FoundSocket>>) -> Option<Vec<String>> {
-        Some(receiver.try_recv().ok()?.iter().map(|socket| socket.id.to_string()).collect())
+        Some(
+            receiver
+                .try_recv()
+                .ok()?
+                .iter()
+                .map(|socket| socket.id.to_string())
+                .collect(),
+        )
     }
 
     #[test]
@@ -145,7 +179,10 @@ mod tests {
         let queries = Queries::default();
         let (id, mut receiver) = queries.begin([node("a"), node("b")]);
         queries.reply(&node("a"), reply(id, 1, "1"));
-        queries.members_changed(&View { me: node("a"), members: [].into() });
+        queries.members_changed(&View {
+            me: node("a"),
+            members: [].into(),
+        });
         assert_eq!(found(&mut receiver).unwrap(), ["1"]);
     }
 

@@ -8,13 +8,15 @@ use std::{
 
 use bytes::Bytes;
 use hither_cluster::{Key, NodeName, ReplyTo, Topic};
-use hither_engineio::{self as engineio, CloseReason, Frame, Handshake as EngineHandshake, Refusal, TransportName};
+use hither_engineio::{
+    self as engineio, CloseReason, Frame, Handshake as EngineHandshake, Refusal, TransportName,
+};
 use hither_socketio::{AckId, Connection, EmitError, Json, NamespaceName, SocketId};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::{
-    Sessions, ShortKey,
+    Sessions,
     calls::Running,
     direct::{Delivered, Order},
     effects::Application,
@@ -143,7 +145,10 @@ impl Session {
         let name = transport.name();
         let socket = match transport {
             OpenTransport::Polling => None,
-            OpenTransport::WebSocket(address) => Some(SessionSocket { address: address.clone(), next: 0 }),
+            OpenTransport::WebSocket(address) => Some(SessionSocket {
+                address: address.clone(),
+                next: 0,
+            }),
         };
         let mut session = Self {
             engine: engineio::Session::open(env.shared.config.engine, name, now),
@@ -173,7 +178,11 @@ impl Session {
     }
 
     fn open_frame(&self, transport: TransportName) -> Frame {
-        Frame::open(&EngineHandshake::new(self.key.as_str(), transport, self.engine.config()))
+        Frame::open(&EngineHandshake::new(
+            self.key.as_str(),
+            transport,
+            self.engine.config(),
+        ))
     }
 
     /// What answers the request that opened the session.
@@ -192,7 +201,11 @@ impl Session {
             (Some(socket), TransportName::WebSocket) => socket.address.ingress.name.clone(),
             _ => self.handshake.ingress().unwrap_or(&owner).clone(),
         };
-        Whereabouts { ingress, owner, transport }
+        Whereabouts {
+            ingress,
+            owner,
+            transport,
+        }
     }
 
     // Requests
@@ -224,10 +237,18 @@ impl Session {
     }
 
     pub(crate) fn cancel_pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId) {
-        if self.polling.hanging.as_ref().is_some_and(|hanging| hanging.id == id) {
+        if self
+            .polling
+            .hanging
+            .as_ref()
+            .is_some_and(|hanging| hanging.id == id)
+        {
             self.engine.poll_cancelled();
-            self.drive(env, lane);
+        } else if self.opened_by == id && self.polling.answered.is_none() {
+            // The client left before it could learn that it has a session.
+            self.engine.close(CloseReason::TransportClose);
         }
+        self.drive(env, lane);
     }
 
     pub(crate) fn push(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, body: Bytes, reply: Reply) {
@@ -252,7 +273,11 @@ impl Session {
     }
 
     pub(crate) fn attach(&mut self, env: &mut Env, lane: &mut Lane, address: SocketAddress, reply: Reply) {
-        if self.socket.as_ref().is_some_and(|socket| socket.address == address) {
+        if self
+            .socket
+            .as_ref()
+            .is_some_and(|socket| socket.address == address)
+        {
             return reply.send(SessionReply::Done);
         }
         match self.engine.websocket_attached(lane.now()) {
@@ -288,7 +313,11 @@ impl Session {
             };
             self.engine.websocket_packet(packet, lane.now());
             self.drive(env, lane);
-            if self.socket.as_ref().is_none_or(|socket| socket.address != *address) {
+            if self
+                .socket
+                .as_ref()
+                .is_none_or(|socket| socket.address != *address)
+            {
                 break;
             }
         }
@@ -326,11 +355,20 @@ impl Session {
     pub(crate) fn members_changed(&mut self, env: &mut Env, lane: &mut Lane) {
         let view = lane.placement().view().clone();
         let gone = |node: &hither_cluster::NodeId| view.member(node).is_none();
-        if self.polling.hanging.as_ref().is_some_and(|hanging| hanging.reply.peer().is_some_and(gone)) {
+        if self
+            .polling
+            .hanging
+            .as_ref()
+            .is_some_and(|hanging| hanging.reply.peer().is_some_and(gone))
+        {
             self.polling.hanging = None;
             self.engine.poll_lost();
         }
-        if self.socket.take_if(|socket| gone(&socket.address.ingress)).is_some() {
+        if self
+            .socket
+            .take_if(|socket| gone(&socket.address.ingress))
+            .is_some()
+        {
             self.engine.websocket_closed();
         }
         self.drive(env, lane);
@@ -338,7 +376,11 @@ impl Session {
 
     /// A link is back: what was sent over it before may be lost.
     pub(crate) fn relinked(&mut self, env: &mut Env, lane: &mut Lane, peer: &hither_cluster::NodeId) {
-        if self.socket.as_ref().is_some_and(|socket| socket.address.ingress == *peer) {
+        if self
+            .socket
+            .as_ref()
+            .is_some_and(|socket| socket.address.ingress == *peer)
+        {
             self.resume_socket();
             self.mark_dirty(env, lane);
         }
@@ -354,7 +396,10 @@ impl Session {
 
     /// A socket says how far it is.
     pub(crate) fn delivered(&mut self, env: &mut Env, lane: &mut Lane, delivered: &Delivered) {
-        if self.socket.as_ref().is_none_or(|socket| socket.address.number != delivered.socket)
+        if self
+            .socket
+            .as_ref()
+            .is_none_or(|socket| socket.address.number != delivered.socket)
             || self.engine.transport() != Some(TransportName::WebSocket)
         {
             return;
@@ -397,8 +442,17 @@ impl Session {
     }
 
     /// A socket whose session's owner is gone has found the session. False if it is not this session's any more.
-    pub(crate) fn reattached(&mut self, env: &mut Env, lane: &mut Lane, address: &SocketAddress, next: Option<u64>) -> bool {
-        if self.socket.as_ref().is_none_or(|socket| socket.address != *address)
+    pub(crate) fn reattached(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        address: &SocketAddress,
+        next: Option<u64>,
+    ) -> bool {
+        if self
+            .socket
+            .as_ref()
+            .is_none_or(|socket| socket.address != *address)
             || self.engine.close_reason().is_some()
         {
             return false;
@@ -413,7 +467,9 @@ impl Session {
 
     /// The session is over or has gone: it hears nothing any more.
     pub(crate) fn silence(&mut self, env: &mut Env, lane: &mut Lane) {
-        let Upper::SocketIo(upper) = &self.upper else { return };
+        let Upper::SocketIo(upper) = &self.upper else {
+            return;
+        };
         let sockets: Vec<SocketId> = upper.sockets.iter().map(|socket| socket.id.clone()).collect();
         for socket in sockets {
             self.unlisten(env, lane, &socket);
@@ -422,7 +478,9 @@ impl Session {
 
     /// The socket that hears a topic, for a query.
     pub(crate) fn found(&self, heard: &Topic) -> Option<FoundSocket> {
-        let Upper::SocketIo(upper) = &self.upper else { return None };
+        let Upper::SocketIo(upper) = &self.upper else {
+            return None;
+        };
         let hears = |socket: &&NamespaceSocket| {
             socket.listening
                 && match room_of(&socket.namespace, heard) {
@@ -431,7 +489,10 @@ impl Session {
                 }
         };
         let socket = upper.sockets.iter().find(hears)?;
-        Some(FoundSocket { id: socket.id.clone(), card: socket.card.clone() })
+        Some(FoundSocket {
+            id: socket.id.clone(),
+            card: socket.card.clone(),
+        })
     }
 
     // Sending
@@ -449,7 +510,7 @@ impl Session {
         if self.outgoing.bytes() > env.shared.config.max_outgoing_bytes {
             env.shared.counters.overflows.up();
             warn!(
-                session = %ShortKey(&self.key),
+                session = %self.key,
                 bytes = self.outgoing.bytes(),
                 "the client does not take what it is sent; the session is closed"
             );
@@ -459,18 +520,29 @@ impl Session {
 
     /// Something was published to a room of this session's socket.
     pub(crate) fn hear(&mut self, env: &mut Env, lane: &mut Lane, event: &RoomEvent) {
-        let Upper::SocketIo(upper) = &mut self.upper else { return };
-        let Some(socket) = upper.sockets.iter().find(|one| one.listening && one.namespace == event.namespace) else {
+        let Upper::SocketIo(upper) = &mut self.upper else {
             return;
         };
-        if event.except.contains(&socket.id) || event.except_rooms.iter().any(|room| socket.rooms.contains(room)) {
+        let Some(socket) = upper
+            .sockets
+            .iter()
+            .find(|one| one.listening && one.namespace == event.namespace)
+        else {
+            return;
+        };
+        if event.except.contains(&socket.id)
+            || event.except_rooms.iter().any(|room| socket.rooms.contains(room))
+        {
             return;
         }
-        match upper.connection.emit_encoded(&event.namespace, event.encoded.clone()) {
+        match upper
+            .connection
+            .emit_encoded(&event.namespace, event.encoded.clone())
+        {
             Ok(()) => self.drain(env, lane),
             // It has left since.
             Err(EmitError::NotConnected(_)) => {}
-            Err(error) => warn!(session = %ShortKey(&self.key), %error, "an event for a room is lost"),
+            Err(error) => warn!(session = %self.key, %error, "an event for a room is lost"),
         }
     }
 
@@ -575,13 +647,15 @@ impl Session {
             }
             engineio::Output::ReleasePoll => {
                 let frames = match self.engine.transport() {
-                    Some(TransportName::Polling) if self.outgoing.has_unsent() => self.outgoing.send(POLL_ANSWER).1,
+                    Some(TransportName::Polling) if self.outgoing.has_unsent() => {
+                        self.outgoing.send(POLL_ANSWER).1
+                    }
                     _ => vec![Frame::noop()],
                 };
                 self.answer_poll(frames);
             }
             engineio::Output::Upgraded => {
-                info!(session = %ShortKey(&self.key), "upgraded to WebSocket");
+                info!(session = %self.key, "upgraded to WebSocket");
                 // The client has finished its last poll before it said so.
                 self.outgoing.acknowledge_sent();
                 self.mark_dirty(env, lane);
@@ -599,7 +673,7 @@ impl Session {
     }
 
     fn closed(&mut self, env: &mut Env, lane: &mut Lane, reason: CloseReason) {
-        info!(session = %ShortKey(&self.key), node = %lane.node(), %reason, "session ends");
+        info!(session = %self.key, node = %lane.node(), %reason, "session ends");
         let base = self.outgoing.acknowledged();
         let (first, mut frames) = self.outgoing.send(usize::MAX);
         if self.polling.hanging.is_some() {
@@ -660,12 +734,19 @@ impl Session {
     fn deadline(&self) -> Option<Instant> {
         let (connection, acks) = match &self.upper {
             Upper::SocketIo(upper) => {
-                let overdue = upper.sockets.iter().flat_map(|socket| socket.acks.values().map(|ack| ack.overdue)).min();
+                let overdue = upper
+                    .sockets
+                    .iter()
+                    .flat_map(|socket| socket.acks.values().map(|ack| ack.overdue))
+                    .min();
                 (upper.connection.deadline(), overdue)
             }
             Upper::EngineIo => (None, None),
         };
-        [self.engine.deadline(), connection, acks].into_iter().flatten().min()
+        [self.engine.deadline(), connection, acks]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn schedule(&mut self, env: &mut Env) {
@@ -689,7 +770,7 @@ impl Session {
 
     /// Ends the session at once, without a call of the application. For one whose code panicked.
     pub(crate) fn kill(&mut self, env: &mut Env, lane: &mut Lane, why: &str) {
-        warn!(session = %ShortKey(&self.key), why, "session is ended by force");
+        warn!(session = %self.key, why, "session is ended by force");
         self.jobs.clear();
         self.jobs_bytes = 0;
         self.running = None;
@@ -703,4 +784,3 @@ impl Session {
         env.over.push(self.slot);
     }
 }
-

@@ -12,7 +12,9 @@ use hither_socketio::NamespaceName;
 use tokio::sync::Semaphore;
 
 use super::query::Queries;
-use crate::{config::ServerConfig, engine_service::AnyEngineService, namespace::AnyNamespace, request::ServiceIndex};
+use crate::{
+    config::ServerConfig, engine_service::AnyEngineService, namespace::AnyNamespace, request::ServiceIndex,
+};
 
 /// A service mounted at a path.
 pub(crate) enum Service {
@@ -72,6 +74,10 @@ pub(crate) struct Counters {
     pub(crate) moved_in: Counter,
     /// Sessions that went to another node.
     pub(crate) moved_out: Counter,
+    /// Sessions that live on here from a replica, for their owner died.
+    pub(crate) revived: Counter,
+    /// Sockets that came back with all they had missed.
+    pub(crate) recovered: Counter,
     /// Frames put into sessions' outgoing buffers.
     pub(crate) frames: Counter,
     /// Sessions closed because their client did not take what it was sent.

@@ -43,7 +43,10 @@ pub(crate) struct SessionSnapshot {
 
 #[derive(Clone, Serialize, Deserialize)]
 enum UpperSnapshot {
-    SocketIo { connection: ConnectionSnapshot, sockets: Vec<SocketSnapshot> },
+    SocketIo {
+        connection: ConnectionSnapshot,
+        sockets: Vec<SocketSnapshot>,
+    },
     EngineIo,
 }
 
@@ -66,17 +69,25 @@ pub(crate) enum RestoreError {
     #[error("this node has no namespace {0}")]
     NoNamespace(NamespaceName),
     #[error("in namespace {namespace}: {source}")]
-    Data { namespace: NamespaceName, source: DataError },
+    Data {
+        namespace: NamespaceName,
+        source: DataError,
+    },
 }
 
 impl Session {
     /// The topics that its sockets hear.
     pub(crate) fn topics(&self) -> Vec<hither_cluster::Topic> {
-        let Upper::SocketIo(upper) = &self.upper else { return Vec::new() };
+        let Upper::SocketIo(upper) = &self.upper else {
+            return Vec::new();
+        };
         let listening = upper.sockets.iter().filter(|socket| socket.listening);
         listening
             .flat_map(|socket| {
-                let rooms = socket.rooms.iter().map(|room| topic(&socket.namespace, Some(room)));
+                let rooms = socket
+                    .rooms
+                    .iter()
+                    .map(|room| topic(&socket.namespace, Some(room)));
                 std::iter::once(topic(&socket.namespace, None)).chain(rooms)
             })
             .collect()
@@ -136,7 +147,11 @@ impl Session {
             handshake: Arc::new(snapshot.handshake),
             engine: engineio::Session::restore(snapshot.engine, now),
             outgoing: snapshot.outgoing,
-            polling: Polling { hanging: None, answered: snapshot.answered, pushes: snapshot.pushes },
+            polling: Polling {
+                hanging: None,
+                answered: snapshot.answered,
+                pushes: snapshot.pushes,
+            },
             socket: snapshot.socket,
             upper,
             jobs: snapshot.jobs,
@@ -164,36 +179,66 @@ impl Session {
 }
 
 impl NamespaceSocket {
-    fn snapshot(&self, shared: &Shared, service: ServiceIndex, now: Instant) -> Result<SocketSnapshot, RestoreError> {
+    fn snapshot(
+        &self,
+        shared: &Shared,
+        service: ServiceIndex,
+        now: Instant,
+    ) -> Result<SocketSnapshot, RestoreError> {
         let handler = handler(shared, service, &self.namespace)?;
         let data = self.data.as_ref().map(|data| handler.save(data)).transpose();
         Ok(SocketSnapshot {
             namespace: self.namespace.clone(),
             id: self.id.clone(),
-            data: data.map_err(|source| RestoreError::Data { namespace: self.namespace.clone(), source })?,
+            data: data.map_err(|source| RestoreError::Data {
+                namespace: self.namespace.clone(),
+                source,
+            })?,
             rooms: BTreeSet::clone(&self.rooms),
             listening: self.listening,
             card: self.card.clone(),
             acks: self
                 .acks
                 .iter()
-                .map(|(id, awaited)| (*id, awaited.context.clone(), awaited.overdue.saturating_duration_since(now)))
+                .map(|(id, awaited)| {
+                    (
+                        *id,
+                        awaited.context.clone(),
+                        awaited.overdue.saturating_duration_since(now),
+                    )
+                })
                 .collect(),
         })
     }
 }
 
 impl SocketSnapshot {
-    fn restore(self, shared: &Shared, service: ServiceIndex, now: Instant) -> Result<NamespaceSocket, RestoreError> {
+    fn restore(
+        self,
+        shared: &Shared,
+        service: ServiceIndex,
+        now: Instant,
+    ) -> Result<NamespaceSocket, RestoreError> {
         let handler = handler(shared, service, &self.namespace)?;
         let data = self.data.map(|data| handler.load(&data)).transpose();
         let acks: BTreeMap<_, _> = self
             .acks
             .into_iter()
-            .map(|(id, context, left)| (id, AwaitedAck { context, overdue: now + left }))
+            .map(|(id, context, left)| {
+                (
+                    id,
+                    AwaitedAck {
+                        context,
+                        overdue: now + left,
+                    },
+                )
+            })
             .collect();
         Ok(NamespaceSocket {
-            data: data.map_err(|source| RestoreError::Data { namespace: self.namespace.clone(), source })?,
+            data: data.map_err(|source| RestoreError::Data {
+                namespace: self.namespace.clone(),
+                source,
+            })?,
             namespace: self.namespace,
             id: self.id,
             rooms: Arc::new(self.rooms),
@@ -210,9 +255,9 @@ fn handler<'a>(
     namespace: &NamespaceName,
 ) -> Result<&'a Arc<dyn crate::namespace::AnyNamespace>, RestoreError> {
     match shared.service(service) {
-        Some(Service::SocketIo(namespaces)) => {
-            namespaces.get(namespace).ok_or_else(|| RestoreError::NoNamespace(namespace.clone()))
-        }
+        Some(Service::SocketIo(namespaces)) => namespaces
+            .get(namespace)
+            .ok_or_else(|| RestoreError::NoNamespace(namespace.clone())),
         _ => Err(RestoreError::NoService(service)),
     }
 }

@@ -1,0 +1,233 @@
+//! What a lane offers to the entities that it hosts.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
+
+use tracing::debug;
+
+use super::{LaneHandle, LaneMessage, LaneRef, barriers::Barriers};
+use crate::{
+    cluster::Cluster,
+    entity::Entities,
+    log::{Log, LogLimits, Marks, Position},
+    member::NodeId,
+    router::Router,
+    shard::{Key, Placement},
+    topic::{Publication, Subscribed, Topic},
+};
+
+/// What a lane offers to the entities that it hosts.
+pub struct Lane<E: Entities> {
+    pub(super) index: usize,
+    pub(super) router: Arc<Router<E>>,
+    pub(super) myself: LaneRef<E>,
+    pub(super) placement: Arc<Placement>,
+    subscriptions: HashMap<Topic, usize>,
+    pub(super) pending: HashSet<Topic>,
+    pub(super) log: Log<E::Publication>,
+    pub(super) now: Instant,
+    pub(super) flush_requested: bool,
+    /// Entities that have become able to be frozen.
+    pub(super) calmed: Vec<Key>,
+    /// Entities that ended by themselves.
+    pub(super) ended: Vec<Key>,
+    /// Entities whose standby has an old replica.
+    pub(super) changed: HashSet<Key>,
+    /// Nodes that are to know the order of this lane's log, and up to which entry they do.
+    pub(super) followers: HashMap<NodeId, Option<u64>>,
+    pub(super) barriers: Barriers,
+}
+
+impl<E: Entities> Lane<E> {
+    pub(super) fn new(index: usize, router: Arc<Router<E>>, myself: LaneRef<E>, limits: LogLimits) -> Self {
+        Self {
+            index,
+            placement: router.placement(),
+            router,
+            myself,
+            subscriptions: HashMap::new(),
+            pending: HashSet::new(),
+            log: Log::new(limits),
+            now: Instant::now(),
+            flush_requested: false,
+            calmed: Vec::new(),
+            ended: Vec::new(),
+            changed: HashSet::new(),
+            followers: HashMap::new(),
+            barriers: Barriers::default(),
+        }
+    }
+
+    /// Which of the node's lanes this is, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The node that this lane runs on.
+    pub fn node(&self) -> &NodeId {
+        self.router.me()
+    }
+
+    /// When the message that is being handled was taken from the mailbox.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Where every shard lives, as of this lane's turn.
+    pub fn placement(&self) -> &Arc<Placement> {
+        &self.placement
+    }
+
+    /// The lane's own address, for the tasks that its entities start.
+    pub fn handle(&self) -> LaneHandle<E> {
+        LaneHandle(self.myself.clone())
+    }
+
+    /// The cluster, for the tasks that its entities start.
+    pub fn cluster(&self) -> Cluster<E> {
+        Cluster::of(self.router.clone())
+    }
+
+    /// Asks for [`Entities::flush`] at the end of this turn: when all that waits in the mailbox now is handled.
+    pub fn request_flush(&mut self) {
+        if !self.flush_requested {
+            self.flush_requested = true;
+            self.myself.tell(LaneMessage::Flush);
+        }
+    }
+
+    /// From now on this lane is told what is published to the topic. Counted: each needs an
+    /// [`unsubscribe`](Self::unsubscribe).
+    pub fn subscribe(&mut self, topic: &Topic) -> Subscribed {
+        let count = self.subscriptions.entry(topic.clone()).or_default();
+        *count += 1;
+        if *count == 1 && self.router.subscribe(topic, self.index) == Subscribed::Pending {
+            self.pending.insert(topic.clone());
+        }
+        if self.pending.contains(topic) {
+            Subscribed::Pending
+        } else {
+            Subscribed::Now
+        }
+    }
+
+    /// Takes one subscription back.
+    pub fn unsubscribe(&mut self, topic: &Topic) {
+        let Some(count) = self.subscriptions.get_mut(topic) else {
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.subscriptions.remove(topic);
+            self.pending.remove(topic);
+            self.router.unsubscribe(topic, self.index);
+        }
+    }
+
+    /// Publishes to all subscribers of the topic in the cluster, this lane's included.
+    pub fn publish(&mut self, topic: Topic, payload: E::Publication) {
+        self.router.publish(topic, payload);
+    }
+
+    /// Tells the lanes of another node something. False when there is no link to it.
+    ///
+    /// That node follows this lane's log from now on, so that it can tell what a [`Position`] in it stands for.
+    pub fn send(&mut self, to: &NodeId, direct: &E::Direct) -> bool {
+        self.follow(to);
+        self.router.direct(to, direct)
+    }
+
+    pub(super) fn follow(&mut self, node: &NodeId) {
+        if !self.followers.contains_key(node) {
+            self.followers.insert(node.clone(), None);
+            self.tell_follower(node);
+        }
+    }
+
+    /// Tells all followers the order of what was published since they were told last.
+    pub(super) fn tell_followers(&mut self) {
+        let end = self.log.end().entry;
+        let behind = |told: &Option<u64>| *told != Some(end);
+        let nodes: Vec<NodeId> = self
+            .followers
+            .iter()
+            .filter(|(_, told)| behind(told))
+            .map(|(node, _)| node.clone())
+            .collect();
+        nodes.iter().for_each(|node| self.tell_follower(node));
+    }
+
+    fn tell_follower(&mut self, node: &NodeId) {
+        let Some(told) = self.followers.get_mut(node) else {
+            return;
+        };
+        // Without a link it is told all when there is one.
+        *told = self
+            .router
+            .trace(node, self.log.trace_after(*told))
+            .then_some(self.log.end().entry);
+    }
+
+    /// How far this lane's log goes: what is being published now is its last entry.
+    pub fn position(&self) -> Position {
+        self.log.end()
+    }
+
+    /// The marks that a position stands for, in this lane's log or in that of another lane which this node followed.
+    pub fn marks_at(&self, position: Position) -> Option<Marks> {
+        if position.log == self.log.end().log {
+            self.log.marks_at(position.entry)
+        } else {
+            self.router.marks_at(position)
+        }
+    }
+
+    /// How far this lane has been served, per origin.
+    pub fn marks(&self) -> &Marks {
+        self.log.seen()
+    }
+
+    /// What was published to `topics` after `marks`. None when some of it is no longer kept.
+    pub fn published_after(
+        &self,
+        marks: &Marks,
+        topics: &[Topic],
+    ) -> Option<Vec<Arc<Publication<E::Publication>>>> {
+        match self.log.after(marks, topics) {
+            Ok(publications) => Some(publications),
+            Err(gap) => {
+                debug!(%gap, "somebody is too late");
+                None
+            }
+        }
+    }
+
+    /// Asks all other nodes for what they had published before now; [`Entities::passed`] is called when it is here.
+    pub fn barrier(&mut self, key: &Key) {
+        let round = self.barriers.next_round();
+        let nodes = self.router.raise_barrier(self.index, round);
+        self.barriers.raised(round, nodes, key.clone());
+    }
+
+    /// To be called when an entity has changed so that its replica is out of date.
+    pub fn changed(&mut self, key: &Key) {
+        if !self.changed.contains(key) {
+            self.changed.insert(key.clone());
+            self.request_flush();
+        }
+    }
+
+    /// To be called when an entity that could not be frozen has become able to be.
+    pub fn calm(&mut self, key: &Key) {
+        self.calmed.push(key.clone());
+    }
+
+    /// To be called when an entity has ended by itself.
+    pub fn ended(&mut self, key: &Key) {
+        self.changed.remove(key);
+        self.ended.push(key.clone());
+    }
+}

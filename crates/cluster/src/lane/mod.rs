@@ -1,0 +1,430 @@
+//! Lanes: the ractor actors that host entities, many each.
+
+mod arrivals;
+mod barriers;
+mod context;
+mod departures;
+mod parking;
+mod replicas;
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tracing::{debug, error, info, warn};
+
+pub use self::context::Lane;
+use self::{
+    arrivals::Preparation, barriers::Barriers, departures::Frozen, parking::Parking, replicas::Replicas,
+};
+use crate::{
+    ask::{Ask, Refusal},
+    entity::{Entities, ReplyTo},
+    handoff::{Handoff, Outcome},
+    links::Credit,
+    log::LogLimits,
+    member::NodeId,
+    router::Router,
+    shard::{Key, Placement, ShardId},
+    topic::{Publication, Topic},
+};
+
+/// How often a lane looks at the time.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What a lane is told. Those that come over a link hold its credit until they are handled.
+pub(crate) enum LaneMessage<E: Entities> {
+    Ask {
+        key: Key,
+        ask: Ask<E>,
+        reply: ReplyTo<E>,
+        hold: Option<Credit>,
+    },
+    Event(E::Event),
+    Direct {
+        from: NodeId,
+        direct: E::Direct,
+        hold: Credit,
+    },
+    Publication(Arc<Publication<E::Publication>>, Option<Credit>),
+    /// A pending subscription is in force.
+    Subscribed(Topic),
+    Placed(Arc<Placement>),
+    /// Everybody has handed off what is not theirs by this placement.
+    Settled {
+        fingerprint: u64,
+    },
+    /// A node has passed a barrier of this lane.
+    Passed {
+        node: NodeId,
+        round: u64,
+    },
+    LinkUp(NodeId),
+    LinkDown(NodeId),
+    /// The target of a move is ready for the entity, or gone.
+    Prepared {
+        key: Key,
+        to: NodeId,
+        outcome: Outcome,
+    },
+    /// The target of a move has adopted the entity, or is gone.
+    Adopted {
+        key: Key,
+        to: NodeId,
+        outcome: Outcome,
+    },
+    /// How an entity is that lives on another node and whose standby is this one; none when there is nothing to keep.
+    Replica {
+        key: Key,
+        owner: NodeId,
+        snapshot: Option<E::Snapshot>,
+        hold: Credit,
+    },
+    /// A look at the time.
+    Tick,
+    /// The end of the lane's turn.
+    Flush,
+}
+
+impl<E: Entities> ractor::Message for LaneMessage<E> {}
+
+/// The address of a lane of this node. Its mailbox is bounded by those who send: a request or socket has one message
+/// under way, and links stop at their window.
+pub(crate) struct LaneRef<E: Entities>(ActorRef<LaneMessage<E>>);
+
+impl<E: Entities> Clone for LaneRef<E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<E: Entities> LaneRef<E> {
+    pub(crate) fn tell(&self, message: LaneMessage<E>) {
+        if self.0.cast(message).is_err() {
+            debug!("a message came too late for its lane, which has ended");
+        }
+    }
+}
+
+/// For tasks of this node: tells a lane what they have to say.
+pub struct LaneHandle<E: Entities>(LaneRef<E>);
+
+impl<E: Entities> Clone for LaneHandle<E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<E: Entities> LaneHandle<E> {
+    pub(crate) fn new(lane: LaneRef<E>) -> Self {
+        Self(lane)
+    }
+
+    /// Puts an event into the lane's mailbox. Lost only when the node is ending.
+    pub fn send(&self, event: E::Event) {
+        self.0.tell(LaneMessage::Event(event));
+    }
+}
+
+/// One lane's state: the entities, and their ways in and out.
+pub(crate) struct LaneState<E: Entities> {
+    lane: Lane<E>,
+    entities: E,
+    parking: Parking<E>,
+    preparations: HashMap<Key, Preparation<E>>,
+    handoff: Handoff,
+    frozen: HashMap<Key, Frozen<E>>,
+    moved: HashMap<(ShardId, NodeId), usize>,
+    /// Whether nothing is left to hand off under this placement, and that is known.
+    done: bool,
+    replicas: Replicas<E>,
+    replicate: bool,
+    /// Entities of which a standby has yet to be told.
+    unreplicated: Vec<Key>,
+    /// After not having run for so long, others have taken over.
+    failure_timeout: Duration,
+    ticker: tokio::task::JoinHandle<()>,
+}
+
+/// What a lane needs to start.
+pub(crate) struct LaneArguments<E: Entities> {
+    pub(crate) index: usize,
+    pub(crate) router: Arc<Router<E>>,
+    pub(crate) entities: E,
+    pub(crate) log: LogLimits,
+    pub(crate) moves_in_flight: usize,
+    pub(crate) replicate: bool,
+    pub(crate) failure_timeout: Duration,
+}
+
+/// The actor.
+pub(crate) struct LaneActor<E>(std::marker::PhantomData<fn() -> E>);
+
+impl<E: Entities> LaneActor<E> {
+    /// Starts a lane under its supervisor.
+    pub(crate) async fn start(
+        arguments: LaneArguments<E>,
+        supervisor: ractor::ActorCell,
+    ) -> Result<LaneRef<E>, ractor::SpawnErr> {
+        let (lane, _) =
+            Actor::spawn_linked(None, Self(std::marker::PhantomData), arguments, supervisor).await?;
+        Ok(LaneRef(lane))
+    }
+}
+
+impl<E: Entities> Actor for LaneActor<E> {
+    type Msg = LaneMessage<E>;
+    type State = LaneState<E>;
+    type Arguments = LaneArguments<E>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        let ticker = myself.send_interval(TICK, || LaneMessage::Tick);
+        Ok(LaneState {
+            lane: Lane::new(arguments.index, arguments.router, LaneRef(myself), arguments.log),
+            entities: arguments.entities,
+            parking: Parking::new(),
+            preparations: HashMap::new(),
+            handoff: Handoff::new(arguments.moves_in_flight),
+            frozen: HashMap::new(),
+            moved: HashMap::new(),
+            done: true,
+            replicas: Replicas::new(),
+            replicate: arguments.replicate,
+            unreplicated: Vec::new(),
+            failure_timeout: arguments.failure_timeout,
+            ticker,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.turn(message);
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.ticker.abort();
+        Ok(())
+    }
+}
+
+impl<E: Entities> LaneState<E> {
+    fn turn(&mut self, message: LaneMessage<E>) {
+        let before = std::mem::replace(&mut self.lane.now, Instant::now());
+        // Ticks are frequent, so a long pause means that the whole node did not run. A node alone has lost nothing.
+        let pause = self.lane.now.duration_since(before);
+        if pause >= self.failure_timeout && self.lane.placement.view().others().next().is_some() {
+            warn!(
+                lane = self.lane.index,
+                ?pause,
+                "this node did not run for a while"
+            );
+            self.give_up();
+        }
+        self.handle(message);
+        self.settle_moves();
+    }
+
+    fn handle(&mut self, message: LaneMessage<E>) {
+        match message {
+            LaneMessage::Ask {
+                key,
+                ask,
+                reply,
+                hold: _hold,
+            } => match ask {
+                Ask::Entity(request) => self.request(key, request, reply),
+                Ask::Prepare { topics } => self.prepare(key, topics, reply),
+                Ask::Adopt { snapshot, marks } => self.adopt(&key, snapshot, &marks, reply),
+            },
+            LaneMessage::Event(event) => self.guarded(None, |entities, lane| entities.event(lane, event)),
+            LaneMessage::Direct {
+                from,
+                direct,
+                hold: _hold,
+            } => {
+                self.guarded(None, |entities, lane| entities.direct(lane, &from, direct));
+            }
+            LaneMessage::Publication(publication, _hold) => self.publication(&publication),
+            LaneMessage::Subscribed(topic) => self.subscribed(&topic),
+            LaneMessage::Placed(placement) => self.placed(placement),
+            LaneMessage::Settled { fingerprint } => self.settled(fingerprint),
+            LaneMessage::Passed { node, round } if Barriers::is_ours(round) => {
+                let key = self.lane.barriers.passed(round, &node);
+                self.passed(key);
+            }
+            LaneMessage::Passed { node, round } => self.handoff.barrier_passed(round, &node),
+            LaneMessage::LinkUp(node) => self.link_up(&node),
+            LaneMessage::LinkDown(node) => {
+                self.handoff.link_down(&node);
+                let keys = self.lane.barriers.link_down(&node);
+                self.passed(keys);
+            }
+            LaneMessage::Prepared { key, to, outcome } => self.handoff.prepared(&key, &to, outcome),
+            LaneMessage::Adopted { key, to, outcome } => self.handoff.adopted(&key, &to, outcome),
+            LaneMessage::Replica {
+                key,
+                owner,
+                snapshot,
+                hold: _hold,
+            } => match snapshot {
+                Some(snapshot) => self.replicas.keep(key, &owner, snapshot),
+                None => self.replicas.withdrawn(&key, &owner),
+            },
+            LaneMessage::Tick => self.tick(),
+            LaneMessage::Flush => self.flush(),
+        }
+    }
+
+    /// Calls into the entities. A panic ends the entity that was called; the lane goes on.
+    fn guarded(&mut self, key: Option<&Key>, call: impl FnOnce(&mut E, &mut Lane<E>)) {
+        let (entities, lane) = (&mut self.entities, &mut self.lane);
+        if catch_unwind(AssertUnwindSafe(|| call(entities, lane))).is_err() {
+            match key {
+                Some(key) => {
+                    error!(%key, lane = self.lane.index, "an entity's code panicked; the entity ends");
+                    self.entities.kill(&mut self.lane, key, "internal error");
+                }
+                None => error!(
+                    lane = self.lane.index,
+                    "entities' code panicked; the lane goes on"
+                ),
+            }
+        }
+    }
+
+    fn request(&mut self, key: Key, request: E::Request, reply: ReplyTo<E>) {
+        if self.handoff.is_frozen(&key) {
+            return reply.answer(Err(Refusal::NotOwner));
+        }
+        if !self.entities.contains(&key) {
+            let shard = self.lane.placement.shards().shard_of(&key);
+            if !self.lane.placement.is_mine(shard) {
+                return reply.answer(Err(Refusal::NotOwner));
+            }
+            let sure = self.lane.router.settled() == Some(self.lane.placement.fingerprint());
+            if !sure && !E::creates(&request) {
+                return self.parking.park(key, request, reply, self.lane.now);
+            }
+        }
+        self.guarded(Some(&key), |entities, lane| {
+            entities.request(lane, &key, request, reply)
+        });
+    }
+
+    /// Lets the parked requests of one key go their way again.
+    fn unpark(&mut self, key: &Key) {
+        for parked in self.parking.take(key) {
+            self.request(key.clone(), parked.request, parked.reply);
+        }
+    }
+
+    fn unpark_all(&mut self) {
+        for key in self.parking.keys() {
+            self.unpark(&key);
+        }
+    }
+
+    fn settled(&mut self, fingerprint: u64) {
+        if fingerprint == self.lane.placement.fingerprint() {
+            self.unpark_all();
+        }
+    }
+
+    fn publication(&mut self, publication: &Arc<Publication<E::Publication>>) {
+        if self.lane.log.push(publication, self.lane.now) {
+            self.guarded(None, |entities, lane| entities.publication(lane, publication));
+            // So that followers are told, also when nobody here was.
+            self.lane.request_flush();
+        } else {
+            debug!(origin = %publication.origin, number = publication.number, "a publication came twice; skipped");
+        }
+    }
+
+    fn subscribed(&mut self, topic: &Topic) {
+        if !self.lane.pending.remove(topic) {
+            return;
+        }
+        for preparation in self.preparations.values_mut() {
+            preparation.waits_for.remove(topic);
+            preparation.answer_when_ready();
+        }
+        self.guarded(None, |entities, lane| entities.subscribed(lane, topic));
+    }
+
+    fn passed(&mut self, keys: impl IntoIterator<Item = Key>) {
+        for key in keys {
+            self.guarded(Some(&key), |entities, lane| entities.passed(lane, &key));
+        }
+    }
+
+    fn link_up(&mut self, node: &NodeId) {
+        if let Some(told) = self.lane.followers.get_mut(node) {
+            *told = None;
+        }
+        self.lane.tell_followers();
+        self.guarded(None, |entities, lane| entities.linked(lane, node));
+        self.replicate_all();
+    }
+
+    fn placed(&mut self, placement: Arc<Placement>) {
+        let before = std::mem::replace(&mut self.lane.placement, placement.clone());
+        self.lane
+            .followers
+            .retain(|node, _| placement.view().member(node).is_some());
+        self.revive_orphans();
+        let mut targets = HashMap::new();
+        for key in self.entities.keys() {
+            if let Some(owner) = placement.owner_of(&key)
+                && owner != self.lane.node()
+            {
+                targets.insert(key, owner.clone());
+            }
+        }
+        if !targets.is_empty() {
+            info!(
+                lane = self.lane.index,
+                sessions = targets.len(),
+                "handing off what other nodes own now"
+            );
+        }
+        self.handoff.plan(targets);
+        self.done = false;
+        self.guarded(None, |entities, lane| entities.placed(lane, &before, &placement));
+        self.replicate_all();
+        // Those who wait for entities that are now another's.
+        self.unpark_all();
+    }
+
+    fn tick(&mut self) {
+        self.lane.log.trim(self.lane.now);
+        self.parking.expire(self.lane.now);
+        self.expire_preparations();
+        self.replicate_some();
+        self.guarded(None, E::tick);
+    }
+
+    /// The end of the lane's turn. Followers come first: what goes to sockets now names positions that they must know.
+    fn flush(&mut self) {
+        self.lane.flush_requested = false;
+        self.lane.tell_followers();
+        self.replicate_changed();
+        self.guarded(None, E::flush);
+    }
+}
