@@ -71,6 +71,9 @@ pub enum LinksError {
         /// Why not.
         source: io::Error,
     },
+    /// No link could work with these limits.
+    #[error("link limits make no sense: {0}")]
+    Limits(&'static str),
     /// The actors under the links did not start.
     #[error("cannot start the actors under the links: {0}")]
     Actors(String),

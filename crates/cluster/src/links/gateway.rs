@@ -145,15 +145,13 @@ impl Actor for Gateway {
         pg::join_scoped(SCOPE.to_owned(), gateway_group(&self.me), vec![myself.get_cell()]);
         let library = self.start_library(&myself).await?;
         let tick = self.limits.stall_timeout / TICKS_PER_STALL;
-        let view = views.borrow().clone();
-        let mut switchboard = Switchboard::new(
+        let switchboard = Switchboard::new(
             self.me.clone(),
             self.limits.clone(),
             sender,
             events,
             myself.clone(),
         );
-        switchboard.view(view);
         let task = |task| AbortOnDropHandle::new(task);
         Ok(GatewayState {
             switchboard,

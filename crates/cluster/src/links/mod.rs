@@ -2,7 +2,7 @@
 //!
 //! A [`LinkSender`] puts messages into the peer's [`Outbox`](outbox::Outbox). Its [`Writer`](writer::Writer) makes
 //! [`Envelope`](envelope::Envelope)s of what waits and hands them to the library, which brings them to the peer's
-//! [`Gateway`](gateway::Gateway). There the [`Switchboard`](switchboard::Switchboard) knows what belongs to what, and
+//! [`Gateway`]. There the [`Switchboard`](switchboard::Switchboard) knows what belongs to what, and
 //! tells the node ([`LinkEvents`]). The node drops the [`Credit`] when it is done, and word of that goes back with the
 //! next envelope, which lets the writer go on.
 
@@ -92,6 +92,36 @@ impl Default for LinkLimits {
     }
 }
 
+impl LinkLimits {
+    fn check(&self) -> Result<(), LinksError> {
+        let faults = [
+            (
+                self.window == 0,
+                "the window is empty: nothing could ever be sent",
+            ),
+            (
+                self.queue < self.message + MESSAGE_HEADER,
+                "the queue must have room for the largest message",
+            ),
+            (
+                self.message > u32::MAX as usize,
+                "a message must be smaller than 4 GiB",
+            ),
+            (
+                self.stall_timeout < SHORTEST_STALL,
+                "the stall timeout must be 100 ms or longer",
+            ),
+        ];
+        match faults.into_iter().find(|(is_fault, _)| *is_fault) {
+            Some((_, fault)) => Err(LinksError::Limits(fault)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Any shorter, and a busy machine would cut links for nothing.
+const SHORTEST_STALL: Duration = Duration::from_millis(100);
+
 /// The open link port, before the links start.
 pub struct LinkListener {
     listener: TcpListener,
@@ -150,7 +180,7 @@ impl Links {
     /// There can be one `Links` in a process: the actors below share what belongs to the process.
     ///
     /// # Errors
-    /// When the actors under the links do not start.
+    /// When the limits make no sense, or the actors under the links do not start.
     pub async fn start(
         config: LinksConfig,
         views: watch::Receiver<Arc<View>>,
@@ -162,6 +192,7 @@ impl Links {
             secret,
             limits,
         } = config;
+        limits.check()?;
         let LinkListener { listener, sender, .. } = listener;
         let gateway = Gateway {
             me,
@@ -221,5 +252,40 @@ impl Links {
 impl Drop for Links {
     fn drop(&mut self) {
         self.gateway.stop(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_limits_make_sense_and_fill_a_frame_of_16_mib() {
+        let limits = LinkLimits::default();
+        assert!(limits.check().is_ok());
+        assert_eq!(library::frame_limit(&limits), 16 << 20);
+    }
+
+    #[test]
+    fn limits_that_make_no_sense_are_refused() {
+        let usual = LinkLimits::default;
+        for limits in [
+            LinkLimits { window: 0, ..usual() },
+            LinkLimits {
+                queue: usual().message,
+                ..usual()
+            },
+            LinkLimits {
+                queue: 8 << 30,
+                message: 4 << 30,
+                ..usual()
+            },
+            LinkLimits {
+                stall_timeout: Duration::ZERO,
+                ..usual()
+            },
+        ] {
+            assert!(matches!(limits.check(), Err(LinksError::Limits(_))), "{limits:?}");
+        }
     }
 }

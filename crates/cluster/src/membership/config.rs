@@ -81,6 +81,9 @@ pub enum MembershipError {
         /// What the others would be told.
         advertise: SocketAddr,
     },
+    /// The node would do nothing but gossip.
+    #[error("gossip every {0:?} is too often: every 10 ms is often enough for any cluster")]
+    TooOften(Duration),
     /// Silence would be noticed between two heartbeats.
     #[error(
         "{what} of {timeout:?} is too short for gossip every {interval:?}: it must be at least {} times as long",
@@ -103,19 +106,24 @@ impl MembershipTiming {
     /// How many rounds of gossip the shortest timeout must span: a heartbeat may be lost, and come by way of another.
     const ROUNDS: u32 = 4;
 
+    const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
     fn check(&self) -> Result<(), MembershipError> {
         let Self {
             gossip_interval: interval,
             failure_timeout,
             suspicion_confirm,
         } = *self;
+        if interval < Self::SHORTEST_INTERVAL {
+            return Err(MembershipError::TooOften(interval));
+        }
         let timeouts = [
             ("a failure timeout", failure_timeout),
             ("a suspicion confirm time", suspicion_confirm),
         ];
         match timeouts
             .into_iter()
-            .find(|(_, timeout)| *timeout < interval * Self::ROUNDS || timeout.is_zero())
+            .find(|(_, timeout)| *timeout < interval * Self::ROUNDS)
         {
             Some((what, timeout)) => Err(MembershipError::TooShort {
                 what,
@@ -224,5 +232,7 @@ mod tests {
         assert!(config.check().is_ok());
         config.timing.failure_timeout = Duration::from_millis(1);
         assert!(config.check().is_err());
+        config.timing.gossip_interval = Duration::ZERO;
+        assert!(matches!(config.check(), Err(MembershipError::TooOften(_))));
     }
 }

@@ -18,13 +18,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 use super::{
     MembershipConfig, MembershipError, MembershipEvent, Unfit,
     advertisement::{
         Advertisement, Stage, counted_out_entry, counted_out_key, read_counted_out, stage_entry,
     },
+    report::{log_departure, log_own_phase, log_phase},
     roster::{Departure, News, Roster, Sighting},
     seeds::greet_the_missing,
     transport::SealedTransport,
@@ -421,43 +422,4 @@ fn sighting(
         counted_me_out: read_counted_out(me, value_of),
         id: node,
     })
-}
-
-fn log_phase(member: &Member) {
-    let Member {
-        id,
-        phase,
-        http,
-        gossip,
-        link,
-    } = member;
-    let (node, incarnation) = (&id.name, id.incarnation.0);
-    match phase {
-        Phase::Joining => info!(%node, incarnation, %http, %gossip, %link, "member joining"),
-        Phase::Up => info!(%node, incarnation, %http, %gossip, %link, "member up"),
-        Phase::Leaving => info!(%node, incarnation, %http, %gossip, %link, "member leaving"),
-    }
-}
-
-fn log_own_phase(view: &View) {
-    if let Some(me) = view.member(&view.me) {
-        log_phase(me);
-    }
-}
-
-fn log_departure(member: &Member, departure: Departure) {
-    let Member {
-        id,
-        http,
-        gossip,
-        link,
-        ..
-    } = member;
-    let (node, incarnation) = (&id.name, id.incarnation.0);
-    match departure {
-        Departure::Left => info!(%node, incarnation, %http, %gossip, %link, "member left"),
-        Departure::Died(_) | Departure::Restarted => {
-            info!(%node, incarnation, %http, %gossip, %link, reason = %departure, "member lost");
-        }
-    }
 }

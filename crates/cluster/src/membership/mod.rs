@@ -1,12 +1,13 @@
 //! Who is in the cluster: gossip over authenticated UDP, and the views that follow from it.
 //!
 //! Chitchat spreads what each node says of itself. [`Pulse`](pulse::Pulse) judges from the heartbeats who lives,
-//! [`Roster`](roster::Roster) makes the view of that, and the [driver](driver) connects the two with the clock.
+//! [`Roster`](roster::Roster) makes the view of that, and the [`driver`] connects the two with the clock.
 
 mod advertisement;
 mod config;
 mod driver;
 mod pulse;
+mod report;
 mod roster;
 mod seal;
 mod seeds;
