@@ -15,6 +15,9 @@ const OTHER_SECRET = "another secret that is long enough as well";
 /** Gossip goes round many times in this time: whoever would be let in is in by then. */
 const LONG_ENOUGH_TO_JOIN = 3_000;
 
+/** An address for documentation (RFC 5737): not loopback, and no machine's own. */
+const ELSEWHERE = "192.0.2.7";
+
 const started: ClusterNode[] = [];
 
 afterEach(async () => {
@@ -116,7 +119,7 @@ describe("a node", () => {
         "--http",
         loopback(http),
         "--cluster",
-        `0.0.0.0:${cluster}`,
+        `${ELSEWHERE}:${cluster}`,
       ],
     });
     const { code } = await within(10_000, "the node gives up", child.exited);

@@ -1,6 +1,7 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import net, { type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Says which of `count` nodes gets the next request. */
 export type Order = (count: number) => number;
@@ -32,6 +33,7 @@ export class Scatter {
   readonly #nodes: () => readonly string[];
   readonly #order: Order;
   readonly #nodesBySession = new Map<string, Set<string>>();
+  readonly #connections = new Set<net.Socket>();
 
   private constructor(nodes: () => readonly string[], order: Order) {
     this.#nodes = nodes;
@@ -39,6 +41,10 @@ export class Scatter {
     // Long-polls hang and WebSockets stay: nothing here may time out before the servers do.
     this.#server.requestTimeout = 0;
     this.#server.headersTimeout = 0;
+    this.#server.on("connection", (socket: net.Socket) => {
+      this.#connections.add(socket);
+      socket.once("close", () => this.#connections.delete(socket));
+    });
     this.#server.on("request", (request, response) => void this.#forward(request, response));
     this.#server.on("upgrade", (request, client, head) => void this.#tunnel(request, client, head));
   }
@@ -59,9 +65,11 @@ export class Scatter {
     return this.#nodesBySession.get(sid) ?? new Set();
   }
 
+  /** Drops every connection, WebSockets included. */
   async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#connections) socket.destroy();
+    await closed;
   }
 
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -82,7 +90,8 @@ export class Scatter {
     });
     onward.once("response", (answer) => {
       response.writeHead(answer.statusCode ?? 502, endToEnd(answer.rawHeaders, request.complete));
-      answer.pipe(response);
+      answer.pipe(response, { end: false });
+      answer.once("end", () => void finish(request, response));
       answer.once("error", () => response.destroy());
     });
     onward.on("error", () => {
@@ -152,6 +161,21 @@ function requestHead({ method = "GET", url = "/", rawHeaders }: IncomingMessage)
   for (let at = 0; at < rawHeaders.length; at += 2)
     head += `${rawHeaders[at] ?? ""}: ${rawHeaders[at + 1] ?? ""}\r\n`;
   return `${head}\r\n`;
+}
+
+/** How long a client has to read an answer that came before its request was whole. */
+const LINGER_MS = 500;
+
+/**
+ * Closing a connection on which something is unread destroys what the client has not yet read. So whoever is still
+ * sending when the answer is there gets a moment to notice; nothing more of the request is read meanwhile.
+ */
+async function finish(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (!request.complete) {
+    request.unpipe();
+    await Promise.race([sleep(LINGER_MS), new Promise((resolve) => response.once("close", resolve))]);
+  }
+  response.end();
 }
 
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "transfer-encoding"]);
