@@ -6,6 +6,7 @@ use axum::Router;
 use futures_util::FutureExt;
 use tokio::{
     net::{TcpListener, TcpStream},
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tokio_util::{
@@ -88,7 +89,11 @@ impl Host {
     async fn attend(self, listener: TcpListener, shut: CancellationToken) {
         while let Some(accepted) = shut.run_until_cancelled(listener.accept()).await {
             match accepted {
-                Ok(client) => self.serve(client),
+                Ok(client) => {
+                    self.serve(client);
+                    // The runtime turns to the task that was spawned last: who came first is served first.
+                    yield_now().await;
+                }
                 Err(error) if is_the_clients(&error) => debug!(%error, "a client left before it came in"),
                 Err(error) => {
                     warn!(%error, "no connection can be accepted now");
