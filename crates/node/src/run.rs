@@ -4,7 +4,7 @@ use std::{mem, process::ExitCode, sync::Arc, time::Duration};
 
 use hither::{
     Io, Server, ServerConfig, StartError,
-    cluster::{self, Fatal, MembershipError, Placement},
+    cluster::{self, Fatal, LinksError, MembershipError, Placement},
 };
 use tokio::{
     runtime::Runtime,
@@ -62,18 +62,33 @@ enum BadEnd {
     #[error("cannot start: {0}")]
     Door(#[from] DoorError),
     #[error("cannot start: {0}")]
-    Server(#[from] StartError),
+    Server(StartError),
     #[error("ended at once by a second signal")]
     Cut,
 }
 
+impl From<StartError> for BadEnd {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Cluster(
+                cluster::StartError::Links(LinksError::Bind { address, source })
+                | cluster::StartError::Membership(MembershipError::Bind { address, source }),
+            ) => DoorError::new("--cluster", address, source).into(),
+            error => Self::Server(error),
+        }
+    }
+}
+
 impl BadEnd {
     fn exit_code(&self) -> ExitCode {
-        use MembershipError::{MixedFamilies, TooShort, Unreachable};
-        use cluster::StartError::{LaneCount, Membership};
         match self {
             Self::Server(StartError::Cluster(
-                LaneCount(_) | Membership(MixedFamilies { .. } | TooShort { .. } | Unreachable { .. }),
+                cluster::StartError::LaneCount(_)
+                | cluster::StartError::Membership(
+                    MembershipError::MixedFamilies { .. }
+                    | MembershipError::TooShort { .. }
+                    | MembershipError::Unreachable { .. },
+                ),
             )) => MISUSE.into(),
             _ => ExitCode::FAILURE,
         }
@@ -141,7 +156,7 @@ impl Node {
         trust: &Trust,
         site: impl FnOnce(ServerConfig) -> Result<Site, SiteError>,
     ) -> Result<Self, BadEnd> {
-        info!(version = env!("CARGO_PKG_VERSION"), cluster = %args.cluster.address, seeds = ?args.cluster.seeds, "starting");
+        info!(version = env!("CARGO_PKG_VERSION"), cluster = %args.cluster.address, seeds = args.cluster.seeds.join(","), "starting");
         if let Trust::Loopback = trust {
             warn!(
                 "no cluster secret: whatever runs on this machine can join (--secret-file or HITHER_SECRET)"

@@ -142,8 +142,8 @@ fn node_name(host: &str) -> NodeName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFilter(String);
 
-/// What is logged unless the filter says otherwise: of the libraries under us, warnings.
-const OTHERS: &str = "warn";
+/// What is logged of the libraries under us. That links come and go we say ourselves, and in our own words.
+const LIBRARIES: &str = "warn,ractor_cluster=error";
 /// Every target of ours begins like this.
 const OURS: &str = "hither";
 
@@ -157,14 +157,14 @@ impl LogFilter {
             .filter(|part| !part.is_empty())
             .partition(|part| is_level(part));
         let ours = levels.last().unwrap_or(&"info");
-        let others = if *ours == "off" || *ours == "error" {
+        let libraries = if ["off", "error"].contains(ours) {
             ours
         } else {
-            OTHERS
+            LIBRARIES
         };
-        let base = [(*others).to_owned(), format!("{OURS}={ours}")];
-        base.into_iter()
-            .chain(targets.into_iter().map(str::to_owned))
+        let base = format!("{libraries},{OURS}={ours}");
+        std::iter::once(base.as_str())
+            .chain(targets)
             .collect::<Vec<_>>()
             .join(",")
     }
@@ -287,15 +287,18 @@ mod tests {
     #[test]
     fn a_level_is_for_what_is_ours() {
         let directives = |text: &str| text.parse::<LogFilter>().unwrap().directives();
-        assert_eq!(directives("debug"), "warn,hither=debug");
-        assert_eq!(directives("INFO"), "warn,hither=info");
-        assert_eq!(directives(""), "warn,hither=info");
+        assert_eq!(directives("debug"), "warn,ractor_cluster=error,hither=debug");
+        assert_eq!(directives("INFO"), "warn,ractor_cluster=error,hither=info");
+        assert_eq!(directives(""), "warn,ractor_cluster=error,hither=info");
         assert_eq!(directives("error"), "error,hither=error");
         assert_eq!(directives("off"), "off,hither=off");
-        assert_eq!(directives("hyper=debug"), "warn,hither=info,hyper=debug");
+        assert_eq!(
+            directives("hyper=debug"),
+            "warn,ractor_cluster=error,hither=info,hyper=debug"
+        );
         assert_eq!(
             directives("debug, hither::requests=warn"),
-            "warn,hither=debug,hither::requests=warn"
+            "warn,ractor_cluster=error,hither=debug,hither::requests=warn"
         );
     }
 

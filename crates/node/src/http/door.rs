@@ -28,13 +28,24 @@ pub(crate) struct Door {
     flag: &'static str,
 }
 
-/// An address at which clients cannot come in.
+/// An address that this node cannot have.
 #[derive(Debug, thiserror::Error)]
 #[error("{flag} {address}: {}", remedy(source, flag))]
 pub(crate) struct DoorError {
     flag: &'static str,
     address: SocketAddr,
     source: io::Error,
+}
+
+impl DoorError {
+    /// An address that could not be taken, and the flag that asked for it.
+    pub(crate) fn new(flag: &'static str, address: SocketAddr, source: io::Error) -> Self {
+        Self {
+            flag,
+            address,
+            source,
+        }
+    }
 }
 
 fn remedy(error: &io::Error, flag: &str) -> String {
@@ -75,11 +86,7 @@ impl Door {
                     flag,
                 })
             })
-            .map_err(|source| DoorError {
-                flag,
-                address,
-                source,
-            })
+            .map_err(|source| DoorError::new(flag, address, source))
     }
 
     /// Where it is.
@@ -98,11 +105,7 @@ impl Door {
             socket.listen(BACKLOG)?;
             TcpListener::from_std(StdListener::from(socket))
         };
-        listen().map_err(|source| DoorError {
-            flag,
-            address,
-            source,
-        })
+        listen().map_err(|source| DoorError::new(flag, address, source))
     }
 }
 

