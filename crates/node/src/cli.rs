@@ -36,12 +36,9 @@ pub enum Command {
     Node(NodeCommand),
 }
 
-/// Run a node: alone, or in the cluster of its seeds.
-///
-/// It ends in order on SIGTERM or SIGINT (Ctrl-C): what it owns goes to the other nodes first. A second signal ends it at
-/// once. Exit codes: 0 when it left in order, 1 when it could not start or go on, 2 when a flag is wrong.
+/// What a node of the chat is told.
 #[derive(Debug, Args)]
-#[command(after_help = NODE_EXAMPLE)]
+#[command(after_help = NODE_NOTES)]
 pub struct NodeCommand {
     /// What every node is told.
     #[command(flatten)]
@@ -51,7 +48,10 @@ pub struct NodeCommand {
     pub chat: ChatArgs,
 }
 
-const NODE_EXAMPLE: &str = "\
+const NODE_NOTES: &str = "\
+SIGTERM or SIGINT (Ctrl-C) ends a node in order: what it owns goes to the other nodes first. A second \
+signal ends it at once. Exit codes: 0 left in order, 1 could not start or go on, 2 a flag is wrong.
+
 Example, one of several machines:
   hither node --name node1 --http 0.0.0.0:9001 --cluster 10.0.0.1:7001 \\
       --seed hither.internal:7001 --secret-file /etc/hither/secret";
