@@ -40,7 +40,7 @@ const MAX_BUFFER: usize = 64 << 10;
 /// How long, and for how many bytes, a client may go on sending on a connection that is closed. As long as a slow network
 /// needs to bring our last answer to it, and as much as can be on its way meanwhile.
 const LINGER_TIME: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 8 << 20;
+const LINGER_BYTES: usize = 32 << 20;
 
 /// What connections are told when the node goes.
 #[derive(Clone, Debug, Default)]
