@@ -1,4 +1,5 @@
 import { ask, client, connect, heard, type Client, type Transport } from "../harness/client.ts";
+import { DEFAULT_DEADLINE_MS, within } from "../harness/wait.ts";
 
 export interface Person {
   id: string;
@@ -26,6 +27,14 @@ export interface Welcome {
 export type Answer =
   | { ok: true; members?: Person[]; rooms?: { room: string; members: number }[] }
   | { ok: false; error: string };
+
+let rooms = 0;
+
+/** A room in which nobody has been, so that no test hears people of another who are still leaving. */
+export function emptyRoom(): string {
+  rooms += 1;
+  return `room ${rooms}`;
+}
 
 /** A person in the chat, on the stock client. */
 export class Guest {
@@ -75,10 +84,17 @@ export class Guest {
     return this.request("chat message", { room, message });
   }
 
-  /** The next event of this name, which has one argument in the chat. */
-  async next<T>(event: string): Promise<T> {
-    const [value] = await heard<[T]>(this.socket, event);
-    return value;
+  /** The next event of this name that is the wanted one; events of the chat have one argument. */
+  async next<T>(event: string, wanted: (value: T) => boolean = () => true): Promise<T> {
+    const arrives = new Promise<T>((resolve) => {
+      const listener = (value: T) => {
+        if (!wanted(value)) return;
+        this.socket.off(event, listener);
+        resolve(value);
+      };
+      this.socket.on(event, listener);
+    });
+    return within(DEFAULT_DEADLINE_MS, `event ${event}`, arrives);
   }
 
   /** Gathers events of this name from now on. */

@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { transports, type Transport } from "../harness/client.ts";
-import { Guest, type Person } from "./guest.ts";
+import { until } from "../harness/wait.ts";
+import { emptyRoom, Guest, type Person } from "./guest.ts";
 import { onEveryScene } from "./scene.ts";
-
-const ROOM = "tea";
 
 /** What a browser leaves behind: nothing said, just a connection that ends. */
 const ways: Record<string, (guest: Guest) => void> = {
   "signs out": (guest) => {
     guest.socket.disconnect();
   },
-  "closes the page": (guest) => {
-    guest.socket.io.reconnection(false);
-    guest.socket.io.engine.close();
-  },
+  "closes the page": closePage,
 };
 
 onEveryScene("leaving the chat", (scene) => {
@@ -23,7 +20,7 @@ onEveryScene("leaving the chat", (scene) => {
       test(`who ${way} is announced in every room, over ${transport}`, async () => {
         const ada = await Guest.signIn(scene.url, "Ada");
         const bob = await Guest.signIn(scene.url, "Bob", transport);
-        const rooms = [ROOM, "coffee"];
+        const rooms = [emptyRoom(), emptyRoom()].sort();
         for (const guest of [ada, bob]) for (const room of rooms) await guest.join(room);
         const person = bob.person;
         const news = announcements(ada, rooms.length);
@@ -31,17 +28,39 @@ onEveryScene("leaving the chat", (scene) => {
         for (const [index, told] of (await news).entries()) {
           assert.deepEqual(
             { id: told.id, user: told.user, room: told.room },
-            { ...person, room: rooms.sort()[index] },
+            { ...person, room: rooms[index] },
           );
         }
       });
     }
   }
 
+  test("people who close at any moment of connecting and upgrading leave nobody behind", async () => {
+    const room = emptyRoom();
+    const ada = await Guest.signIn(scene.url, "Ada");
+    await ada.join(room);
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, index) => {
+        const guest = await Guest.signIn(scene.url, `Guest ${index}`, "upgrade");
+        await guest.join(room);
+        await sleep(index % 15);
+        closePage(guest);
+      }),
+    );
+    await until("nobody but Ada is in the room", async () => {
+      await ada.leave(room);
+      const answer = await ada.join(room);
+      assert.ok(answer.ok);
+      assert.deepEqual(answer.members, [ada.person]);
+      return true;
+    });
+  });
+
   test("who is cut off is announced, and comes back as another member", async () => {
+    const room = emptyRoom();
     const ada = await Guest.signIn(scene.url, "Ada");
     const bob = await Guest.signIn(scene.url, "Bob", "websocket");
-    for (const guest of [ada, bob]) await guest.join(ROOM);
+    for (const guest of [ada, bob]) await guest.join(room);
     const { id } = bob.person;
     const gone = ada.next<Person>("leave room");
     const back = new Promise<void>((resolve) => bob.socket.once("connect", resolve));
@@ -49,8 +68,8 @@ onEveryScene("leaving the chat", (scene) => {
     assert.equal((await gone).id, id);
     await back;
     const joins = ada.next<Person>("join room");
-    await bob.join(ROOM);
-    assert.deepEqual(await joins, { room: ROOM, ...bob.person });
+    await bob.join(room);
+    assert.deepEqual(await joins, { room, ...bob.person });
     assert.notEqual(bob.id, id);
   });
 });
@@ -64,6 +83,11 @@ async function announcements(guest: Guest, count: number): Promise<(Person & { r
     });
   });
   return told.sort((one, other) => one.room.localeCompare(other.room));
+}
+
+function closePage(guest: Guest): void {
+  guest.socket.io.reconnection(false);
+  guest.socket.io.engine.close();
 }
 
 /** As when the cable is pulled, or the browser crashes. */
