@@ -49,14 +49,26 @@ onEveryTarget("The stock client", {}, (server) => {
         );
       });
 
-      test("acks an event of the server, also with binary", async () => {
+      test("acks events of the server, which carry binary, with anything, also binary", async () => {
         const socket = await connected(server.url, transport);
-        socket.on("question", (payload: unknown, ack: (answer: unknown) => void) => {
-          ack({ heard: payload });
-        });
-        assert.deepEqual(await ask(socket, "ask", "why?"), { heard: "why?" });
-        const bytes = Buffer.from([0, 1, 254, 255]);
-        assert.deepEqual(await ask(socket, "ask", [bytes, "and text"]), { heard: [bytes, "and text"] });
+        const answers = [
+          [],
+          ["because"],
+          [1, { list: [null] }],
+          [Buffer.from([0, 255]), { deep: [Buffer.alloc(3)] }],
+        ];
+        for (const answer of answers) {
+          socket.once("question", (text: string, bytes: Buffer, ack: (...args: unknown[]) => void) => {
+            assert.deepEqual([text, bytes], ["why?", Buffer.from([1, 2, 3])]);
+            ack(...answer);
+          });
+          const heardBack = new Promise<unknown[]>((resolve) => {
+            socket.emit("ask", (...args: unknown[]) => {
+              resolve(args);
+            });
+          });
+          assert.deepEqual(await within(5_000, "the answer to the answer", heardBack), answer);
+        }
       });
 
       test("sends a burst at once and has it answered in order", async () => {

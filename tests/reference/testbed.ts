@@ -72,8 +72,9 @@ function serve(socket: Socket): void {
   socket.on("echo", (payload: unknown, ack: Ack) => {
     ack(payload);
   });
-  socket.on("ask", (payload: unknown, ack: Ack) => {
-    socket.emit("question", payload, ack);
+  // Asks the client in turn, and answers with what it answers.
+  socket.on("ask", (ack: Ack) => {
+    socket.emit("question", "why?", Buffer.from([1, 2, 3]), ack);
   });
   socket.on("join", (room: string, ack: Ack) => {
     void socket.join(room);
