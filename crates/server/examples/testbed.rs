@@ -7,8 +7,8 @@ use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use hither::{
-    Args, ConnectError, CorsConfig, CorsOrigins, EmitError, EngineService, EngineSocket, Event, Json,
-    Message, Namespace, Received, Server, ServerConfig, SessionConfig, Socket,
+    AckError, AckId, Args, Binary, ConnectError, CorsConfig, CorsOrigins, EmitError, EngineService,
+    EngineSocket, Event, Json, Message, Namespace, Received, Server, ServerConfig, SessionConfig, Socket,
 };
 use hither_node::{NodeArgs, Site, parse, run};
 use tracing::warn;
@@ -87,6 +87,9 @@ impl EngineService for EngineEcho {
 
 struct Testbed;
 
+/// How long a client may take to answer a question.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Namespace for Testbed {
     type Data = ();
 
@@ -100,6 +103,16 @@ impl Namespace for Testbed {
         let name = received.event.name.clone();
         if let Err(error) = answer(socket, received) {
             warn!(%error, event = name.as_str(), "an event cannot be answered");
+        }
+    }
+
+    async fn acked(&self, socket: &mut Socket<()>, asked_by: Json, answer: Result<Args, AckError>) {
+        let passed_on = match answer {
+            Ok(args) => pass_on(socket, &asked_by, args),
+            Err(error) => return warn!(%error, "a question was not answered"),
+        };
+        if let Err(error) = passed_on {
+            warn!(%error, "an answer cannot be passed on");
         }
     }
 }
@@ -118,6 +131,11 @@ fn answer(
     match name.as_str() {
         "message" => socket.emit_with("message-back", args),
         "message-with-ack" | "echo" => socket.ack_with(ack, args),
+        // Asks the client in turn, and answers with what it answers.
+        "ask" => {
+            let question = ("why?", Binary::from(vec![1, 2, 3]));
+            socket.emit_with_ack("question", &question, &ack, PATIENCE)
+        }
         "join" => {
             socket.join(args.parse_first::<String>()?);
             socket.ack(ack, &())
@@ -138,6 +156,11 @@ fn answer(
         }
         _ => Ok(()),
     }
+}
+
+fn pass_on(socket: &mut Socket<()>, asked_by: &Json, args: Args) -> Result<(), EmitError> {
+    let ack: Option<AckId> = asked_by.parse()?;
+    socket.ack_with(ack, args)
 }
 
 fn main() -> ExitCode {
