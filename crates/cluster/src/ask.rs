@@ -82,6 +82,7 @@ pub(crate) enum LinkMessage {
     Publish {
         number: u64,
         topic: Topic,
+        cause: u64,
         payload: Bytes,
     },
     /// All topics that the sender wants: the first message on every link.

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::{
     ask::{Answer, AskId, Refusal},
     lane::Lane,
+    log::{Entry, Marks},
     member::NodeId,
     router::Router,
     shard::{Key, Placement},
@@ -103,10 +104,10 @@ pub trait Entities: Sized + Send + 'static {
     fn thaw(&mut self, lane: &mut Lane<Self>, key: &Key);
 
     /// Something was published to a topic of this entity while it was frozen.
-    fn missed(&mut self, lane: &mut Lane<Self>, key: &Key, publication: &Publication<Self::Publication>);
+    fn missed(&mut self, lane: &mut Lane<Self>, key: &Key, entry: &Entry<Self::Publication>);
 
-    /// An entity comes to live here. What was published since its snapshot follows.
-    fn adopt(&mut self, lane: &mut Lane<Self>, key: &Key, snapshot: Self::Snapshot);
+    /// An entity comes to live here, which has been served up to these marks. What was published since follows.
+    fn adopt(&mut self, lane: &mut Lane<Self>, key: &Key, snapshot: Self::Snapshot, marks: &Marks);
 
     /// Whether an arriving copy of an entity is to be preferred to that which lives here. There are two after a
     /// partition, or when an arrival was confirmed and the confirmation got lost.
@@ -114,6 +115,10 @@ pub trait Entities: Sized + Send + 'static {
 
     /// What the standby of the entity's shard is to keep, if anything.
     fn replica(&mut self, lane: &mut Lane<Self>, key: &Key) -> Option<Self::Snapshot>;
+
+    /// The topics of the entity in a snapshot: the standby hears them, so that it misses nothing that its replica would
+    /// have heard.
+    fn topics_of(snapshot: &Self::Snapshot) -> Vec<Topic>;
 
     /// The owner of an entity is gone, and here it lives on from its replica. What it was served since, those tell who
     /// ask for it.

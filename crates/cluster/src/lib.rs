@@ -31,7 +31,7 @@ pub use links::{
     Credit, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig, LinksError,
     SendError,
 };
-pub use log::{LogId, LogLimits, Marks, Position};
+pub use log::{Entry, LogId, LogLimits, Marks, Position};
 pub use member::{Incarnation, InvalidNodeName, Member, NodeId, NodeName, Phase, View};
 pub use membership::{
     Membership, MembershipConfig, MembershipError, MembershipEvent, MembershipTiming, Unfit,

@@ -1,7 +1,7 @@
 //! What a lane was lately told of its topics, so that it can serve those who missed some of it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,9 +33,12 @@ impl Marks {
         }
     }
 
-    /// Forgets the origins for which `keep` is false.
-    pub fn retain(&mut self, keep: impl Fn(&NodeId) -> bool) {
-        self.0.retain(|origin, _| keep(origin));
+    /// Notes all that another has seen, too.
+    pub fn merge(&mut self, other: &Marks) {
+        other
+            .0
+            .iter()
+            .for_each(|(origin, number)| self.advance(origin, *number));
     }
 }
 
@@ -84,6 +87,28 @@ pub(crate) struct Log<P> {
     seen: Marks,
     /// Per origin, the last publication that is no longer here.
     forgotten: Marks,
+    /// The causes of the entries.
+    causes: HashSet<u64>,
+}
+
+/// What came of a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It is the log's last entry.
+    New,
+    /// It has come before.
+    Repeated,
+    /// What caused it has caused another before: its origin handled again what an owner that is gone had handled.
+    SameCause,
+}
+
+/// A publication and its place in a log.
+#[derive(Clone, Debug)]
+pub struct Entry<P> {
+    /// Where whoever has been served this one is.
+    pub position: Position,
+    /// The publication.
+    pub publication: Arc<Publication<P>>,
 }
 
 /// Some of what was asked for is no longer in the log.
@@ -107,20 +132,24 @@ impl<P: Weigh> Log<P> {
             count: 0,
             seen: Marks::default(),
             forgotten: Marks::default(),
+            causes: HashSet::new(),
         }
     }
 
-    /// Takes the next publication; false if it was seen before.
-    pub(crate) fn push(&mut self, publication: &Arc<Publication<P>>, now: Instant) -> bool {
+    /// Takes the next publication, unless it was seen before.
+    pub(crate) fn push(&mut self, publication: &Arc<Publication<P>>, now: Instant) -> Pushed {
         if publication.number <= self.seen.of(&publication.origin) {
-            return false;
+            return Pushed::Repeated;
+        }
+        if publication.cause != 0 && !self.causes.insert(publication.cause) {
+            return Pushed::SameCause;
         }
         self.seen.advance(&publication.origin, publication.number);
         self.bytes += publication.payload.weight();
         self.count += 1;
         self.entries.push_back((now, publication.clone()));
         self.trim(now);
-        true
+        Pushed::New
     }
 
     /// Drops what is too old or too much.
@@ -131,6 +160,7 @@ impl<P: Weigh> Log<P> {
             }
             self.bytes -= publication.payload.weight();
             self.forgotten.advance(&publication.origin, publication.number);
+            self.causes.remove(&publication.cause);
             self.entries.pop_front();
         }
     }
@@ -181,7 +211,7 @@ impl<P: Weigh> Log<P> {
     }
 
     /// What was published to `topics` after `marks`, in the order in which this lane saw it.
-    pub(crate) fn after(&self, marks: &Marks, topics: &[Topic]) -> Result<Vec<Arc<Publication<P>>>, Gap> {
+    pub(crate) fn after(&self, marks: &Marks, topics: &[Topic]) -> Result<Vec<Entry<P>>, Gap> {
         for (origin, &forgotten) in &self.forgotten.0 {
             let after = marks.of(origin);
             if after < forgotten {
@@ -192,16 +222,18 @@ impl<P: Weigh> Log<P> {
                 });
             }
         }
-        let missed = |publication: &&Arc<Publication<P>>| {
-            publication.number > marks.of(&publication.origin) && topics.contains(&publication.topic)
+        let forgotten = self.count - self.entries.len() as u64;
+        let entries = (forgotten + 1..)
+            .zip(&self.entries)
+            .map(|(entry, (_, publication))| Entry {
+                position: Position { log: self.id, entry },
+                publication: publication.clone(),
+            });
+        let missed = |entry: &Entry<P>| {
+            entry.publication.number > marks.of(&entry.publication.origin)
+                && topics.contains(&entry.publication.topic)
         };
-        Ok(self
-            .entries
-            .iter()
-            .map(|(_, publication)| publication)
-            .filter(missed)
-            .cloned()
-            .collect())
+        Ok(entries.filter(missed).collect())
     }
 }
 
@@ -228,6 +260,7 @@ mod tests {
             origin: node(origin),
             number,
             topic: topic.into(),
+            cause: 0,
             payload: weight,
         })
     }
@@ -239,10 +272,10 @@ mod tests {
         marks
     }
 
-    fn numbers(publications: &[Arc<Publication<u32>>]) -> Vec<(&str, u64)> {
-        publications
+    fn numbers(entries: &[Entry<u32>]) -> Vec<(&str, u64)> {
+        entries
             .iter()
-            .map(|one| (one.origin.name.as_str(), one.number))
+            .map(|one| (one.publication.origin.name.as_str(), one.publication.number))
             .collect()
     }
 
@@ -263,7 +296,7 @@ mod tests {
             publication("a", 3, "y", 1),
             publication("a", 4, "x", 1),
         ] {
-            assert!(log.push(&one, now));
+            assert_eq!(log.push(&one, now), Pushed::New);
         }
         let missed = log.after(&marks(&[("a", 1)]), &["x".into()]).unwrap();
         assert_eq!(numbers(&missed), [("b", 1), ("a", 4)]);
@@ -295,18 +328,52 @@ mod tests {
     }
 
     #[test]
+    fn of_two_publications_with_one_cause_the_first_counts() {
+        let caused = |origin: &str, number: u64, weight: u32| {
+            let payload = weight;
+            Arc::new(Publication {
+                origin: node(origin),
+                number,
+                topic: "x".into(),
+                cause: 9,
+                payload,
+            })
+        };
+        let mut log = log(10, 10);
+        let now = Instant::now();
+        assert_eq!(log.push(&caused("a", 1, 5), now), Pushed::New);
+        assert_eq!(log.push(&caused("b", 1, 5), now), Pushed::SameCause);
+        assert_eq!(log.end().entry, 1);
+        log.trim(now + Duration::from_secs(10));
+        assert_eq!(
+            log.push(&caused("b", 2, 5), now),
+            Pushed::New,
+            "a log remembers causes as long as entries"
+        );
+    }
+
+    #[test]
     fn takes_nothing_twice() {
         let mut log = log(1000, 10);
-        assert!(log.push(&publication("a", 2, "x", 1), Instant::now()));
-        assert!(!log.push(&publication("a", 2, "x", 1), Instant::now()));
-        assert!(!log.push(&publication("a", 1, "x", 1), Instant::now()));
+        assert_eq!(
+            log.push(&publication("a", 2, "x", 1), Instant::now()),
+            Pushed::New
+        );
+        assert_eq!(
+            log.push(&publication("a", 2, "x", 1), Instant::now()),
+            Pushed::Repeated
+        );
+        assert_eq!(
+            log.push(&publication("a", 1, "x", 1), Instant::now()),
+            Pushed::Repeated
+        );
     }
 
     #[test]
     fn says_what_it_no_longer_has() {
         let mut log = log(10, 10);
         let now = Instant::now();
-        (1..=3).for_each(|number| assert!(log.push(&publication("a", number, "x", 5), now)));
+        (1..=3).for_each(|number| assert_eq!(log.push(&publication("a", number, "x", 5), now), Pushed::New));
         assert!(log.after(&marks(&[]), &["x".into()]).is_err());
         assert_eq!(
             numbers(&log.after(&marks(&[("a", 1)]), &["x".into()]).unwrap()),

@@ -409,8 +409,8 @@ impl<E: Entities> Router<E> {
         }
     }
 
-    /// Publishes to all who want the topic, here and elsewhere. Returns the publication's number.
-    pub(crate) fn publish(&self, topic: Topic, payload: E::Publication) -> u64 {
+    /// Publishes to all who want the topic, here and elsewhere.
+    pub(crate) fn publish(&self, topic: Topic, cause: u64, payload: E::Publication) {
         let mut topics = lock(&self.topics);
         topics.number += 1;
         let number = topics.number;
@@ -420,6 +420,7 @@ impl<E: Entities> Router<E> {
                 .map(|payload| LinkMessage::Publish {
                     number,
                     topic: topic.clone(),
+                    cause,
                     payload,
                 })
                 .and_then(|message| wire::encode(&message));
@@ -439,11 +440,11 @@ impl<E: Entities> Router<E> {
                 origin: self.me.clone(),
                 number,
                 topic,
+                cause,
                 payload,
             });
             self.to_lanes(lanes, || LaneMessage::Publication(publication.clone(), None));
         }
-        number
     }
 
     // Handoff
@@ -564,6 +565,7 @@ impl<E: Entities> Router<E> {
             LinkMessage::Publish {
                 number,
                 topic,
+                cause,
                 payload,
             } => match wire::decode(&payload) {
                 Ok(payload) => {
@@ -572,6 +574,7 @@ impl<E: Entities> Router<E> {
                         origin: peer.clone(),
                         number,
                         topic,
+                        cause,
                         payload,
                     });
                     self.to_lanes(lanes, || {

@@ -42,6 +42,9 @@ pub struct Publication<P> {
     pub number: u64,
     /// Where it was published.
     pub topic: Topic,
+    /// What made it be published, if that could happen twice: 0 for none. Of publications with one cause the first
+    /// counts.
+    pub cause: u64,
     /// What was published.
     pub payload: P,
 }

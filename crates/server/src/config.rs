@@ -37,6 +37,26 @@ pub enum CorsOrigins {
     Listed(Vec<String>),
 }
 
+/// How long, and at what cost, clients may come back to where they were (Socket.IO's connection state recovery).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryConfig {
+    /// How long a client may be away. The reference server's two minutes. What was published meanwhile must still be in
+    /// the lanes' logs: see [`LogLimits`](hither_cluster::LogLimits).
+    pub window: Duration,
+    /// Bytes of events emitted to one session's sockets alone that are kept for it. Events for rooms cost no session
+    /// anything.
+    pub max_bytes: usize,
+}
+
+impl Default for RecoveryConfig {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(120),
+            max_bytes: 256 << 10,
+        }
+    }
+}
+
 /// How a server treats its clients.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -49,6 +69,9 @@ pub struct ServerConfig {
     pub max_outgoing_bytes: usize,
     /// Bytes of events that may wait for a session's handler before its client is read no further.
     pub max_incoming_bytes: usize,
+    /// Whether clients may come back to where they were. Off unless configured, as in the reference server: with it on,
+    /// every event bears an offset as its last argument, which the client's listeners see too.
+    pub recovery: Option<RecoveryConfig>,
     /// Which node owns a new session.
     pub placement: SessionPlacement,
     /// Cross-origin rules.
@@ -62,6 +85,7 @@ impl Default for ServerConfig {
             connect_timeout: Duration::from_secs(45),
             max_outgoing_bytes: 8 << 20,
             max_incoming_bytes: 256 << 10,
+            recovery: None,
             placement: SessionPlacement::default(),
             cors: CorsConfig::default(),
         }

@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hither_cluster::{Cluster, NodeName, Placement};
-use hither_socketio::{Event, EventError, NamespaceName};
+use hither_cluster::{Cluster, Key, NodeName, Placement, RequestError};
+use hither_socketio::{Event, EventError, NamespaceName, RecoveryId};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
+use tracing::info;
 
 use crate::{
+    request::{SessionReply, SessionRequest},
     room::{Room, topic},
-    sessions::{Direct, FoundSocket, LaneEvent, Query, Sessions, Shared},
+    sessions::{Direct, Found, FoundSocket, LaneEvent, Queries, Query, QueryId, Question, Sessions, Shared},
     socket::publications,
 };
 
@@ -29,6 +31,18 @@ pub struct Io {
 pub struct QueryError {
     /// The names of the nodes that did not answer.
     pub silent: Vec<String>,
+}
+
+/// Gives a query up when nobody waits for its answer any more.
+struct Abandon<'a> {
+    queries: &'a Queries,
+    id: QueryId,
+}
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.queries.abandon(self.id);
+    }
 }
 
 impl Io {
@@ -116,23 +130,53 @@ impl Io {
         namespace: &NamespaceName,
         room: Option<&Room>,
     ) -> Result<Vec<FoundSocket>, QueryError> {
-        let topic = topic(namespace, room);
-        let nodes: Vec<_> = self
-            .cluster
-            .placement()
+        Ok(self
+            .ask_all(Question::Hears(topic(namespace, room)))
+            .await?
+            .sockets)
+    }
+
+    /// The session that has a socket, whichever node owns it; none if nobody says so in time.
+    pub(crate) async fn holder_of(&self, recovery: &RecoveryId) -> Option<Key> {
+        match self.ask_all(Question::Holds(recovery.clone())).await {
+            Ok(found) => found.holder,
+            Err(error) => {
+                info!(%error, "where a socket is cannot be found out");
+                None
+            }
+        }
+    }
+
+    /// Asks a session, wherever it lives.
+    pub(crate) async fn request(
+        &self,
+        session: &Key,
+        request: SessionRequest,
+        timeout: Duration,
+    ) -> Result<SessionReply, RequestError> {
+        self.cluster.request(session, request, timeout).await
+    }
+
+    async fn ask_all(&self, question: Question) -> Result<Found, QueryError> {
+        let placement = self.cluster.placement();
+        let nodes: Vec<_> = placement
             .view()
             .members
             .values()
             .map(|member| member.id.clone())
             .collect();
         let (id, found) = self.shared.queries.begin(nodes.iter().cloned());
+        let _abandoned = Abandon {
+            queries: &self.shared.queries,
+            id,
+        };
         for node in &nodes {
             // Who has no link is not asked, and named if it does not leave before the time is over.
             self.cluster.send(
                 node,
                 Direct::Query(Query {
                     id,
-                    topic: topic.clone(),
+                    question: question.clone(),
                 }),
             );
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     namespace::AnyData,
+    sessions::Surrendered,
     socket::{AckError, Effects},
 };
 
@@ -22,6 +23,8 @@ pub(crate) enum Job {
         socket: SocketId,
         event: Event,
         ack: Option<AckId>,
+        /// Tells this event from all others of the cluster; so what it causes can be told, too.
+        cause: u64,
     },
     Acked {
         socket: SocketId,
@@ -31,6 +34,10 @@ pub(crate) enum Job {
     Disconnect {
         socket: SocketId,
         reason: DisconnectReason,
+    },
+    Recovered {
+        socket: SocketId,
+        disconnected: bool,
     },
     Relocated {
         socket: SocketId,
@@ -53,7 +60,7 @@ impl Job {
                 Self::Acked { context, answer, .. } => {
                     context.as_str().len() + answer.as_ref().map_or(0, args)
                 }
-                Self::Disconnect { .. } | Self::Relocated { .. } => 0,
+                Self::Disconnect { .. } | Self::Recovered { .. } | Self::Relocated { .. } => 0,
                 Self::EngineMessage(message) => message.len(),
             }
     }
@@ -64,6 +71,7 @@ impl Job {
             Self::Event { socket, .. }
             | Self::Acked { socket, .. }
             | Self::Disconnect { socket, .. }
+            | Self::Recovered { socket, .. }
             | Self::Relocated { socket } => Some(socket),
             Self::Connect { .. } | Self::EngineMessage(_) => None,
         }
@@ -76,6 +84,7 @@ impl Job {
             Self::Event { .. } => "event",
             Self::Acked { .. } => "acked",
             Self::Disconnect { .. } => "disconnect",
+            Self::Recovered { .. } => "recovered",
             Self::Relocated { .. } => "relocated",
             Self::EngineMessage(_) => "message",
         }
@@ -94,10 +103,14 @@ pub(crate) struct Outcome {
 /// What became of a call.
 pub(crate) enum Verdict {
     Done,
+    /// The client wanted its former socket, which cannot be had: it gets another.
+    NotRecovered,
     /// The application does not want the client in the namespace.
     Refused(ConnectError),
     /// The handler panicked, and said this.
     Panicked(String),
+    /// The client wanted its former socket, and here it is.
+    Recovered(Box<Surrendered>),
 }
 
 impl Verdict {

@@ -1,6 +1,6 @@
 //! What an application writes: namespaces.
 
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -77,6 +77,21 @@ pub trait Namespace: Send + Sync + 'static {
         async {}
     }
 
+    /// How long a client whose connection broke may take to come back before [`disconnect`](Self::disconnect) is called.
+    /// Counts only where [recovery](crate::ServerConfig::recovery) is on; a client that says goodbye is gone at once.
+    const PATIENCE: Duration = Duration::ZERO;
+
+    /// The client has come back to its socket, with the same id, rooms and data, and what it missed is on its way.
+    /// `disconnected` says whether [`disconnect`](Self::disconnect) was called meanwhile.
+    fn recovered(
+        &self,
+        socket: &mut Socket<Self::Data>,
+        disconnected: bool,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (socket, disconnected);
+        async {}
+    }
+
     /// Whether [`relocated`](Self::relocated) is to be called.
     const FOLLOWS_WHEREABOUTS: bool = false;
 
@@ -106,6 +121,7 @@ pub(crate) type Call = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 pub(crate) trait AnyNamespace: Send + Sync {
     fn call(self: Arc<Self>, job: Job, context: SocketContext, data: Option<AnyData>) -> Call;
     fn follows_whereabouts(&self) -> bool;
+    fn patience(&self) -> Duration;
     fn save(&self, data: &AnyData) -> Result<Bytes, DataError>;
     fn load(&self, bytes: &[u8]) -> Result<AnyData, DataError>;
 }
@@ -172,6 +188,10 @@ impl<N: Namespace> AnyNamespace for Adapter<N> {
         N::FOLLOWS_WHEREABOUTS
     }
 
+    fn patience(&self) -> Duration {
+        N::PATIENCE
+    }
+
     fn save(&self, data: &AnyData) -> Result<Bytes, DataError> {
         let data = data.downcast_ref::<N::Data>().ok_or(DataError::Type)?;
         Ok(serde_json::to_vec(data)?.into())
@@ -190,6 +210,7 @@ trait Handle: Namespace {
                 Job::Event { event, ack, .. } => self.event(socket, Received { event, ack }).await,
                 Job::Acked { context, answer, .. } => self.acked(socket, context, answer).await,
                 Job::Disconnect { reason, .. } => self.disconnect(socket, reason).await,
+                Job::Recovered { disconnected, .. } => self.recovered(socket, disconnected).await,
                 Job::Relocated { .. } => self.relocated(socket).await,
                 // The one has no socket yet, the other no namespace.
                 Job::Connect { .. } | Job::EngineMessage(_) => {}

@@ -27,6 +27,14 @@ fn cost(frame: &Frame) -> usize {
 }
 
 impl Outgoing {
+    /// A buffer whose first frame will have this sequence number.
+    pub(crate) fn beginning_at(first: u64) -> Self {
+        Self {
+            first,
+            ..Self::default()
+        }
+    }
+
     /// Adds a frame at the end.
     pub(crate) fn push(&mut self, frame: Frame) {
         self.bytes += cost(&frame);

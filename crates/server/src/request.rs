@@ -4,11 +4,12 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use hither_cluster::NodeId;
+use hither_cluster::{Marks, NodeId, Topic};
 use hither_engineio::{Frame, Refusal, TransportName};
+use hither_socketio::{NamespaceName, Offset, RecoveryId};
 use serde::{Deserialize, Serialize};
 
-use crate::handshake::Handshake;
+use crate::{handshake::Handshake, sessions::Surrendered};
 
 /// Which of the server's mounted services a session belongs to: its position in the builder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,9 +93,31 @@ pub(crate) enum SessionRequest {
     Reattach {
         socket: SocketAddress,
         next: Option<u64>,
+        /// How far the client was served, if that is known exactly.
+        served: Option<Served>,
     },
+    /// A client says that this socket is its own: may it have it? Answered with [`SessionReply::Claimable`].
+    Claim { claim: Claim },
+    /// The socket goes to the session that asks. Answered with [`SessionReply::Surrendered`].
+    Surrender { claim: Claim },
     /// The socket is gone, or broke the rules of WebSocket.
     SocketClosed { socket: SocketAddress },
+}
+
+/// A client's claim to its former socket in a namespace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    pub(crate) namespace: NamespaceName,
+    pub(crate) recovery: RecoveryId,
+    pub(crate) offset: Option<Offset>,
+}
+
+/// How far a client was served by an owner that is gone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Served {
+    pub(crate) marks: Marks,
+    /// How many events its session had been told directly.
+    pub(crate) directs: u64,
 }
 
 /// On which transport a session opens.
@@ -127,6 +150,10 @@ pub(crate) enum SessionReply {
     Opened(Vec<Frame>),
     Pulled(Vec<Frame>),
     Done,
+    /// The topics that the claimed socket hears; none if it cannot be had.
+    Claimable(Option<Vec<Topic>>),
+    /// The claimed socket; none if it cannot be had.
+    Surrendered(Option<Box<Surrendered>>),
     /// As the Engine.IO specification wants it refused.
     Refused(Refusal),
 }

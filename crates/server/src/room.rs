@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use hither_cluster::{Topic, Weigh};
-use hither_socketio::{Encoded, NamespaceName, SocketId};
+use hither_socketio::{Event, NamespaceName, SocketId};
 use serde::{Deserialize, Serialize};
 
 /// A group of sockets of one namespace, by name. It exists as long as somebody is in it.
@@ -54,11 +54,11 @@ pub(crate) fn room_of(namespace: &NamespaceName, topic: &Topic) -> Option<Room> 
         .map(Room::from)
 }
 
-/// An event for a room, encoded once for all who receive it.
+/// An event for a room, as it travels between nodes. Each lane encodes it once for all its receivers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RoomEvent {
     pub(crate) namespace: NamespaceName,
-    pub(crate) encoded: Encoded,
+    pub(crate) event: Event,
     /// Sockets that shall not receive it.
     pub(crate) except: Vec<SocketId>,
     /// Rooms whose members shall not receive it: those left out, and those to which it is published as well.
@@ -67,6 +67,14 @@ pub(crate) struct RoomEvent {
 
 impl Weigh for RoomEvent {
     fn weight(&self) -> usize {
-        self.encoded.len() + 256
+        self.event.args.json().len()
+            + self
+                .event
+                .args
+                .attachments()
+                .iter()
+                .map(bytes::Bytes::len)
+                .sum::<usize>()
+            + 256
     }
 }

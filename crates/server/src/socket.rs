@@ -3,11 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use hither_cluster::{LaneHandle, NodeName};
+use hither_cluster::{LaneHandle, NodeName, Topic};
 use hither_engineio::TransportName;
-use hither_socketio::{
-    AckId, Args, ArgsError, Encoded, Event, EventError, Json, JsonError, NamespaceName, SocketId,
-};
+use hither_socketio::{AckId, Args, ArgsError, Event, EventError, Json, JsonError, NamespaceName, SocketId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -93,7 +91,7 @@ pub enum AckError {
 
 /// One thing that a handler asked for.
 pub(crate) enum Effect {
-    Emit(Encoded),
+    Emit(Event),
     EmitWithAck {
         event: Event,
         context: Json,
@@ -118,6 +116,8 @@ pub(crate) enum Effect {
     Enter,
     /// Tells the client that it is connected.
     Accept,
+    /// Has this heard by the lane, though not by the socket, until the handler ends.
+    Hold(Topic),
 }
 
 /// What a handler has asked for, in order.
@@ -194,9 +194,9 @@ impl<Data> Socket<Data> {
     /// # Errors
     /// When the name is reserved, the arguments cannot be sent, or the handler has asked for too much.
     pub fn emit<T: Serialize + ?Sized>(&mut self, name: &str, args: &T) -> Result<(), EmitError> {
-        let encoded = Encoded::event(&self.context.namespace, None, &Event::new(name, args)?);
-        let bytes = encoded.len();
-        self.context.effects.add(Effect::Emit(encoded), bytes)
+        let event = Event::new(name, args)?;
+        let bytes = size(&event.args);
+        self.context.effects.add(Effect::Emit(event), bytes)
     }
 
     /// Emits an event and asks the client to answer. The answer comes to [`Namespace::acked`](crate::Namespace::acked) with
@@ -213,7 +213,7 @@ impl<Data> Socket<Data> {
     ) -> Result<(), EmitError> {
         let event = Event::new(name, args)?;
         let context = Json::encode(context)?;
-        let bytes = event.args.json().len() + event.args.attachments().iter().map(Bytes::len).sum::<usize>();
+        let bytes = size(&event.args);
         self.context.effects.add(
             Effect::EmitWithAck {
                 event,
@@ -239,7 +239,7 @@ impl<Data> Socket<Data> {
     /// When the handler has asked for too much.
     pub fn ack_with(&mut self, ack: Option<AckId>, args: Args) -> Result<(), EmitError> {
         let Some(id) = ack else { return Ok(()) };
-        let bytes = args.json().len() + args.attachments().iter().map(Bytes::len).sum::<usize>();
+        let bytes = size(&args);
         self.context.effects.add(Effect::Ack { id, args }, bytes)
     }
 
@@ -249,9 +249,10 @@ impl<Data> Socket<Data> {
     /// When the name is reserved or the handler has asked for too much.
     pub fn emit_with(&mut self, name: &str, args: Args) -> Result<(), EmitError> {
         let name = hither_socketio::EventName::new(name).map_err(EventError::from)?;
-        let encoded = Encoded::event(&self.context.namespace, None, &Event { name, args });
-        let bytes = encoded.len();
-        self.context.effects.add(Effect::Emit(encoded), bytes)
+        let bytes = size(&args);
+        self.context
+            .effects
+            .add(Effect::Emit(Event { name, args }), bytes)
     }
 
     /// Joins a room. What is asked after it happens once every node knows of it: who is acknowledged a join misses
@@ -371,11 +372,15 @@ impl Broadcast<'_> {
     pub fn emit_event(self, event: &Event) -> Result<(), EmitError> {
         let namespace = self.context.namespace.clone();
         for (room, event) in publications(namespace, &self.rooms, self.except, self.except_rooms, event) {
-            let bytes = event.encoded.len();
+            let bytes = size(&event.event.args);
             self.context.effects.add(Effect::Publish { room, event }, bytes)?;
         }
         Ok(())
     }
+}
+
+fn size(args: &Args) -> usize {
+    args.json().len() + args.attachments().iter().map(Bytes::len).sum::<usize>()
 }
 
 /// One publication per room; who is in several of the rooms receives only the first.
@@ -386,10 +391,9 @@ pub(crate) fn publications(
     except_rooms: Vec<Room>,
     event: &Event,
 ) -> Vec<(Option<Room>, RoomEvent)> {
-    let encoded = Encoded::event(&namespace, None, event);
     let publication = |earlier: &[Room]| RoomEvent {
         namespace: namespace.clone(),
-        encoded: encoded.clone(),
+        event: event.clone(),
         except: except.clone(),
         except_rooms: except_rooms.iter().chain(earlier).cloned().collect(),
     };

@@ -81,7 +81,6 @@ impl<E: Entities> LaneState<E> {
     /// An entity comes. If it lives here already, the better copy stays: after a partition there may be two, and a
     /// question may be asked again whose answer was lost.
     pub(super) fn adopt(&mut self, key: &Key, snapshot: E::Snapshot, marks: &Marks, reply: ReplyTo<E>) {
-        self.replicas.forget(key);
         let mut welcome = true;
         if self.entities.contains(key) {
             welcome = self.entities.is_better(key, &snapshot);
@@ -90,10 +89,13 @@ impl<E: Entities> LaneState<E> {
             }
         }
         if welcome {
-            self.guarded(Some(key), |entities, lane| entities.adopt(lane, key, snapshot));
+            self.guarded(Some(key), |entities, lane| {
+                entities.adopt(lane, key, snapshot, marks)
+            });
             self.catch_up(key, marks);
             self.lane.changed(key);
         }
+        self.replicas.forget(&mut self.lane, key);
         self.forget_preparation(key);
         reply.answer(Ok(Answer::Adopted));
         self.unpark(key);

@@ -12,11 +12,11 @@ use super::{LaneHandle, LaneMessage, LaneRef, barriers::Barriers};
 use crate::{
     cluster::Cluster,
     entity::Entities,
-    log::{Log, LogLimits, Marks, Position},
+    log::{Entry, Log, LogLimits, Marks, Position},
     member::NodeId,
     router::Router,
     shard::{Key, Placement},
-    topic::{Publication, Subscribed, Topic},
+    topic::{Subscribed, Topic},
 };
 
 /// What a lane offers to the entities that it hosts.
@@ -128,8 +128,11 @@ impl<E: Entities> Lane<E> {
     }
 
     /// Publishes to all subscribers of the topic in the cluster, this lane's included.
-    pub fn publish(&mut self, topic: Topic, payload: E::Publication) {
-        self.router.publish(topic, payload);
+    ///
+    /// A `cause` other than 0 makes that what it caused is heard once, even if this entity does again what it did before
+    /// its owner died.
+    pub fn publish(&mut self, topic: Topic, cause: u64, payload: E::Publication) {
+        self.router.publish(topic, cause, payload);
     }
 
     /// Tells the lanes of another node something. False when there is no link to it.
@@ -191,11 +194,7 @@ impl<E: Entities> Lane<E> {
     }
 
     /// What was published to `topics` after `marks`. None when some of it is no longer kept.
-    pub fn published_after(
-        &self,
-        marks: &Marks,
-        topics: &[Topic],
-    ) -> Option<Vec<Arc<Publication<E::Publication>>>> {
+    pub fn published_after(&self, marks: &Marks, topics: &[Topic]) -> Option<Vec<Entry<E::Publication>>> {
         match self.log.after(marks, topics) {
             Ok(publications) => Some(publications),
             Err(gap) => {

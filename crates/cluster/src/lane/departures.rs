@@ -116,10 +116,8 @@ impl<E: Entities> LaneState<E> {
     pub(super) fn catch_up(&mut self, key: &Key, marks: &Marks) {
         match self.lane.log.after(marks, &self.entities.topics(key)) {
             Ok(missed) => {
-                for publication in missed {
-                    self.guarded(Some(key), |entities, lane| {
-                        entities.missed(lane, key, &publication)
-                    });
+                for entry in missed {
+                    self.guarded(Some(key), |entities, lane| entities.missed(lane, key, &entry));
                 }
             }
             Err(gap) => {

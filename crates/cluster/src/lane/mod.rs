@@ -26,7 +26,7 @@ use crate::{
     entity::{Entities, ReplyTo},
     handoff::{Handoff, Outcome},
     links::Credit,
-    log::LogLimits,
+    log::{LogLimits, Pushed},
     member::NodeId,
     router::Router,
     shard::{Key, Placement, ShardId},
@@ -284,8 +284,8 @@ impl<E: Entities> LaneState<E> {
                 snapshot,
                 hold: _hold,
             } => match snapshot {
-                Some(snapshot) => self.replicas.keep(key, &owner, snapshot),
-                None => self.replicas.withdrawn(&key, &owner),
+                Some(snapshot) => self.replicas.keep(&mut self.lane, key, &owner, snapshot),
+                None => self.replicas.withdrawn(&mut self.lane, &key, &owner),
             },
             LaneMessage::Tick => self.tick(),
             LaneMessage::Flush => self.flush(),
@@ -348,12 +348,15 @@ impl<E: Entities> LaneState<E> {
     }
 
     fn publication(&mut self, publication: &Arc<Publication<E::Publication>>) {
-        if self.lane.log.push(publication, self.lane.now) {
-            self.guarded(None, |entities, lane| entities.publication(lane, publication));
-            // So that followers are told, also when nobody here was.
-            self.lane.request_flush();
-        } else {
-            debug!(origin = %publication.origin, number = publication.number, "a publication came twice; skipped");
+        match self.lane.log.push(publication, self.lane.now) {
+            Pushed::New => {
+                self.guarded(None, |entities, lane| entities.publication(lane, publication));
+                // So that followers are told, also when nobody here was.
+                self.lane.request_flush();
+            }
+            again @ (Pushed::Repeated | Pushed::SameCause) => {
+                debug!(origin = %publication.origin, number = publication.number, ?again, "a publication is skipped");
+            }
         }
     }
 
@@ -389,6 +392,7 @@ impl<E: Entities> LaneState<E> {
             .followers
             .retain(|node, _| placement.view().member(node).is_some());
         self.revive_orphans();
+        self.drop_foreign_replicas();
         let mut targets = HashMap::new();
         for key in self.entities.keys() {
             if let Some(owner) = placement.owner_of(&key)

@@ -4,15 +4,22 @@ use std::collections::{HashMap, HashSet};
 
 use tracing::info;
 
-use super::LaneState;
-use crate::{entity::Entities, member::NodeId, shard::Key};
+use super::{Lane, LaneState};
+use crate::{entity::Entities, member::NodeId, shard::Key, topic::Topic};
 
 /// Replicas sent per look at the time when a new standby has to be given all of them. At 50 looks a second a lane
 /// gives 5,000 entities a second and hardly notices.
 const REPLICAS_PER_TICK: usize = 100;
 
 /// What a lane keeps of entities that live elsewhere.
-pub(super) struct Replicas<E: Entities>(HashMap<Key, (NodeId, E::Snapshot)>);
+pub(super) struct Replicas<E: Entities>(HashMap<Key, Replica<E>>);
+
+struct Replica<E: Entities> {
+    owner: NodeId,
+    snapshot: E::Snapshot,
+    /// What the lane hears for it.
+    topics: Vec<Topic>,
+}
 
 impl<E: Entities> Replicas<E> {
     pub(super) fn new() -> Self {
@@ -20,28 +27,49 @@ impl<E: Entities> Replicas<E> {
     }
 
     /// The owner of an entity says how it is now.
-    pub(super) fn keep(&mut self, key: Key, owner: &NodeId, snapshot: E::Snapshot) {
-        self.0.insert(key, (owner.clone(), snapshot));
-    }
-
-    /// The entity lives here, or is over, or has another standby.
-    pub(super) fn forget(&mut self, key: &Key) {
-        self.0.remove(key);
-    }
-
-    /// As [`forget`](Self::forget), if the replica is of that owner.
-    pub(super) fn withdrawn(&mut self, key: &Key, owner: &NodeId) {
-        if self.0.get(key).is_some_and(|(from, _)| from == owner) {
-            self.0.remove(key);
+    pub(super) fn keep(&mut self, lane: &mut Lane<E>, key: Key, owner: &NodeId, snapshot: E::Snapshot) {
+        let topics = E::topics_of(&snapshot);
+        // Those first, so that a topic which stays is not given up in between.
+        for topic in &topics {
+            lane.subscribe(topic);
+        }
+        let replica = Replica {
+            owner: owner.clone(),
+            snapshot,
+            topics,
+        };
+        if let Some(earlier) = self.0.insert(key, replica) {
+            earlier.release(lane);
         }
     }
 
-    /// Takes the replicas whose owners are gone.
-    fn orphans(&mut self, is_gone: impl Fn(&NodeId) -> bool) -> Vec<(Key, NodeId, E::Snapshot)> {
-        let orphans = self.0.extract_if(|_, (owner, _)| is_gone(owner));
-        orphans
-            .map(|(key, (owner, snapshot))| (key, owner, snapshot))
+    /// The entity lives here now.
+    pub(super) fn forget(&mut self, lane: &mut Lane<E>, key: &Key) {
+        if let Some(replica) = self.0.remove(key) {
+            replica.release(lane);
+        }
+    }
+
+    /// As [`forget`](Self::forget), if the replica is of that owner: the entity is over, or has another standby.
+    pub(super) fn withdrawn(&mut self, lane: &mut Lane<E>, key: &Key, owner: &NodeId) {
+        if self.0.get(key).is_some_and(|replica| replica.owner == *owner) {
+            self.forget(lane, key);
+        }
+    }
+
+    /// The keys of the replicas for which `is_wanted` is true of the owner.
+    fn keys_of(&self, is_wanted: impl Fn(&Key, &NodeId) -> bool) -> Vec<Key> {
+        self.0
+            .iter()
+            .filter(|(key, replica)| is_wanted(key, &replica.owner))
+            .map(|(key, _)| key.clone())
             .collect()
+    }
+}
+
+impl<E: Entities> Replica<E> {
+    fn release(self, lane: &mut Lane<E>) {
+        self.topics.iter().for_each(|topic| lane.unsubscribe(topic));
     }
 }
 
@@ -104,17 +132,39 @@ impl<E: Entities> LaneState<E> {
     /// Entities whose owners are gone live on here. Those whose new owner is another are handed off from here.
     pub(super) fn revive_orphans(&mut self) {
         let view = self.lane.placement.view().clone();
-        let orphans = self.replicas.orphans(|owner| view.member(owner).is_none());
         let mut lost: HashMap<NodeId, usize> = HashMap::new();
-        for (key, owner, snapshot) in orphans {
+        for key in self.replicas.keys_of(|_, owner| view.member(owner).is_none()) {
+            let Some(Replica {
+                owner,
+                snapshot,
+                topics,
+            }) = self.replicas.0.remove(&key)
+            else {
+                continue;
+            };
             if !self.entities.contains(&key) {
                 self.guarded(Some(&key), |entities, lane| entities.revive(lane, &key, snapshot));
                 self.lane.changed(&key);
                 *lost.entry(owner).or_default() += 1;
             }
+            // Only now, so that the topics are heard throughout.
+            topics.iter().for_each(|topic| self.lane.unsubscribe(topic));
         }
         for (owner, sessions) in lost {
             info!(from = %owner, to = %self.lane.node(), lane = self.lane.index, sessions, "sessions of a lost node live on here");
+        }
+    }
+
+    /// The members changed: replicas of which this node is no longer the standby are of no use.
+    pub(super) fn drop_foreign_replicas(&mut self) {
+        let placement = self.lane.placement.clone();
+        let me = self.lane.node().clone();
+        let is_foreign = |key: &Key, _: &NodeId| {
+            let shard = placement.shards().shard_of(key);
+            placement.standby(shard) != Some(&me) && placement.owner(shard) != Some(&me)
+        };
+        for key in self.replicas.keys_of(is_foreign) {
+            self.replicas.forget(&mut self.lane, &key);
         }
     }
 

@@ -15,6 +15,13 @@ pub struct SessionSnapshot {
     state: State<Duration>,
 }
 
+impl SessionSnapshot {
+    /// Whether the session was over.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed(_))
+    }
+}
+
 impl Session {
     /// Takes what is needed to go on elsewhere. Drain the outputs first: they are not part of it.
     ///

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use hither_cluster::Marks;
 use hither_socketio::{self as socketio, ConnectError, Json, NamespaceName, SocketId};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::task::AbortHandle;
@@ -9,8 +10,11 @@ use tracing::{error, info};
 
 use super::{
     LaneEvent, SessionAddress,
+    cause::Cause,
     effects::{Application, Then},
     env::{Env, Lane},
+    history::Place,
+    recovery::{self, Recovery},
     session::{NamespaceSocket, Session, Upper},
     shared::Service,
 };
@@ -28,9 +32,10 @@ const SOCKET_ID_LENGTH: usize = 20;
 /// A handler at work. Dropped, it is stopped.
 pub(crate) struct Running {
     run: u64,
-    kind: &'static str,
     /// The socket it runs for; none for plain Engine.IO.
     socket: Option<SocketId>,
+    /// What it does, for the standby to do if this node dies meanwhile.
+    job: Job,
     task: AbortHandle,
 }
 
@@ -49,12 +54,16 @@ impl Session {
         if self.running.is_some() {
             return false;
         }
+        self.release_topics(lane);
         if self.moving {
             lane.calm(&self.key);
             return false;
         }
-        let Some(job) = self.next_job() else { return false };
+        let Some(job) = self.next_job() else {
+            return self.surrender(env, lane);
+        };
         self.release_held(env);
+        self.cause = Cause::of(&self.key, &job);
         self.start(env, lane, job);
         true
     }
@@ -67,7 +76,15 @@ impl Session {
             }
             socketio::Output::Event {
                 socket, event, ack, ..
-            } => self.enqueue(Job::Event { socket, event, ack }),
+            } => {
+                let cause = self.input.next();
+                self.enqueue(Job::Event {
+                    socket,
+                    event,
+                    ack,
+                    cause,
+                });
+            }
             socketio::Output::Acked { socket, id, args, .. } => {
                 if let Upper::SocketIo(upper) = &mut self.upper
                     && let Some(awaited) = upper
@@ -87,8 +104,11 @@ impl Session {
                 reason,
             } => {
                 info!(session = %self.key, %namespace, %socket, %reason, "socket disconnected");
-                self.unlisten(env, lane, &socket);
-                self.enqueue(Job::Disconnect { socket, reason });
+                if !self.wait_for_client(env, lane.now(), &socket, reason) {
+                    self.unlisten(env, lane, &socket);
+                    self.enqueue(Job::Disconnect { socket, reason });
+                }
+                lane.changed(&self.key);
             }
             socketio::Output::Send(encoded) => self.say(env, lane, encoded.into_frames()),
             socketio::Output::Close(reason) => {
@@ -111,8 +131,8 @@ impl Session {
             Some(Service::EngineIo(service)) => {
                 if let Job::EngineMessage(message) = job {
                     let effects = Effects::new(env.shared.config.max_outgoing_bytes);
-                    let call = service.clone().call(message, effects);
-                    self.spawn(lane, env.next_run(), "message", None, call);
+                    let call = service.clone().call(message.clone(), effects);
+                    self.spawn(lane, env.next_run(), Job::EngineMessage(message), None, call);
                 }
             }
             // Nodes with other services than ours share our cluster.
@@ -133,6 +153,27 @@ impl Session {
     ) {
         let id = SocketId::new(Alphanumeric.sample_string(&mut rand::rng(), SOCKET_ID_LENGTH));
         let run = env.next_run();
+        let job = Job::Connect {
+            namespace: namespace.clone(),
+            auth: auth.clone(),
+        };
+        if !self.recovery_failed
+            && let Some(request) = recovery::wish(&env.shared, auth.as_ref())
+        {
+            let recovery = Recovery {
+                io: Io::new(lane.cluster(), env.shared.clone()),
+                lane: lane.handle(),
+                address: SessionAddress {
+                    key: self.key.clone(),
+                    run,
+                },
+                namespace,
+                request,
+                effects: Effects::new(env.shared.config.max_outgoing_bytes),
+            };
+            return self.spawn(lane, run, job, Some(id), Box::pin(recovery.run()));
+        }
+        self.recovery_failed = false;
         let context = self.context(env, lane, run, &namespace, &id, Arc::default());
         if let Upper::SocketIo(upper) = &mut self.upper {
             upper.sockets.push(NamespaceSocket {
@@ -143,10 +184,18 @@ impl Session {
                 listening: false,
                 acks: Default::default(),
                 card: None,
+                recovery: None,
+                since: Place {
+                    position: lane.position(),
+                    directs: 0,
+                },
+                floor: Marks::default(),
+                away: None,
+                saved: None,
             });
         }
         let call = handler.call(Job::Connect { namespace, auth }, context, None);
-        self.spawn(lane, run, "connect", Some(id), call);
+        self.spawn(lane, run, job, Some(id), call);
     }
 
     fn start_for_socket(
@@ -173,9 +222,8 @@ impl Session {
         let (namespace, rooms, data) = (socket.namespace.clone(), socket.rooms.clone(), socket.data.take());
         let run = env.next_run();
         let context = self.context(env, lane, run, &namespace, &id, rooms);
-        let kind = job.kind();
-        let call = handler.clone().call(job, context, data);
-        self.spawn(lane, run, kind, Some(id), call);
+        let call = handler.clone().call(job.clone(), context, data);
+        self.spawn(lane, run, job, Some(id), call);
     }
 
     fn context(
@@ -203,7 +251,7 @@ impl Session {
         }
     }
 
-    fn spawn(&mut self, lane: &Lane, run: u64, kind: &'static str, socket: Option<SocketId>, call: Call) {
+    fn spawn(&mut self, lane: &Lane, run: u64, job: Job, socket: Option<SocketId>, call: Call) {
         let (address, handle) = (
             SessionAddress {
                 key: self.key.clone(),
@@ -217,18 +265,30 @@ impl Session {
         });
         self.running = Some(Running {
             run,
-            kind,
+            job,
             socket,
             task: task.abort_handle(),
         });
     }
 
-    fn refuse(&mut self, namespace: &NamespaceName, error: &ConnectError) {
+    pub(super) fn refuse(&mut self, namespace: &NamespaceName, error: &ConnectError) {
         if let Upper::SocketIo(upper) = &mut self.upper
             && upper.connection.refuse(namespace, error).is_err()
         {
             info!(session = %self.key, %namespace, "the client left before it was refused");
         }
+    }
+
+    /// The job whose handler is at work.
+    pub(crate) fn running_job(&self) -> Option<&Job> {
+        self.running.as_ref().map(|running| &running.job)
+    }
+
+    /// Whether the handler at work is for this socket.
+    pub(crate) fn running_for(&self, socket: &SocketId) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|running| running.socket.as_ref() == Some(socket))
     }
 
     /// Whether this is the handler at work, and not an earlier one.
@@ -260,14 +320,23 @@ impl Session {
             && let Some(entry) = upper.socket_mut(id)
         {
             entry.data = outcome.data;
+            if entry.save(&env.shared, self.service) {
+                lane.changed(&self.key);
+            }
         }
         let mut effects = outcome.effects.list;
         match outcome.verdict {
             Verdict::Done => {
-                if running.kind == "connect" {
+                if matches!(running.job, Job::Connect { .. }) {
                     effects.splice(0..0, [Effect::Enter, Effect::Accept]);
                 }
             }
+            Verdict::NotRecovered => {
+                // Asks again, as a client that has never been here.
+                self.recovery_failed = true;
+                self.requeue(running.job.clone());
+            }
+            Verdict::Recovered(surrendered) => self.take_in(env, lane, *surrendered),
             Verdict::Refused(error) => {
                 effects.clear();
                 let upper = match &mut self.upper {
@@ -287,7 +356,7 @@ impl Session {
                 env.shared.counters.panics.up();
                 error!(
                     session = %self.key,
-                    handler = running.kind,
+                    handler = running.job.kind(),
                     panic = message,
                     "a handler panicked; its session is closed"
                 );
@@ -295,7 +364,7 @@ impl Session {
                 self.engine.close(hither_engineio::CloseReason::ForcedClose);
             }
         }
-        let then = if running.kind == "disconnect" {
+        let then = if matches!(running.job, Job::Disconnect { .. }) {
             Then::Forget
         } else {
             Then::Rest

@@ -6,7 +6,10 @@ use hither_cluster::{Key, NodeId};
 use hither_engineio::{Frame, FrameKind};
 use serde::{Deserialize, Serialize};
 
-use super::query::{Query, QueryReply};
+use super::{
+    history::Place,
+    query::{Query, QueryReply},
+};
 use crate::request::SocketNumber;
 
 /// A message between lanes of two nodes.
@@ -31,7 +34,12 @@ pub(crate) struct OrderBatch {
 
 #[derive(Serialize, Deserialize)]
 enum PackedOrder {
-    Frames { base: u64, first: u64, frames: Vec<u32> },
+    Frames {
+        base: u64,
+        first: u64,
+        frames: Vec<u32>,
+        told: Option<Place>,
+    },
     Aside(u32),
     Close,
 }
@@ -46,6 +54,8 @@ pub(crate) enum Order {
         /// The sequence number of the first of these.
         first: u64,
         frames: Vec<Frame>,
+        /// How far the client is told with these; none while the session has more to say.
+        told: Option<Place>,
     },
     /// Write this frame, which is not part of the session's sequence: the answer to a probe.
     Aside(Frame),
@@ -75,9 +85,15 @@ pub(crate) struct Packer {
 impl Packer {
     pub(crate) fn add(&mut self, socket: SocketNumber, order: Order) {
         let packed = match order {
-            Order::Frames { base, first, frames } => PackedOrder::Frames {
+            Order::Frames {
                 base,
                 first,
+                frames,
+                told,
+            } => PackedOrder::Frames {
+                base,
+                first,
+                told,
                 frames: frames.into_iter().map(|frame| self.place(frame)).collect(),
             },
             Order::Aside(frame) => PackedOrder::Aside(self.place(frame)),
@@ -107,9 +123,15 @@ impl OrderBatch {
         orders.into_iter().filter_map(move |(socket, packed)| {
             let frame = |index: u32| frames.get(index as usize).cloned();
             let order = match packed {
-                PackedOrder::Frames { base, first, frames } => Order::Frames {
+                PackedOrder::Frames {
                     base,
                     first,
+                    frames,
+                    told,
+                } => Order::Frames {
+                    base,
+                    first,
+                    told,
                     frames: frames.into_iter().map(frame).collect::<Option<_>>()?,
                 },
                 PackedOrder::Aside(index) => Order::Aside(frame(index)?),
@@ -198,6 +220,7 @@ mod tests {
                         base: 0,
                         first: number,
                         frames,
+                        told: None,
                     },
                 )
             })

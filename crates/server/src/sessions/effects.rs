@@ -10,10 +10,12 @@ use hither_cluster::{Subscribed, Topic};
 use hither_engineio::{CloseReason, Frame};
 use hither_socketio::{DisconnectReason, EmitError, Event, Json, SocketId};
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
     env::{Env, Lane},
+    history::Place,
+    recovery::new_recovery_id,
     session::{AwaitedAck, Session, SocketIo, Upper},
 };
 use crate::{
@@ -75,12 +77,15 @@ impl Session {
                 env.awaiting.entry(topic).or_default().push(self.slot);
             }
         } else if let Some(done) = self.applications.pop_front() {
-            self.conclude(done);
+            self.conclude(lane, done);
         }
         true
     }
 
-    fn conclude(&mut self, done: Application) {
+    fn conclude(&mut self, lane: &mut Lane, done: Application) {
+        if !matches!(done.then, Then::GoOn(_)) {
+            lane.changed(&self.key);
+        }
         let (Some(id), Upper::SocketIo(upper)) = (&done.socket, &mut self.upper) else {
             return;
         };
@@ -94,7 +99,10 @@ impl Session {
                 // A handler that was stopped meanwhile needs no answer.
                 drop(handler.send(rooms));
             }
-            Then::Forget => upper.sockets.retain(|socket| socket.id != *id),
+            // One whose client may come back is forgotten later.
+            Then::Forget => upper
+                .sockets
+                .retain(|socket| socket.id != *id || socket.away.is_some()),
         }
     }
 
@@ -128,15 +136,30 @@ impl Session {
         let Upper::SocketIo(SocketIo { connection, sockets }) = &mut self.upper else {
             return None;
         };
-        let socket = sockets.iter_mut().find(|socket| socket.id == *id)?;
+        let Some(socket) = sockets.iter_mut().find(|socket| socket.id == *id) else {
+            // A recovery has no socket yet.
+            return match effect {
+                Effect::Hold(topic) => self.hold(lane, topic),
+                _ => None,
+            };
+        };
         let namespace = socket.namespace.clone();
         match effect {
             Effect::Enter => {
                 socket.listening = true;
                 return listen(env, lane, topic(&namespace, None), slot);
             }
+            Effect::Hold(topic) => return self.hold(lane, topic),
             Effect::Accept => {
-                if connection.accept(&namespace, id.clone(), None).is_ok() {
+                socket.recovery = env.shared.config.recovery.map(|_| new_recovery_id(&self.key));
+                socket.since = Place {
+                    position: lane.position(),
+                    directs: self.history.count(),
+                };
+                if connection
+                    .accept(&namespace, id.clone(), socket.recovery.as_ref())
+                    .is_ok()
+                {
                     info!(session = %self.key, %namespace, socket = %id, "socket connected");
                 } else {
                     // The client has left, and its application has let it in: so it is told that it left.
@@ -148,11 +171,7 @@ impl Session {
                     });
                 }
             }
-            Effect::Emit(encoded) => {
-                if let Err(error @ EmitError::TooEarly) = connection.emit_encoded(&namespace, encoded) {
-                    warn!(session = %self.key, %namespace, %error, "an event is lost");
-                }
-            }
+            Effect::Emit(event) => self.tell(env, lane, id, event),
             Effect::EmitWithAck {
                 event,
                 context,
@@ -178,7 +197,10 @@ impl Session {
                 }
             }
             Effect::Show(card) => socket.card = Some(card),
-            Effect::Publish { room, event } => lane.publish(topic(&namespace, room.as_ref()), event),
+            Effect::Publish { room, event } => {
+                let cause = self.next_cause();
+                lane.publish(topic(&namespace, room.as_ref()), cause, event);
+            }
             Effect::Disconnect { close: false } => drop(connection.disconnect(&namespace)),
             Effect::Disconnect { close: true } => {
                 connection.disconnect_all();
@@ -188,6 +210,19 @@ impl Session {
             Effect::EngineMessage(_) => {}
         }
         None
+    }
+
+    /// The lane hears a topic, and remembers what is published to it, until the handler ends.
+    fn hold(&mut self, lane: &mut Lane, topic: Topic) -> Option<Topic> {
+        self.held_topics.push(topic.clone());
+        (lane.subscribe(&topic) == Subscribed::Pending).then_some(topic)
+    }
+
+    /// What a handler held is let go.
+    pub(super) fn release_topics(&mut self, lane: &mut Lane) {
+        for topic in std::mem::take(&mut self.held_topics) {
+            lane.unsubscribe(&topic);
+        }
     }
 
     fn emit_with_ack(&mut self, lane: &Lane, id: &SocketId, event: &Event, context: Json, timeout: Duration) {

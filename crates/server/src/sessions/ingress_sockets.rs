@@ -7,7 +7,10 @@ use hither_cluster::{Key, NodeId, Placement};
 use hither_engineio::Frame;
 use tracing::{debug, warn};
 
-use super::direct::{Delivered, Order};
+use super::{
+    direct::{Delivered, Order},
+    history::Place,
+};
 use crate::{
     ingress::{CloseCode, SocketWriter, WriteOutcome},
     request::SocketNumber,
@@ -30,6 +33,8 @@ struct IngressSocket {
     owner: Option<NodeId>,
     /// The sequence number of the next frame it wants; none before its first order says where to begin.
     next: Option<u64>,
+    /// How far its client is told, where that is known exactly.
+    told: Option<Place>,
     state: SocketState,
 }
 
@@ -74,6 +79,7 @@ impl IngressSockets {
                 session,
                 owner: None,
                 next: None,
+                told: None,
                 state,
             },
         );
@@ -108,11 +114,10 @@ impl IngressSockets {
         }
     }
 
-    /// The session of a socket, and the sequence number of the next frame it wants.
-    pub(crate) fn position(&self, number: SocketNumber) -> Option<(Key, Option<u64>)> {
-        self.sockets
-            .get(&number)
-            .map(|socket| (socket.session.clone(), socket.next))
+    /// The session of a socket, the sequence number of the next frame it wants, and how far its client is told.
+    pub(crate) fn position(&self, number: SocketNumber) -> Option<(Key, Option<u64>, Option<Place>)> {
+        let socket = self.sockets.get(&number)?;
+        Some((socket.session.clone(), socket.next, socket.told))
     }
 
     /// Whether frames for the socket would only wait.
@@ -244,6 +249,7 @@ impl IngressSockets {
                 base,
                 first,
                 mut frames,
+                told,
             } => {
                 let next = socket.next.get_or_insert(base);
                 if first > *next {
@@ -254,6 +260,7 @@ impl IngressSockets {
                     .min(frames.len());
                 frames.drain(..known);
                 *next += frames.len() as u64;
+                socket.told = told;
                 if frames.is_empty() {
                     // A repetition: our word that it was written has got lost.
                     WriteOutcome::Written

@@ -1,11 +1,14 @@
 //! The sessions of one lane: what the cluster hosts for us.
 
 mod calls;
+mod cause;
 mod direct;
 mod effects;
 mod env;
+mod history;
 mod ingress_sockets;
 mod query;
+mod recovery;
 mod session;
 mod shared;
 mod snapshot;
@@ -18,9 +21,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use hither_cluster::{Entities, Key, NodeId, Placement, Publication, ReplyTo, Topic};
+use hither_cluster::{Entities, Entry, Key, Marks, NodeId, Placement, Publication, ReplyTo, Topic};
 use hither_engineio::{CloseReason, Refusal};
-use hither_socketio::{Connection, ConnectionConfig, NamespaceName};
+use hither_socketio::{Connection, ConnectionConfig, NamespaceName, RecoveryId};
 use slab::Slab;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::{error, info};
@@ -29,7 +32,8 @@ pub(crate) use direct::Direct;
 use env::{Env, Lane, Slot};
 use ingress_sockets::SocketNews;
 pub use query::FoundSocket;
-pub(crate) use query::{Query, QueryReply};
+pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
+pub(crate) use recovery::Surrendered;
 use session::{Session, SocketIo, Upper};
 pub(crate) use shared::{Counters, Service, Shared};
 use snapshot::SessionSnapshot;
@@ -39,7 +43,8 @@ use crate::{
     ingress::{CloseCode, SocketWriter},
     job::Outcome,
     request::{
-        OpenTransport, RequestId, ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber,
+        OpenTransport, RequestId, Served, ServiceIndex, SessionReply, SessionRequest, SocketAddress,
+        SocketNumber,
     },
     room::{Room, RoomEvent, room_of},
     socket::Effect,
@@ -257,6 +262,7 @@ impl Sessions {
         self.insert(session);
         shared.counters.opened.up();
         self.with_slot(lane, slot, |session, env, lane| {
+            session.begin_epoch(lane, lane.marks().clone());
             if session.outgoing.has_unsent() {
                 session.mark_dirty(env, lane);
             }
@@ -312,17 +318,23 @@ impl Sessions {
 
     /// A socket whose session's owner is gone looks for the session.
     fn reattach(&self, lane: &Lane, number: SocketNumber) {
-        let Some((session, next)) = self.env.sockets.position(number) else {
+        let Some((session, next, told)) = self.env.sockets.position(number) else {
             return;
         };
         let socket = SocketAddress {
             ingress: lane.node().clone(),
             number,
         };
+        let served = told.and_then(|told| {
+            Some(Served {
+                marks: lane.marks_at(told.position)?,
+                directs: told.directs,
+            })
+        });
         let (cluster, handle) = (lane.cluster(), lane.handle());
         // Ends with the request, which has a deadline.
         tokio::spawn(async move {
-            let request = SessionRequest::Reattach { socket, next };
+            let request = SessionRequest::Reattach { socket, next, served };
             match cluster.request(&session, request, REATTACH_TIMEOUT).await {
                 Ok(SessionReply::Done) => {}
                 Ok(_) => handle.send(LaneEvent::SocketOrphaned { number }),
@@ -340,15 +352,30 @@ impl Sessions {
         let Some(listeners) = self.env.listeners.get_mut(topic).map(std::mem::take) else {
             return;
         };
+        let (position, mut encoded) = (lane.position(), None);
         for slot in &listeners {
             if let Some(session) = self.slots.get_mut(*slot).filter(|session| !session.frozen) {
-                session.hear(&mut self.env, lane, event);
+                session.hear(&mut self.env, lane, event, position, &mut encoded);
             }
         }
         if let Some(place) = self.env.listeners.get_mut(topic) {
             *place = listeners;
         }
         self.settle(lane);
+    }
+
+    fn holder_of(&self, recovery: &RecoveryId) -> Option<Key> {
+        let holds = |session: &Session| match &session.upper {
+            Upper::SocketIo(upper) => upper
+                .sockets
+                .iter()
+                .any(|socket| socket.recovery.as_ref() == Some(recovery)),
+            Upper::EngineIo => false,
+        };
+        self.slots
+            .iter()
+            .find(|(_, session)| holds(session))
+            .map(|(_, session)| session.key.clone())
     }
 
     fn sockets_of(&self, topic: &Topic) -> Vec<FoundSocket> {
@@ -432,16 +459,31 @@ impl Entities for Sessions {
                 });
                 reply.send(SessionReply::Done);
             }
-            SessionRequest::Reattach { socket, next } => {
+            SessionRequest::Reattach { socket, next, served } => {
                 let mut found = false;
                 self.with(lane, key, |session, env, lane| {
-                    found = session.reattached(env, lane, &socket, next)
+                    found = session.reattached(env, lane, &socket, next, served);
                 });
                 reply.send(if found {
                     SessionReply::Done
                 } else {
                     SessionReply::Refused(Refusal::UnknownSid)
                 });
+            }
+            SessionRequest::Claim { claim } => {
+                let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
+                reply.send(SessionReply::Claimable(
+                    session.and_then(|session| session.claimable(&claim)),
+                ));
+            }
+            SessionRequest::Surrender { claim } => {
+                if self.by_key.contains_key(key) {
+                    self.with(lane, key, |session, env, lane| {
+                        session.surrender_to(env, lane, claim, reply)
+                    });
+                } else {
+                    reply.send(SessionReply::Surrendered(None));
+                }
             }
         }
     }
@@ -524,12 +566,21 @@ impl Entities for Sessions {
                     });
                 }
             }
-            Direct::Query(Query { id, topic }) => {
-                let sockets = self.sockets_of(&topic);
+            Direct::Query(Query { id, question }) => {
+                let found = match question {
+                    Question::Hears(topic) => Found {
+                        sockets: self.sockets_of(&topic),
+                        holder: None,
+                    },
+                    Question::Holds(recovery) => Found {
+                        sockets: Vec::new(),
+                        holder: self.holder_of(&recovery),
+                    },
+                };
                 let reply = QueryReply {
                     id,
                     lanes: self.env.shared.lanes,
-                    sockets,
+                    found,
                 };
                 if *from == *lane.node() {
                     self.env.shared.queries.reply(from, reply);
@@ -649,37 +700,47 @@ impl Entities for Sessions {
         });
     }
 
-    fn missed(&mut self, lane: &mut Lane, key: &Key, publication: &Publication<RoomEvent>) {
+    fn missed(&mut self, lane: &mut Lane, key: &Key, entry: &Entry<RoomEvent>) {
         self.with(lane, key, |session, env, lane| {
-            session.hear(env, lane, &publication.payload)
+            session.hear(env, lane, &entry.publication.payload, entry.position, &mut None);
         });
     }
 
-    fn adopt(&mut self, lane: &mut Lane, key: &Key, snapshot: SessionSnapshot) {
+    fn adopt(&mut self, lane: &mut Lane, key: &Key, snapshot: SessionSnapshot, marks: &Marks) {
         if let Some(slot) = self.restore(lane, key, snapshot) {
             self.env.shared.counters.moved_in.up();
-            self.with_slot(lane, slot, Session::arrived);
+            self.with_slot(lane, slot, |session, env, lane| {
+                session.begin_epoch(lane, marks.clone());
+                session.arrived(env, lane);
+            });
         }
     }
 
     fn passed(&mut self, lane: &mut Lane, key: &Key) {
-        let _ = (lane, key);
+        self.with(lane, key, Session::barrier_passed);
     }
 
     fn is_better(&self, key: &Key, arriving: &SessionSnapshot) -> bool {
-        let _ = arriving;
-        !self.contains(key)
+        let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
+        session.is_none_or(|session| arriving.standing() > session.standing())
     }
 
     fn replica(&mut self, lane: &mut Lane, key: &Key) -> Option<SessionSnapshot> {
-        let _ = (lane, key);
-        None
+        let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot))?;
+        // Of what is over nothing is to be kept.
+        (!session.is_over())
+            .then(|| session.replica(&self.env.shared, lane.now()))
+            .flatten()
+    }
+
+    fn topics_of(snapshot: &SessionSnapshot) -> Vec<Topic> {
+        snapshot.topics()
     }
 
     fn revive(&mut self, lane: &mut Lane, key: &Key, replica: SessionSnapshot) {
         if let Some(slot) = self.restore(lane, key, replica) {
             self.env.shared.counters.revived.up();
-            self.with_slot(lane, slot, Session::arrived);
+            self.with_slot(lane, slot, Session::revived);
         }
     }
 

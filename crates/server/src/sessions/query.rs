@@ -8,8 +8,8 @@ use std::{
     },
 };
 
-use hither_cluster::{NodeId, Topic, View};
-use hither_socketio::{Json, SocketId};
+use hither_cluster::{Key, NodeId, Topic, View};
+use hither_socketio::{Json, RecoveryId, SocketId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -17,11 +17,20 @@ use tokio::sync::oneshot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct QueryId(u64);
 
-/// Who of yours hears this topic?
+/// A question to every lane.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Query {
     pub(crate) id: QueryId,
-    pub(crate) topic: Topic,
+    pub(crate) question: Question,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Question {
+    /// Who of yours hears this topic?
+    Hears(Topic),
+    /// Which of your sessions has the socket that can be recovered with this?
+    Holds(RecoveryId),
 }
 
 /// What one lane answers.
@@ -30,7 +39,14 @@ pub(crate) struct QueryReply {
     pub(crate) id: QueryId,
     /// How many lanes of that node answer.
     pub(crate) lanes: usize,
+    pub(crate) found: Found,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Found {
     pub(crate) sockets: Vec<FoundSocket>,
+    pub(crate) holder: Option<Key>,
 }
 
 /// A socket in a room, as others find it.
@@ -52,8 +68,8 @@ pub(crate) struct Queries {
 struct Pending {
     /// Per node, how many of its lanes have yet to reply; none before the first of them has.
     waiting: HashMap<NodeId, Option<usize>>,
-    found: Vec<FoundSocket>,
-    done: oneshot::Sender<Vec<FoundSocket>>,
+    found: Found,
+    done: oneshot::Sender<Found>,
 }
 
 impl Queries {
@@ -61,7 +77,7 @@ impl Queries {
     pub(crate) fn begin(
         &self,
         nodes: impl IntoIterator<Item = NodeId>,
-    ) -> (QueryId, oneshot::Receiver<Vec<FoundSocket>>) {
+    ) -> (QueryId, oneshot::Receiver<Found>) {
         let id = QueryId(self.last.fetch_add(1, Ordering::Relaxed));
         let (done, receiver) = oneshot::channel();
         let waiting = nodes.into_iter().map(|node| (node, None)).collect();
@@ -69,7 +85,7 @@ impl Queries {
             id,
             Pending {
                 waiting,
-                found: Vec::new(),
+                found: Found::default(),
                 done,
             },
         );
@@ -85,7 +101,8 @@ impl Queries {
         let Some(waiting) = query.waiting.get_mut(from) else {
             return;
         };
-        query.found.extend(reply.sockets);
+        query.found.sockets.extend(reply.found.sockets);
+        query.found.holder = query.found.holder.take().or(reply.found.holder);
         let left = waiting.unwrap_or(reply.lanes).saturating_sub(1);
         *waiting = Some(left);
         if left == 0 {
@@ -148,15 +165,19 @@ mod tests {
         QueryReply {
             id,
             lanes,
-            sockets: vec![socket],
+            found: Found {
+                sockets: vec![socket],
+                holder: None,
+            },
         }
     }
 
-    fn found(receiver: &mut oneshot::Receiver<Vec<FoundSocket>>) -> Option<Vec<String>> {
+    fn found(receiver: &mut oneshot::Receiver<Found>) -> Option<Vec<String>> {
         Some(
             receiver
                 .try_recv()
                 .ok()?
+                .sockets
                 .iter()
                 .map(|socket| socket.id.to_string())
                 .collect(),

@@ -7,21 +7,26 @@ use std::{
 };
 
 use bytes::Bytes;
-use hither_cluster::{Key, NodeName, ReplyTo, Topic};
+use hither_cluster::{Key, Marks, NodeName, Position, ReplyTo, Topic};
 use hither_engineio::{
     self as engineio, CloseReason, Frame, Handshake as EngineHandshake, Refusal, TransportName,
 };
-use hither_socketio::{AckId, Connection, EmitError, Json, NamespaceName, SocketId};
+use hither_socketio::{
+    AckId, Connection, EmitError, Encoded, Event, Json, NamespaceName, RecoveryId, SocketId,
+};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::{
     Sessions,
     calls::Running,
+    cause::Cause,
     direct::{Delivered, Order},
     effects::Application,
     env::{Env, Lane, Slot},
+    history::{History, Place},
     query::FoundSocket,
+    recovery::{Away, Epoch, WaitingClaim},
 };
 use crate::{
     handshake::Handshake,
@@ -68,6 +73,24 @@ pub(crate) struct Session {
     pub(crate) frozen: bool,
     pub(crate) dirty: bool,
     pub(crate) scheduled: Option<Instant>,
+    /// The lanes that it has lived in.
+    pub(crate) epochs: Vec<Epoch>,
+    /// How often it has moved.
+    pub(crate) moves: u32,
+    pub(crate) history: History,
+    pub(crate) claims: Vec<WaitingClaim>,
+    /// A client's wish to have its former socket could not be met, and it is to get another.
+    pub(crate) recovery_failed: bool,
+    /// Topics that a handler has had heard by the lane.
+    pub(crate) held_topics: Vec<Topic>,
+    /// What the client is saying.
+    pub(crate) input: Cause,
+    /// What the application is doing.
+    pub(crate) cause: Cause,
+    /// How far the client was told by the last answer to a poll.
+    pub(crate) polled: Option<Place>,
+    /// Until when a revived session waits for its socket to say how far the client was served.
+    pub(crate) reattach_by: Option<Instant>,
 }
 
 /// The polling side of a session.
@@ -115,6 +138,23 @@ pub(crate) struct NamespaceSocket {
     pub(crate) acks: BTreeMap<AckId, AwaitedAck>,
     /// What others find of it.
     pub(crate) card: Option<Json>,
+    /// The secret with which the client may come back to it; none if it may not.
+    pub(crate) recovery: Option<RecoveryId>,
+    /// Where the client is told from.
+    pub(crate) since: Place,
+    /// How far its client had been served when it came from another session.
+    pub(crate) floor: Marks,
+    /// Its client is away, and may come back.
+    pub(crate) away: Option<Away>,
+    /// Its data as of the last handler, for the standby.
+    pub(crate) saved: Option<Bytes>,
+}
+
+/// An event for a room in the two forms that clients hear, each made when the first of them hears it.
+#[derive(Default)]
+pub(crate) struct EncodedEvent {
+    plain: Option<Encoded>,
+    with_offset: Option<Encoded>,
 }
 
 /// The answer to an emit that is waited for.
@@ -153,6 +193,8 @@ impl Session {
         let mut session = Self {
             engine: engineio::Session::open(env.shared.config.engine, name, now),
             outgoing: Outgoing::default(),
+            input: Cause::of_push(&key, opened_by),
+            cause: Cause::of_push(&key, opened_by),
             key,
             slot,
             service,
@@ -170,6 +212,14 @@ impl Session {
             frozen: false,
             dirty: false,
             scheduled: None,
+            epochs: Vec::new(),
+            moves: 0,
+            history: History::default(),
+            claims: Vec::new(),
+            recovery_failed: false,
+            held_topics: Vec::new(),
+            polled: None,
+            reattach_by: None,
         };
         if name == TransportName::WebSocket {
             session.outgoing.push(session.open_frame(name));
@@ -259,6 +309,7 @@ impl Session {
             self.polling.pushes.pop_front();
         }
         self.polling.pushes.push_back(id);
+        self.input = Cause::of_push(&self.key, id);
         let result = self.engine.payload(engineio::payload::decode(body), lane.now());
         self.drive(env, lane);
         match result {
@@ -306,7 +357,8 @@ impl Session {
         // What was pushed before and is pushed again, because our answer was lost, is not handled again.
         let known = usize::try_from(socket.next.saturating_sub(first)).unwrap_or(usize::MAX);
         socket.next = socket.next.max(first + frames.len() as u64);
-        for frame in frames.into_iter().skip(known) {
+        for (number, frame) in (first..).zip(frames).skip(known) {
+            self.input = Cause::of_frame(&self.key, address.number.0, number);
             let packet = match frame {
                 crate::request::SocketFrame::Text(text) => engineio::Packet::decode_text(text),
                 crate::request::SocketFrame::Binary(bytes) => Ok(engineio::Packet::decode_binary(bytes)),
@@ -425,6 +477,9 @@ impl Session {
         if let Some(held) = self.held.take() {
             held.send(SessionReply::Done);
         }
+        for claim in self.claims.drain(..) {
+            claim.reply.moved();
+        }
     }
 
     /// The session has come from another node, and goes on.
@@ -436,33 +491,18 @@ impl Session {
             let address = socket.address.clone();
             let base = self.outgoing.acknowledged();
             let (first, frames) = self.outgoing.send(IN_FLIGHT);
-            env.order(lane, &address, Order::Frames { base, first, frames });
+            env.order(
+                lane,
+                &address,
+                Order::Frames {
+                    base,
+                    first,
+                    frames,
+                    told: self.told(lane),
+                },
+            );
         }
         self.drive(env, lane);
-    }
-
-    /// A socket whose session's owner is gone has found the session. False if it is not this session's any more.
-    pub(crate) fn reattached(
-        &mut self,
-        env: &mut Env,
-        lane: &mut Lane,
-        address: &SocketAddress,
-        next: Option<u64>,
-    ) -> bool {
-        if self
-            .socket
-            .as_ref()
-            .is_none_or(|socket| socket.address != *address)
-            || self.engine.close_reason().is_some()
-        {
-            return false;
-        }
-        if self.engine.transport() == Some(TransportName::WebSocket) {
-            self.outgoing.acknowledge(next.unwrap_or(0));
-            self.outgoing.rewind();
-            self.arrived(env, lane);
-        }
-        true
     }
 
     /// The session is over or has gone: it hears nothing any more.
@@ -482,7 +522,9 @@ impl Session {
             return None;
         };
         let hears = |socket: &&NamespaceSocket| {
+            let is_gone = socket.away.as_ref().is_some_and(|away| away.tell_at.is_none());
             socket.listening
+                && !is_gone
                 && match room_of(&socket.namespace, heard) {
                     Some(room) => socket.rooms.contains(&room),
                     None => heard.as_str() == socket.namespace.as_str(),
@@ -518,31 +560,73 @@ impl Session {
         }
     }
 
-    /// Something was published to a room of this session's socket.
-    pub(crate) fn hear(&mut self, env: &mut Env, lane: &mut Lane, event: &RoomEvent) {
+    /// Something was published to a room of this session's socket, and stands at this position in the lane's log.
+    /// `encoded` is shared by all who hear it.
+    pub(crate) fn hear(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        event: &RoomEvent,
+        position: Position,
+        encoded: &mut Option<EncodedEvent>,
+    ) {
+        // A revived session hears what it missed once it knows from where on.
+        if self.reattach_by.is_some() {
+            return;
+        }
         let Upper::SocketIo(upper) = &mut self.upper else {
             return;
         };
         let Some(socket) = upper
             .sockets
             .iter()
-            .find(|one| one.listening && one.namespace == event.namespace)
+            .find(|socket| socket.away.is_none() && socket.hears(event))
         else {
             return;
         };
-        if event.except.contains(&socket.id)
-            || event.except_rooms.iter().any(|room| socket.rooms.contains(room))
-        {
-            return;
-        }
-        match upper
-            .connection
-            .emit_encoded(&event.namespace, event.encoded.clone())
-        {
+        let encoded = encoded.get_or_insert_with(EncodedEvent::default);
+        let encoded = if socket.recovery.is_some() {
+            encoded.with_offset.get_or_insert_with(|| {
+                let offset = Place { position, directs: 0 }.offset();
+                Encoded::event(&event.namespace, None, &event.event.with_offset(&offset))
+            })
+        } else {
+            encoded
+                .plain
+                .get_or_insert_with(|| Encoded::event(&event.namespace, None, &event.event))
+        };
+        match upper.connection.emit_encoded(&event.namespace, encoded.clone()) {
             Ok(()) => self.drain(env, lane),
             // It has left since.
             Err(EmitError::NotConnected(_)) => {}
             Err(error) => warn!(session = %self.key, %error, "an event for a room is lost"),
+        }
+    }
+
+    /// Emits an event to one socket of this session.
+    pub(crate) fn tell(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId, event: Event) {
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return;
+        };
+        let Some(socket) = upper.sockets.iter().find(|socket| socket.id == *id) else {
+            return;
+        };
+        let namespace = socket.namespace.clone();
+        let event = match env.shared.config.recovery.filter(|_| socket.recovery.is_some()) {
+            Some(recovery) => {
+                let place = self.history.push(lane.position(), id, &event, recovery.max_bytes);
+                lane.changed(&self.key);
+                event.with_offset(&place.offset())
+            }
+            None => event,
+        };
+        if socket.away.is_some() {
+            return;
+        }
+        match upper.connection.emit(&namespace, &event) {
+            Ok(()) => self.drain(env, lane),
+            Err(EmitError::NotConnected(_)) => {}
+            Err(error) => warn!(session = %self.key, %namespace, %error, "an event is lost"),
         }
     }
 
@@ -564,6 +648,8 @@ impl Session {
             Some(TransportName::Polling) => {
                 if self.polling.hanging.is_some() {
                     let (_, frames) = self.outgoing.send(POLL_ANSWER);
+                    self.polled = self.told(lane);
+                    lane.changed(&self.key);
                     self.answer_poll(frames);
                 }
             }
@@ -590,7 +676,25 @@ impl Session {
         let base = self.outgoing.acknowledged();
         let (first, frames) = self.outgoing.send(limit);
         let address = socket.address.clone();
-        env.order(lane, &address, Order::Frames { base, first, frames });
+        env.order(
+            lane,
+            &address,
+            Order::Frames {
+                base,
+                first,
+                frames,
+                told: self.told(lane),
+            },
+        );
+    }
+
+    /// How far the client is told with all that was sent so far; none while something is left to send.
+    fn told(&self, lane: &Lane) -> Option<Place> {
+        let place = Place {
+            position: lane.position(),
+            directs: self.history.count(),
+        };
+        (!self.outgoing.has_unsent()).then_some(place)
     }
 
     fn answer_poll(&mut self, frames: Vec<Frame>) {
@@ -618,7 +722,7 @@ impl Session {
     }
 
     /// Does what the two machines ask for until they ask for nothing.
-    fn drain(&mut self, env: &mut Env, lane: &mut Lane) {
+    pub(super) fn drain(&mut self, env: &mut Env, lane: &mut Lane) {
         loop {
             if let Some(output) = self.engine.next_output() {
                 self.engine_output(env, lane, output);
@@ -682,7 +786,16 @@ impl Session {
         } else if let Some(socket) = &self.socket {
             let address = socket.address.clone();
             if !frames.is_empty() {
-                env.order(lane, &address, Order::Frames { base, first, frames });
+                env.order(
+                    lane,
+                    &address,
+                    Order::Frames {
+                        base,
+                        first,
+                        frames,
+                        told: self.told(lane),
+                    },
+                );
             }
         }
         self.close_socket(env, lane);
@@ -703,6 +816,17 @@ impl Session {
                 self.enqueue(Job::Relocated { socket });
             }
         }
+    }
+
+    /// A cause for the next publication of the application.
+    pub(crate) fn next_cause(&mut self) -> u64 {
+        self.cause.next()
+    }
+
+    /// A job that is to be done again, before all others.
+    pub(crate) fn requeue(&mut self, job: Job) {
+        self.jobs_bytes += job.cost();
+        self.jobs.push_front(job);
     }
 
     pub(crate) fn enqueue(&mut self, job: Job) {
@@ -728,6 +852,8 @@ impl Session {
             upper.connection.tick(lane.now());
         }
         self.expire_acks(lane.now());
+        self.expire_away(env, lane);
+        self.expire_reattachment(lane.now());
         self.drive(env, lane);
     }
 
@@ -743,9 +869,24 @@ impl Session {
             }
             Upper::EngineIo => (None, None),
         };
-        [self.engine.deadline(), connection, acks]
-            .into_iter()
-            .flatten()
+        [
+            self.engine.deadline(),
+            connection,
+            acks,
+            self.away_deadline(),
+            self.reattach_by,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn away_deadline(&self) -> Option<Instant> {
+        let Upper::SocketIo(upper) = &self.upper else {
+            return None;
+        };
+        let away = upper.sockets.iter().filter_map(|socket| socket.away.as_ref());
+        away.map(|away| away.tell_at.unwrap_or(away.until).min(away.until))
             .min()
     }
 
@@ -763,9 +904,21 @@ impl Session {
         self.running.is_some() || !self.applications.is_empty()
     }
 
+    /// Whether a client that is away may come back to a socket of this session.
+    pub(crate) fn is_waiting_for_client(&self) -> bool {
+        let Upper::SocketIo(upper) = &self.upper else {
+            return false;
+        };
+        upper.sockets.iter().any(|socket| socket.away.is_some())
+    }
+
     /// Whether nothing will come of the session any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.engine.close_reason().is_some() && self.jobs.is_empty() && !self.is_busy()
+        self.engine.close_reason().is_some()
+            && self.jobs.is_empty()
+            && self.claims.is_empty()
+            && !self.is_busy()
+            && !self.is_waiting_for_client()
     }
 
     /// Ends the session at once, without a call of the application. For one whose code panicked.

@@ -7,13 +7,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use hither_cluster::Key;
+use hither_cluster::{Key, Marks, Topic};
 use hither_engineio as engineio;
-use hither_socketio::{AckId, Connection, ConnectionSnapshot, Json, NamespaceName, SocketId};
+use hither_socketio::{
+    AckId, Connection, ConnectionSnapshot, DisconnectReason, Json, NamespaceName, RecoveryId, SocketId,
+};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::{
+    cause::Cause,
     env::{Env, Lane, Slot},
+    history::{History, Place},
+    recovery::{Away, Epoch},
     session::{AwaitedAck, NamespaceSocket, Polling, Session, SessionSocket, SocketIo, Upper},
     shared::{Service, Shared},
 };
@@ -39,6 +45,10 @@ pub(crate) struct SessionSnapshot {
     socket: Option<SessionSocket>,
     upper: UpperSnapshot,
     jobs: VecDeque<Job>,
+    epochs: Vec<Epoch>,
+    moves: u32,
+    history: History,
+    polled: Option<Place>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -50,8 +60,9 @@ enum UpperSnapshot {
     EngineIo,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
-struct SocketSnapshot {
+/// A socket in one namespace, at rest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SocketSnapshot {
     namespace: NamespaceName,
     id: SocketId,
     data: Option<Bytes>,
@@ -59,6 +70,18 @@ struct SocketSnapshot {
     listening: bool,
     acks: Vec<(AckId, Json, Duration)>,
     card: Option<Json>,
+    recovery: Option<RecoveryId>,
+    since: Place,
+    floor: Marks,
+    away: Option<AwaySnapshot>,
+}
+
+/// [`Away`], with what is left until its points in time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct AwaySnapshot {
+    reason: DisconnectReason,
+    tell_in: Option<Duration>,
+    left: Duration,
 }
 
 /// A session that cannot live on this node.
@@ -77,20 +100,37 @@ pub(crate) enum RestoreError {
 
 impl Session {
     /// The topics that its sockets hear.
-    pub(crate) fn topics(&self) -> Vec<hither_cluster::Topic> {
+    pub(crate) fn topics(&self) -> Vec<Topic> {
         let Upper::SocketIo(upper) = &self.upper else {
             return Vec::new();
         };
-        let listening = upper.sockets.iter().filter(|socket| socket.listening);
-        listening
-            .flat_map(|socket| {
-                let rooms = socket
-                    .rooms
-                    .iter()
-                    .map(|room| topic(&socket.namespace, Some(room)));
-                std::iter::once(topic(&socket.namespace, None)).chain(rooms)
-            })
-            .collect()
+        upper.sockets.iter().flat_map(topics_of).collect()
+    }
+
+    /// Which of two copies of a session is to go on: that to which the client is attached, of two such the one that has
+    /// moved more.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            attached: self.engine.close_reason().is_none(),
+            moves: self.moves,
+        }
+    }
+
+    /// What the standby is to keep: as a snapshot, and a handler at work counts as not begun.
+    pub(crate) fn replica(&self, shared: &Shared, now: Instant) -> Option<SessionSnapshot> {
+        let mut snapshot = match self.snapshot(shared, now) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                warn!(session = %self.key, %error, "a session has no replica");
+                return None;
+            }
+        };
+        if let Some(job) = self.running_job() {
+            snapshot.jobs.push_front(job.clone());
+        }
+        // What it had to say is told again from the log and the history, once the client has said how far it got.
+        snapshot.outgoing = Outgoing::default();
+        Some(snapshot)
     }
 
     /// Takes what is needed to go on elsewhere. The session must be at rest.
@@ -117,6 +157,10 @@ impl Session {
             socket: self.socket.clone(),
             upper,
             jobs: self.jobs.clone(),
+            epochs: self.epochs.clone(),
+            moves: self.moves,
+            history: self.history.clone(),
+            polled: self.polled,
         })
     }
 
@@ -140,6 +184,8 @@ impl Session {
         };
         let jobs_bytes = snapshot.jobs.iter().map(Job::cost).sum();
         let mut session = Self {
+            input: Cause::of_push(&key, snapshot.opened_by),
+            cause: Cause::of_push(&key, snapshot.opened_by),
             key,
             slot,
             service: snapshot.service,
@@ -163,6 +209,14 @@ impl Session {
             frozen: false,
             dirty: false,
             scheduled: None,
+            epochs: snapshot.epochs,
+            moves: snapshot.moves + 1,
+            history: snapshot.history,
+            claims: Vec::new(),
+            recovery_failed: false,
+            held_topics: Vec::new(),
+            polled: snapshot.polled,
+            reattach_by: None,
         };
         session.resume_socket();
         session.relocated();
@@ -178,15 +232,64 @@ impl Session {
     }
 }
 
+impl SessionSnapshot {
+    /// The topics that its sockets hear.
+    pub(crate) fn topics(&self) -> Vec<Topic> {
+        let UpperSnapshot::SocketIo { sockets, .. } = &self.upper else {
+            return Vec::new();
+        };
+        let listening = sockets.iter().filter(|socket| socket.listening);
+        listening
+            .flat_map(|socket| {
+                let rooms = socket
+                    .rooms
+                    .iter()
+                    .map(|room| topic(&socket.namespace, Some(room)));
+                std::iter::once(topic(&socket.namespace, None)).chain(rooms)
+            })
+            .collect()
+    }
+
+    /// See [`Session::standing`].
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            attached: !self.engine.is_closed(),
+            moves: self.moves,
+        }
+    }
+}
+
+/// How a copy of a session stands against another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Standing {
+    attached: bool,
+    moves: u32,
+}
+
+/// The topics that a socket hears.
+pub(crate) fn topics_of(socket: &NamespaceSocket) -> impl Iterator<Item = Topic> {
+    let rooms = socket
+        .rooms
+        .iter()
+        .map(|room| topic(&socket.namespace, Some(room)));
+    std::iter::once(topic(&socket.namespace, None))
+        .chain(rooms)
+        .filter(|_| socket.listening)
+}
+
 impl NamespaceSocket {
-    fn snapshot(
+    pub(crate) fn snapshot(
         &self,
         shared: &Shared,
         service: ServiceIndex,
         now: Instant,
     ) -> Result<SocketSnapshot, RestoreError> {
         let handler = handler(shared, service, &self.namespace)?;
-        let data = self.data.as_ref().map(|data| handler.save(data)).transpose();
+        // What a handler has at present, it had been saved before.
+        let data = match &self.data {
+            Some(data) => handler.save(data).map(Some),
+            None => Ok(self.saved.clone()),
+        };
         Ok(SocketSnapshot {
             namespace: self.namespace.clone(),
             id: self.id.clone(),
@@ -197,6 +300,14 @@ impl NamespaceSocket {
             rooms: BTreeSet::clone(&self.rooms),
             listening: self.listening,
             card: self.card.clone(),
+            recovery: self.recovery.clone(),
+            since: self.since,
+            floor: self.floor.clone(),
+            away: self.away.as_ref().map(|away| AwaySnapshot {
+                reason: away.reason,
+                tell_in: away.tell_at.map(|at| at.saturating_duration_since(now)),
+                left: away.until.saturating_duration_since(now),
+            }),
             acks: self
                 .acks
                 .iter()
@@ -212,15 +323,43 @@ impl NamespaceSocket {
     }
 }
 
+impl NamespaceSocket {
+    /// Saves the data that a handler gave back. Says whether it has changed.
+    pub(crate) fn save(&mut self, shared: &Shared, service: ServiceIndex) -> bool {
+        let (Some(data), Ok(handler)) = (&self.data, handler(shared, service, &self.namespace)) else {
+            return false;
+        };
+        match handler.save(data) {
+            Ok(saved) if self.saved.as_ref() == Some(&saved) => false,
+            Ok(saved) => {
+                self.saved = Some(saved);
+                true
+            }
+            Err(error) => {
+                warn!(namespace = %self.namespace, %error, "a socket's data cannot be kept by its standby");
+                false
+            }
+        }
+    }
+}
+
 impl SocketSnapshot {
-    fn restore(
+    pub(crate) fn id(&self) -> &SocketId {
+        &self.id
+    }
+
+    pub(crate) fn namespace(&self) -> &NamespaceName {
+        &self.namespace
+    }
+
+    pub(crate) fn restore(
         self,
         shared: &Shared,
         service: ServiceIndex,
         now: Instant,
     ) -> Result<NamespaceSocket, RestoreError> {
         let handler = handler(shared, service, &self.namespace)?;
-        let data = self.data.map(|data| handler.load(&data)).transpose();
+        let data = self.data.as_ref().map(|data| handler.load(data)).transpose();
         let acks: BTreeMap<_, _> = self
             .acks
             .into_iter()
@@ -239,12 +378,21 @@ impl SocketSnapshot {
                 namespace: self.namespace.clone(),
                 source,
             })?,
+            saved: self.data,
             namespace: self.namespace,
             id: self.id,
             rooms: Arc::new(self.rooms),
             listening: self.listening,
             acks,
             card: self.card,
+            recovery: self.recovery,
+            since: self.since,
+            floor: self.floor,
+            away: self.away.map(|away| Away {
+                reason: away.reason,
+                tell_at: away.tell_in.map(|left| now + left),
+                until: now + away.left,
+            }),
         })
     }
 }

@@ -1,0 +1,223 @@
+//! What was emitted to one session's sockets directly, for as long as a client may come back and ask for it; and the
+//! offsets by which it says how far it got.
+//!
+//! An offset names a place in the order of what a client was told: the position of the lane's log, and how many direct
+//! events there had been. What was published to rooms stands in the log that all sessions of the lane share, so only
+//! direct events are kept per session.
+
+use std::collections::VecDeque;
+
+use hither_cluster::{LogId, Position};
+use hither_socketio::{Event, Offset, SocketId};
+use serde::{Deserialize, Serialize};
+
+/// A place in the order of what a client was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) position: Position,
+    /// How many events the session had been told directly; 0 where that does not matter, for the event was for many.
+    pub(crate) directs: u64,
+}
+
+impl Place {
+    /// As the client is told.
+    pub(crate) fn offset(self) -> Offset {
+        let Position { log, entry } = self.position;
+        Offset::new(format!("{:x}.{entry:x}.{:x}", log.0, self.directs))
+    }
+
+    /// As the client tells.
+    pub(crate) fn parse(offset: &Offset) -> Option<Self> {
+        let mut numbers = offset
+            .as_str()
+            .split('.')
+            .map(|part| u64::from_str_radix(part, 16).ok());
+        let (log, entry, directs) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        let position = Position {
+            log: LogId(log),
+            entry,
+        };
+        numbers.next().is_none().then_some(Self { position, directs })
+    }
+}
+
+/// An event that was emitted to one socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Told {
+    place: Place,
+    socket: SocketId,
+    event: Event,
+}
+
+/// The direct events of a session that its client may have missed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct History {
+    told: VecDeque<Told>,
+    bytes: usize,
+    /// How many there were ever, kept or not.
+    count: u64,
+    /// The place of the last that is no longer kept.
+    forgotten: Option<Place>,
+}
+
+fn cost(event: &Event) -> usize {
+    let attachments: usize = event.args.attachments().iter().map(bytes::Bytes::len).sum();
+    size_of::<Told>() + event.name.as_str().len() + event.args.json().len() + attachments
+}
+
+impl History {
+    /// Remembers an event, within `limit` bytes, and returns its place.
+    pub(crate) fn push(
+        &mut self,
+        position: Position,
+        socket: &SocketId,
+        event: &Event,
+        limit: usize,
+    ) -> Place {
+        self.count += 1;
+        let place = Place {
+            position,
+            directs: self.count,
+        };
+        self.bytes += cost(event);
+        self.told.push_back(Told {
+            place,
+            socket: socket.clone(),
+            event: event.clone(),
+        });
+        while self.bytes > limit
+            && let Some(oldest) = self.told.pop_front()
+        {
+            self.bytes -= cost(&oldest.event);
+            self.forgotten = Some(oldest.place);
+        }
+        place
+    }
+
+    /// How many events there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The events for a socket after a place, each with the position at which it was told; none if some are no longer
+    /// kept. `epoch` puts logs in the order in which the session lived with them.
+    pub(crate) fn after<'a>(
+        &'a self,
+        socket: &'a SocketId,
+        place: Place,
+        epoch: impl Fn(LogId) -> Option<usize> + 'a,
+    ) -> Option<impl Iterator<Item = (Position, &'a Event)>> {
+        let order = move |place: Place| (epoch(place.position.log), place.position.entry, place.directs);
+        let from = order(place);
+        let complete = self.forgotten.is_none_or(|forgotten| order(forgotten) <= from);
+        complete.then(|| {
+            let missed = self
+                .told
+                .iter()
+                .filter(move |told| told.socket == *socket && order(told.place) > from);
+            missed.map(|told| (told.place.position, &told.event))
+        })
+    }
+
+    /// Takes out the events after a number of them, to be told again.
+    pub(crate) fn take_after(&mut self, directs: u64) -> Vec<(SocketId, Event)> {
+        let first = self.told.partition_point(|told| told.place.directs <= directs);
+        let taken: Vec<Told> = self.told.split_off(first).into();
+        self.bytes -= taken.iter().map(|told| cost(&told.event)).sum::<usize>();
+        taken.into_iter().map(|told| (told.socket, told.event)).collect()
+    }
+
+    /// Forgets the events of a socket that is gone for good.
+    pub(crate) fn forget(&mut self, socket: &SocketId) {
+        self.told.retain(|told| told.socket != *socket);
+        self.bytes = self.told.iter().map(|told| cost(&told.event)).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(log: u64, entry: u64) -> Position {
+        Position {
+            log: LogId(log),
+            entry,
+        }
+    }
+
+    fn event(name: &str) -> Event {
+        Event::new(name.to_owned(), &()).unwrap()
+    }
+
+    fn missed(history: &History, socket: &str, place: Place) -> Option<Vec<String>> {
+        let epoch = |log: LogId| usize::try_from(log.0).ok();
+        let socket = SocketId::new(socket);
+        let missed = history.after(&socket, place, epoch)?;
+        Some(missed.map(|(_, event)| event.name.to_string()).collect())
+    }
+
+    #[test]
+    fn an_offset_says_what_it_said() {
+        let place = Place {
+            position: position(u64::MAX, 77),
+            directs: 3,
+        };
+        assert_eq!(Place::parse(&place.offset()), Some(place));
+        for odd in ["", "1", "1.2", "1.2.3.4", "x.1.1", "1..1"] {
+            assert_eq!(Place::parse(&Offset::new(odd)), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn events_after_a_place_are_missed() {
+        let mut history = History::default();
+        let me = SocketId::new("me");
+        history.push(position(1, 5), &me, &event("a"), 10_000);
+        let b = history.push(position(1, 7), &me, &event("b"), 10_000);
+        history.push(position(1, 7), &SocketId::new("other"), &event("c"), 10_000);
+        history.push(position(2, 1), &me, &event("d"), 10_000);
+        assert_eq!(missed(&history, "me", b).unwrap(), ["d"]);
+        let room_event = |log, entry| Place {
+            position: position(log, entry),
+            directs: 0,
+        };
+        assert_eq!(missed(&history, "me", room_event(1, 6)).unwrap(), ["b", "d"]);
+        assert_eq!(
+            missed(&history, "me", room_event(1, 7)).unwrap(),
+            ["b", "d"],
+            "told after entry 7"
+        );
+        assert_eq!(missed(&history, "me", room_event(1, 8)).unwrap(), ["d"]);
+        history.forget(&me);
+        assert_eq!(missed(&history, "other", room_event(1, 0)).unwrap(), ["c"]);
+    }
+
+    #[test]
+    fn events_can_be_taken_out_to_be_told_again() {
+        let mut history = History::default();
+        let me = SocketId::new("me");
+        ["a", "b", "c"].iter().for_each(|name| {
+            history.push(position(1, 1), &me, &event(name), 10_000);
+        });
+        let names: Vec<String> = history
+            .take_after(1)
+            .iter()
+            .map(|(_, event)| event.name.to_string())
+            .collect();
+        assert_eq!(names, ["b", "c"]);
+        assert_eq!(history.push(position(2, 1), &me, &event("b"), 10_000).directs, 4);
+    }
+
+    #[test]
+    fn what_is_no_longer_kept_is_not_passed_over_in_silence() {
+        let mut history = History::default();
+        let me = SocketId::new("me");
+        let limit = 2 * cost(&event("a"));
+        let places: Vec<Place> = (1..=4)
+            .map(|entry| history.push(position(1, entry), &me, &event("a"), limit))
+            .collect();
+        assert_eq!(missed(&history, "me", places[0]), None);
+        assert_eq!(missed(&history, "me", places[1]).unwrap().len(), 2);
+        assert_eq!(missed(&history, "me", places[3]).unwrap().len(), 0);
+    }
+}

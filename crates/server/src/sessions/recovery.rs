@@ -1,0 +1,576 @@
+//! Connection state recovery: a client that lost its connection comes back to its socket, through whichever node.
+//!
+//! The socket waits with its session, still in its rooms, for [`RecoveryConfig::window`](crate::RecoveryConfig). The client
+//! reconnects: a new session, anywhere, that claims the socket. To move it without loss the new session's lane first hears
+//! the socket's rooms (and every node knows of it), then the old session's lane waits until all that was published before
+//! has come, and surrenders the socket with all that its client missed.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration, time::Instant};
+
+use hither_cluster::{Key, LogId, Marks, Position, Topic};
+use hither_engineio::{CloseReason, TransportName};
+use hither_socketio::{DisconnectReason, Event, NamespaceName, RecoveryId, RecoveryRequest, SocketId};
+use rand::distr::{Alphanumeric, SampleString};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tracing::{debug, info};
+
+use super::{
+    LaneEvent, SessionAddress, Sessions,
+    env::{Env, Lane},
+    history::Place,
+    session::{NamespaceSocket, Session, Upper},
+    shared::{Service, Shared},
+    snapshot::SocketSnapshot,
+};
+use crate::{
+    io::Io,
+    job::{Job, Outcome, Verdict},
+    outgoing::Outgoing,
+    request::{Claim, Served, SessionReply, SessionRequest, SocketAddress},
+    room::Room,
+    socket::{Effect, Effects},
+};
+
+/// Characters of the secret in a `pid`, beside the session id which is a secret too.
+const SECRET_LENGTH: usize = 16;
+/// How long one step of a recovery may take before the client gets a fresh socket.
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a revived session waits for its socket. Its node reattaches it as soon as it sees the owner gone.
+const REATTACH_PATIENCE: Duration = Duration::from_secs(10);
+/// Lanes in which a session has lived of late: offsets from earlier ones are no longer known.
+const REMEMBERED_EPOCHS: usize = 16;
+
+/// The time that a session spent in one lane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Epoch {
+    log: LogId,
+    /// How far it had been served when it came there.
+    floor: Marks,
+}
+
+/// A socket whose client is away.
+#[derive(Clone, Debug)]
+pub(crate) struct Away {
+    pub(crate) reason: DisconnectReason,
+    /// When the application is told; none once it has been.
+    pub(crate) tell_at: Option<Instant>,
+    /// When it is given up.
+    pub(crate) until: Instant,
+}
+
+/// A socket on its way from one session to another, and what its client missed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Surrendered {
+    pub(crate) socket: SocketSnapshot,
+    missed: Vec<Event>,
+    /// How far the events missed go; what was published since is for the new session to add.
+    marks: Marks,
+    disconnected: bool,
+}
+
+/// A claim that waits for the session to be at rest.
+pub(crate) struct WaitingClaim {
+    claim: Claim,
+    pub(crate) reply: hither_cluster::ReplyTo<Sessions>,
+    passed: bool,
+}
+
+/// A `pid` for a socket of this session: says where to ask for it first.
+pub(crate) fn new_recovery_id(session: &Key) -> RecoveryId {
+    let secret = Alphanumeric.sample_string(&mut rand::rng(), SECRET_LENGTH);
+    RecoveryId::new(format!("{}.{secret}", session.as_str()))
+}
+
+/// The session in which the socket of a `pid` began.
+fn home(recovery: &RecoveryId) -> Option<Key> {
+    recovery
+        .as_str()
+        .split_once('.')
+        .map(|(session, _)| Key::from(session))
+}
+
+impl Session {
+    /// Notes that the session lives in this lane from now on, having been served up to `floor`.
+    pub(crate) fn begin_epoch(&mut self, lane: &Lane, floor: Marks) {
+        if self.epochs.len() == REMEMBERED_EPOCHS {
+            self.epochs.remove(0);
+        }
+        self.epochs.push(Epoch {
+            log: lane.position().log,
+            floor,
+        });
+    }
+
+    fn epoch(&self, log: LogId) -> Option<usize> {
+        self.epochs.iter().rposition(|epoch| epoch.log == log)
+    }
+
+    /// The marks of a client that was served up to a position.
+    fn marks_at(&self, lane: &Lane, position: Position) -> Option<Marks> {
+        let epoch = &self.epochs[self.epoch(position.log)?];
+        let mut marks = lane.marks_at(position)?;
+        marks.merge(&epoch.floor);
+        Some(marks)
+    }
+
+    /// The client is away: its sockets that can be recovered wait for it. Says whether this one does.
+    pub(super) fn wait_for_client(
+        &mut self,
+        env: &Env,
+        now: Instant,
+        id: &SocketId,
+        reason: DisconnectReason,
+    ) -> bool {
+        let (Some(config), true) = (env.shared.config.recovery, is_accident(reason)) else {
+            return false;
+        };
+        let patience = |socket: &NamespaceSocket| match env.shared.service(self.service) {
+            Some(Service::SocketIo(namespaces)) => namespaces
+                .get(&socket.namespace)
+                .map_or(Duration::ZERO, |handler| handler.patience()),
+            _ => Duration::ZERO,
+        };
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return false;
+        };
+        let Some(socket) = upper.sockets.iter_mut().find(|socket| socket.id == *id) else {
+            return false;
+        };
+        if socket.recovery.is_none() || !socket.listening {
+            return false;
+        }
+        let tell_at = now + patience(socket).min(config.window);
+        socket.away = Some(Away {
+            reason,
+            tell_at: Some(tell_at),
+            until: now + config.window,
+        });
+        true
+    }
+
+    /// What is due for sockets whose clients are away.
+    pub(super) fn expire_away(&mut self, env: &mut Env, lane: &mut Lane) {
+        let now = lane.now();
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return;
+        };
+        let (mut told, mut given_up) = (Vec::new(), Vec::new());
+        for socket in &mut upper.sockets {
+            if let Some(away) = &mut socket.away {
+                if away.tell_at.take_if(|at| *at <= now).is_some() {
+                    told.push((socket.id.clone(), away.reason));
+                }
+                if away.until <= now {
+                    given_up.push(socket.id.clone());
+                }
+            }
+        }
+        for (socket, reason) in told {
+            self.enqueue(Job::Disconnect { socket, reason });
+            lane.changed(&self.key);
+        }
+        for socket in given_up {
+            debug!(session = %self.key, %socket, "the client did not come back");
+            self.give_up_socket(env, lane, &socket);
+        }
+    }
+
+    /// A socket is not waited for any more. Its application was told before, or is now.
+    fn give_up_socket(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId) {
+        self.unlisten(env, lane, id);
+        self.history.forget(id);
+        lane.changed(&self.key);
+        let pending = self
+            .jobs
+            .iter()
+            .any(|job| matches!(job, Job::Disconnect { socket, .. } if socket == id));
+        if let Upper::SocketIo(upper) = &mut self.upper
+            && let Some(socket) = upper.socket_mut(id)
+        {
+            socket.recovery = None;
+            if let Some(Away { tell_at: None, .. }) = socket.away.take()
+                && !pending
+                && !self.running_for(id)
+                && let Upper::SocketIo(upper) = &mut self.upper
+            {
+                upper.sockets.retain(|socket| socket.id != *id);
+            }
+        }
+    }
+
+    // A session that lives on after its owner died
+
+    /// The session lives on from a replica.
+    pub(crate) fn revived(&mut self, env: &mut Env, lane: &mut Lane) {
+        match self.engine.transport() {
+            Some(TransportName::WebSocket) => self.reattach_by = Some(lane.now() + REATTACH_PATIENCE),
+            Some(TransportName::Polling) => {
+                let known = self
+                    .polled
+                    .and_then(|place| Some((self.marks_at(lane, place.position)?, place.directs)));
+                match known {
+                    Some((marks, directs)) => self.catch_up(env, lane, marks, directs),
+                    // It had not been told anything.
+                    None if self.polled.is_none() => self.begin_epoch(lane, lane.marks().clone()),
+                    None => self.engine.close(CloseReason::TransportError),
+                }
+            }
+            None => self.begin_epoch(lane, Marks::default()),
+        }
+        self.drive(env, lane);
+    }
+
+    /// The client was served up to here, and is told now what it missed.
+    fn catch_up(&mut self, env: &mut Env, lane: &mut Lane, marks: Marks, directs: u64) {
+        let Some(missed) = lane.published_after(&marks, &self.topics()) else {
+            // Better no session than one with a hole: the client may recover, or begins anew.
+            return self.engine.close(CloseReason::TransportError);
+        };
+        self.begin_epoch(lane, marks);
+        for (socket, event) in self.history.take_after(directs) {
+            self.tell(env, lane, &socket, event);
+        }
+        for entry in missed {
+            self.hear(env, lane, &entry.publication.payload, entry.position, &mut None);
+        }
+    }
+
+    /// The socket did not say in time how far its client was served.
+    pub(super) fn expire_reattachment(&mut self, now: Instant) {
+        if self.reattach_by.take_if(|by| *by <= now).is_some() {
+            self.socket = None;
+            self.engine.websocket_closed();
+        }
+    }
+
+    /// A socket whose session's owner is gone has found the session. False if it is not this session's any more.
+    pub(crate) fn reattached(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        address: &SocketAddress,
+        next: Option<u64>,
+        served: Option<Served>,
+    ) -> bool {
+        if self
+            .socket
+            .as_ref()
+            .is_none_or(|socket| socket.address != *address)
+            || self.engine.close_reason().is_some()
+        {
+            return false;
+        }
+        if self.engine.transport() == Some(TransportName::WebSocket) {
+            if self.reattach_by.take().is_some() {
+                let (Some(next), Some(served)) = (next, served) else {
+                    info!(session = %self.key, "how far the client was served is not known; it has to come back");
+                    self.socket = None;
+                    self.engine.websocket_closed();
+                    self.drive(env, lane);
+                    return false;
+                };
+                self.outgoing = Outgoing::beginning_at(next);
+                self.catch_up(env, lane, served.marks, served.directs);
+            } else {
+                self.outgoing.acknowledge(next.unwrap_or(0));
+                self.resume_socket();
+            }
+            self.arrived(env, lane);
+        }
+        self.engine.close_reason().is_none()
+    }
+
+    // The session that has the socket
+
+    /// Whether a socket can be had, and which topics it hears.
+    pub(crate) fn claimable(&self, claim: &Claim) -> Option<Vec<Topic>> {
+        let socket = self.claimed(claim)?;
+        Some(super::snapshot::topics_of(socket).collect())
+    }
+
+    fn claimed(&self, claim: &Claim) -> Option<&NamespaceSocket> {
+        let Upper::SocketIo(upper) = &self.upper else {
+            return None;
+        };
+        let is_claimed = |socket: &&NamespaceSocket| {
+            socket.namespace == claim.namespace
+                && socket.recovery.as_ref() == Some(&claim.recovery)
+                && socket.listening
+        };
+        upper.sockets.iter().find(is_claimed)
+    }
+
+    /// The socket is to go to the session that asks, once nothing is on its way here and the session is at rest.
+    pub(crate) fn surrender_to(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        claim: Claim,
+        reply: hither_cluster::ReplyTo<Sessions>,
+    ) {
+        if self.claimed(&claim).is_none() {
+            return reply.send(SessionReply::Surrendered(None));
+        }
+        // Who claims the socket has another connection: this one is dead, though nobody has noticed.
+        self.engine.close(CloseReason::TransportClose);
+        self.claims.push(WaitingClaim {
+            claim,
+            reply,
+            passed: false,
+        });
+        lane.barrier(&self.key);
+        self.drive(env, lane);
+    }
+
+    /// Everything that was published before the claims were made has come.
+    pub(crate) fn barrier_passed(&mut self, env: &mut Env, lane: &mut Lane) {
+        self.claims.iter_mut().for_each(|claim| claim.passed = true);
+        self.drive(env, lane);
+    }
+
+    /// Gives the claimed sockets away, if the session is at rest. False when there is nothing to do now.
+    pub(super) fn surrender(&mut self, env: &mut Env, lane: &mut Lane) -> bool {
+        let Some(position) = self.claims.iter().position(|claim| claim.passed) else {
+            return false;
+        };
+        let WaitingClaim { claim, reply, .. } = self.claims.remove(position);
+        let surrendered = self.pack(env, lane, &claim);
+        if let Some(surrendered) = &surrendered {
+            let id = surrendered.socket.id().clone();
+            self.unlisten(env, lane, &id);
+            self.history.forget(&id);
+            self.jobs.retain(|job| job.socket() != Some(&id));
+            self.jobs_bytes = self.jobs.iter().map(Job::cost).sum();
+            if let Upper::SocketIo(upper) = &mut self.upper {
+                upper.sockets.retain(|socket| socket.id != id);
+            }
+            lane.changed(&self.key);
+        }
+        reply.send(SessionReply::Surrendered(surrendered.map(Box::new)));
+        true
+    }
+
+    fn pack(&self, env: &Env, lane: &Lane, claim: &Claim) -> Option<Surrendered> {
+        let socket = self.claimed(claim)?;
+        let place = match &claim.offset {
+            Some(offset) => Place::parse(offset)?,
+            None => socket.since,
+        };
+        self.epoch(place.position.log)?;
+        let missed = self.missed(lane, socket, place, env.shared.config.max_outgoing_bytes)?;
+        Some(Surrendered {
+            socket: socket.snapshot(&env.shared, self.service, lane.now()).ok()?,
+            missed,
+            marks: lane.marks().clone(),
+            disconnected: socket.away.as_ref().is_some_and(|away| away.tell_at.is_none()),
+        })
+    }
+
+    /// What a socket's client has missed since a place, in order; none if not all of it is kept, or it is too much.
+    fn missed(
+        &self,
+        lane: &Lane,
+        socket: &NamespaceSocket,
+        place: Place,
+        limit: usize,
+    ) -> Option<Vec<Event>> {
+        let mut marks = self.marks_at(lane, place.position)?;
+        marks.merge(&socket.floor);
+        let topics: Vec<Topic> = super::snapshot::topics_of(socket).collect();
+        let mut missed: Vec<((bool, u64, bool), Event)> = Vec::new();
+        let now = lane.position().log;
+        // What was told in lanes before this one comes first; in this one an entry comes before what was told after it.
+        for (position, event) in self.history.after(&socket.id, place, |log| self.epoch(log))? {
+            missed.push(((position.log == now, position.entry, true), event.clone()));
+        }
+        for entry in lane.published_after(&marks, &topics)? {
+            if socket.hears(&entry.publication.payload) {
+                missed.push((
+                    (true, entry.position.entry, false),
+                    entry.publication.payload.event.clone(),
+                ));
+            }
+        }
+        missed.sort_by_key(|(order, _)| *order);
+        let bytes: usize = missed.iter().map(|(_, event)| event.args.json().len()).sum();
+        (bytes <= limit).then(|| missed.into_iter().map(|(_, event)| event).collect())
+    }
+
+    // The session that gets the socket
+
+    /// Takes a surrendered socket in: its client is connected again, and told what it missed.
+    pub(super) fn take_in(&mut self, env: &mut Env, lane: &mut Lane, surrendered: Surrendered) {
+        let Surrendered {
+            socket,
+            missed,
+            marks,
+            disconnected,
+        } = surrendered;
+        let (namespace, id) = (socket.namespace().clone(), socket.id().clone());
+        let mut socket = match socket.restore(&env.shared, self.service, lane.now()) {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::error!(session = %self.key, %error, "a socket that came back cannot live here");
+                return self.refuse(&namespace, &hither_socketio::ConnectError::new("internal error"));
+            }
+        };
+        socket.away = None;
+        socket.since = Place {
+            position: lane.position(),
+            directs: self.history.count(),
+        };
+        socket.floor = marks.clone();
+        let recovery = socket.recovery.clone();
+        for topic in super::snapshot::topics_of(&socket) {
+            // In force already: the recovery has prepared it.
+            env.listen(lane, &topic, self.slot);
+        }
+        let topics: Vec<Topic> = super::snapshot::topics_of(&socket).collect();
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return;
+        };
+        upper.sockets.push(socket);
+        if upper
+            .connection
+            .accept(&namespace, id.clone(), recovery.as_ref())
+            .is_err()
+        {
+            // The client is away again already, and may come back again.
+            let reason = DisconnectReason::Session(CloseReason::TransportClose);
+            self.wait_for_client(env, lane.now(), &id, reason);
+        } else {
+            info!(session = %self.key, %namespace, socket = %id, missed = missed.len(), "socket recovered");
+            env.shared.counters.recovered.up();
+        }
+        for event in missed {
+            self.tell(env, lane, &id, event);
+        }
+        for entry in lane.published_after(&marks, &topics).unwrap_or_default() {
+            self.hear(env, lane, &entry.publication.payload, entry.position, &mut None);
+        }
+        self.enqueue(Job::Recovered {
+            socket: id.clone(),
+            disconnected,
+        });
+        self.enqueue(Job::Relocated { socket: id });
+        lane.changed(&self.key);
+    }
+}
+
+/// Whether a client that was disconnected for this reason may come back: the reference server's list, less what is the
+/// client's own doing.
+fn is_accident(reason: DisconnectReason) -> bool {
+    matches!(
+        reason,
+        DisconnectReason::Session(
+            CloseReason::TransportClose
+                | CloseReason::TransportError
+                | CloseReason::PingTimeout
+                | CloseReason::ShuttingDown
+        )
+    )
+}
+
+/// A client's wish to have its former socket, being looked into. Runs as a handler of the new session does.
+pub(crate) struct Recovery {
+    pub(crate) io: Io,
+    pub(crate) lane: hither_cluster::LaneHandle<Sessions>,
+    pub(crate) address: SessionAddress,
+    pub(crate) namespace: NamespaceName,
+    pub(crate) request: RecoveryRequest,
+    pub(crate) effects: Effects,
+}
+
+impl Recovery {
+    pub(crate) async fn run(self) -> Outcome {
+        let verdict = match self.recover().await {
+            Some(surrendered) => Verdict::Recovered(Box::new(surrendered)),
+            None => {
+                info!(session = %self.address.key, namespace = %self.namespace, "a former socket cannot be recovered");
+                Verdict::NotRecovered
+            }
+        };
+        Outcome {
+            effects: self.effects,
+            data: None,
+            verdict,
+        }
+    }
+
+    async fn recover(&self) -> Option<Surrendered> {
+        let claim = Claim {
+            namespace: self.namespace.clone(),
+            recovery: self.request.pid.clone(),
+            offset: self.request.offset.clone(),
+        };
+        let home = home(&claim.recovery)?;
+        let (holder, topics) = match self.ask(&home, &claim).await {
+            Some(topics) => (home, topics),
+            None => {
+                // It has moved on since: somebody knows.
+                let holder = self.io.holder_of(&claim.recovery).await?;
+                let topics = self.ask(&holder, &claim).await?;
+                (holder, topics)
+            }
+        };
+        self.hold(topics).await;
+        let surrender = SessionRequest::Surrender { claim };
+        match self.io.request(&holder, surrender, STEP_TIMEOUT).await {
+            Ok(SessionReply::Surrendered(surrendered)) => surrendered.map(|surrendered| *surrendered),
+            Ok(_) => None,
+            Err(error) => {
+                info!(%error, "a former socket's session does not answer");
+                None
+            }
+        }
+    }
+
+    async fn ask(&self, holder: &Key, claim: &Claim) -> Option<Vec<Topic>> {
+        match self
+            .io
+            .request(
+                holder,
+                SessionRequest::Claim { claim: claim.clone() },
+                STEP_TIMEOUT,
+            )
+            .await
+        {
+            Ok(SessionReply::Claimable(topics)) => topics,
+            Ok(_) => None,
+            Err(error) => {
+                info!(%error, "a former socket's session does not answer");
+                None
+            }
+        }
+    }
+
+    /// Completes when the lane hears the topics and every node knows of it.
+    async fn hold(&self, topics: Vec<Topic>) {
+        let (done, applied) = oneshot::channel::<Arc<BTreeSet<Room>>>();
+        let effects = topics.into_iter().map(Effect::Hold).collect();
+        self.lane.send(LaneEvent::Effects {
+            address: self.address.clone(),
+            effects,
+            done,
+        });
+        // Dropped without an answer when the session has ended: then the rest leads nowhere, harmlessly.
+        drop(applied.await);
+    }
+}
+
+impl NamespaceSocket {
+    /// Whether an event for a room is for this socket.
+    pub(crate) fn hears(&self, event: &crate::room::RoomEvent) -> bool {
+        self.listening
+            && self.namespace == event.namespace
+            && !event.except.contains(&self.id)
+            && !event.except_rooms.iter().any(|room| self.rooms.contains(room))
+    }
+}
+
+/// Whether a recovery of this kind is offered at all.
+pub(crate) fn wish(shared: &Shared, auth: Option<&hither_socketio::Json>) -> Option<RecoveryRequest> {
+    shared.config.recovery?;
+    RecoveryRequest::from_auth(auth?)
+}
