@@ -20,7 +20,7 @@ mod sessions;
 mod socket;
 mod status;
 
-pub use config::{CorsConfig, CorsOrigins, ServerConfig, SessionPlacement};
+pub use config::{CorsConfig, CorsOrigins, RecoveryConfig, ServerConfig, SessionPlacement};
 pub use engine_service::{EngineService, EngineSocket};
 pub use handshake::Handshake;
 pub use hither_cluster as cluster;
