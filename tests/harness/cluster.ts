@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { ClusterNode, freeNodePorts, loopback, type NodeFlags, type NodePorts } from "./node.ts";
+import { ClusterNode, freeNodePorts, type NodeFlags, type NodePorts } from "./node.ts";
 import type { Program } from "./programs.ts";
 import type { Deadline } from "./wait.ts";
 
@@ -9,6 +9,15 @@ export interface ClusterOptions {
   flags?: NodeFlags;
   /** Makes node names, and so log files, tell this cluster from others in the same test file. */
   prefix?: string;
+  /** Gives the n-th node a host of its own; all nodes share this machine's loopback unless given. */
+  place?: (number: number) => Place;
+}
+
+/** A host on which a node can run, with a network of its own. */
+export interface Place {
+  readonly ports: NodePorts;
+  /** How a program is started there. */
+  inside(program: Program): Program;
 }
 
 /** Several nodes that know each other through seeds. */
@@ -24,10 +33,10 @@ export class Cluster {
   /** Reserves ports for all nodes and starts none. Every node has all of them as seeds, itself included. */
   static async prepare(options: ClusterOptions): Promise<Cluster> {
     const cluster = new Cluster(options);
-    const ports: NodePorts[] = [];
-    while (ports.length < options.size) ports.push(await freeNodePorts());
-    const seeds = options.size === 1 ? [] : ports.map((pair) => loopback(pair.cluster));
-    for (const pair of ports) cluster.#include(seeds, pair);
+    const seeds: string[] = [];
+    while (cluster.nodes.length < options.size) await cluster.#include(seeds);
+    // Known to all, now that all addresses are; a node on its own needs none.
+    if (options.size > 1) seeds.push(...cluster.nodes.map((node) => node.clusterAddress));
     return cluster;
   }
 
@@ -68,7 +77,7 @@ export class Cluster {
   async add(): Promise<ClusterNode> {
     const seed = this.running[0];
     if (!seed) throw new Error("no node is running that a new one could join");
-    const node = this.#include([seed.clusterAddress], await freeNodePorts());
+    const node = await this.#include([seed.clusterAddress]);
     node.start();
     return node;
   }
@@ -78,10 +87,15 @@ export class Cluster {
     await Promise.all(this.nodes.map((node) => node.kill()));
   }
 
-  #include(seeds: readonly string[], ports: NodePorts): ClusterNode {
-    const { program, flags = {}, prefix = "" } = this.#options;
-    const name = `${prefix}node${this.nodes.length + 1}`;
-    const node = new ClusterNode({ name, program, seeds, flags, secret: this.#secret }, ports);
+  async #include(seeds: readonly string[]): Promise<ClusterNode> {
+    const { program, flags = {}, prefix = "", place } = this.#options;
+    const number = this.nodes.length + 1;
+    const host = place?.(number);
+    const config = { name: `${prefix}node${number}`, seeds, flags, secret: this.#secret };
+    const node = new ClusterNode(
+      { ...config, program: host?.inside(program) ?? program },
+      host?.ports ?? (await freeNodePorts()),
+    );
     this.nodes.push(node);
     return node;
   }

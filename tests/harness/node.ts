@@ -22,9 +22,13 @@ export interface NodeStatus {
   node: string;
   phase: string;
   members: { name: string; phase: string; shards: number }[];
+  sessions: { owned: number; attached: number; revived: number; recovered: number; moved_in: number };
 }
 
+/** Where a node listens. */
 export interface NodePorts {
+  /** The IP address of its host; loopback unless given. */
+  host?: string;
   http: number;
   /** TCP for links, UDP for gossip. */
   cluster: number;
@@ -64,11 +68,11 @@ export class ClusterNode {
   }
 
   get url(): string {
-    return `http://${loopback(this.ports.http)}`;
+    return `http://${this.#address(this.ports.http)}`;
   }
 
   get clusterAddress(): string {
-    return loopback(this.ports.cluster);
+    return this.#address(this.ports.cluster);
   }
 
   get isRunning(): boolean {
@@ -86,12 +90,16 @@ export class ClusterNode {
       program: program.command,
       args: [
         ...program.leadingArgs,
-        ...["--name", name, "--http", loopback(this.ports.http), "--cluster", this.clusterAddress],
+        ...["--name", name, "--http", this.#address(this.ports.http), "--cluster", this.clusterAddress],
         ...seeds.flatMap((seed) => ["--seed", seed]),
         ...flagArguments(flags),
       ],
       env: secret === undefined ? {} : { HITHER_SECRET: secret },
     });
+  }
+
+  #address(port: number): string {
+    return `${this.ports.host ?? "127.0.0.1"}:${port}`;
   }
 
   async kill(): Promise<void> {

@@ -56,6 +56,13 @@ describe("the history checker", () => {
     assert.deepEqual(history.violations(), bobs("reordered", 2));
   });
 
+  test("asks of one who broke off for everything up to the last it heard, and for no more", () => {
+    aliceSays(5);
+    bobHears(1, 3);
+    history.brokeOff("bob");
+    assert.deepEqual(history.violations(), bobs("lost", 2));
+  });
+
   test("sees what nobody said", () => {
     aliceSays(1);
     bobHears(1, 2, 0);

@@ -19,8 +19,11 @@ interface Membership {
   since: Map<string, number>;
   /** Numbers as they arrived, by sender. */
   heard: Map<string, number[]>;
-  wasAway: boolean;
+  presence: Presence;
 }
+
+/** Which messages a member must have heard of those said since it entered. */
+type Presence = "throughout" | "away in between" | "broken off";
 
 /**
  * What was said in some rooms, and who heard it in which order. Afterwards {@link violations} tells whether every
@@ -35,15 +38,20 @@ export class History {
   /** From now on this member is in the room: the room has acknowledged it. */
   enter(room: string, member: string): void {
     const since = new Map([...this.#sendersIn(room)].map(([sender, { last }]) => [sender, last]));
-    inner(this.#members, room).set(member, { since, heard: new Map(), wasAway: false });
+    inner(this.#members, room).set(member, { since, heard: new Map(), presence: "throughout" });
   }
 
   /** The member lost the connection: it may miss messages, but must not hear one twice. */
   wasAway(member: string): void {
-    for (const members of this.#members.values()) {
-      const membership = members.get(member);
-      if (membership) membership.wasAway = true;
-    }
+    this.#changePresence(member, "away in between");
+  }
+
+  /**
+   * The member is gone for good, at a moment that nobody knows exactly: what it heard must be without a gap up to the
+   * last it heard of each sender, and what came after it may have missed.
+   */
+  brokeOff(member: string): void {
+    this.#changePresence(member, "broken off");
   }
 
   /** The sender is about to say something; gives the number that tells this message from all others. */
@@ -113,6 +121,13 @@ export class History {
     if (violations.length > 0) throw new Error(account(violations));
   }
 
+  #changePresence(member: string, presence: Presence): void {
+    for (const members of this.#members.values()) {
+      const membership = members.get(member);
+      if (membership) membership.presence = presence;
+    }
+  }
+
   #sendersIn(room: string): Map<string, Said> {
     return inner(this.#said, room);
   }
@@ -130,10 +145,11 @@ function examine(said: Said, membership: Membership, sender: string): Record<Vio
     seen.add(number);
     latest = Math.max(latest, number);
   }
-  if (!membership.wasAway) {
-    const since = membership.since.get(sender) ?? 0;
-    for (const number of said.acknowledged) if (number > since && !seen.has(number)) found.lost.push(number);
-  }
+  const { presence, since } = membership;
+  const after = since.get(sender) ?? 0;
+  const upTo = { throughout: said.last, "broken off": latest, "away in between": 0 }[presence];
+  for (const number of said.acknowledged)
+    if (number > after && number <= upTo && !seen.has(number)) found.lost.push(number);
   return found;
 }
 
