@@ -158,6 +158,11 @@ impl<E: Entities> Cluster<E> {
         self.0.send_direct(to, direct)
     }
 
+    /// How many entities live on this node although they belong to another: those that are being handed off now.
+    pub fn moves_left(&self) -> usize {
+        self.0.moves_left()
+    }
+
     /// The lanes of this node.
     pub fn lanes(&self) -> impl Iterator<Item = LaneHandle<E>> {
         self.0.lanes().iter().map(|lane| LaneHandle::new(lane.clone()))

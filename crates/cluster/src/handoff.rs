@@ -213,6 +213,12 @@ impl Handoff {
         self.actions.pop_front()
     }
 
+    /// How many entities live here and belong elsewhere.
+    pub(crate) fn left(&self) -> usize {
+        // What belongs here again may still be on its way elsewhere.
+        self.targets.len().max(self.moves.len())
+    }
+
     /// Whether nothing is left to move.
     pub(crate) fn is_done(&self) -> bool {
         self.targets.is_empty() && self.moves.is_empty()
@@ -347,6 +353,17 @@ mod tests {
         handoff.adopted(&"x".into(), &node("b"), Outcome::Done);
         assert_eq!(actions(&mut handoff), ["remove x, now at b"]);
         assert!(handoff.is_done());
+    }
+
+    #[test]
+    fn what_is_left_counts_until_it_has_gone() {
+        let mut handoff = Handoff::new(1);
+        handoff.plan(targets(&[("x", "b"), ("y", "b")]));
+        assert_eq!(handoff.left(), 2);
+        handoff.gone(&"x".into());
+        assert_eq!(handoff.left(), 1);
+        handoff.plan(HashMap::new());
+        assert_eq!(handoff.left(), 0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -93,6 +93,8 @@ pub(crate) struct Router<E: Entities> {
     traces: Mutex<Traces>,
     /// The placement under which this node has handed off all that is not its own.
     handed_off: watch::Sender<Option<u64>>,
+    /// Per lane, how many of its entities belong elsewhere.
+    moves: Box<[AtomicUsize]>,
 }
 
 struct PendingAsk<E: Entities> {
@@ -139,6 +141,7 @@ impl<E: Entities> Router<E> {
             introduced: watch::Sender::new(HashSet::new()),
             traces: Mutex::default(),
             handed_off: watch::Sender::new(None),
+            moves: (0..lanes).map(|_| AtomicUsize::new(0)).collect(),
         }
     }
 
@@ -504,6 +507,18 @@ impl<E: Entities> Router<E> {
             self.to_peers(&LinkMessage::Settled { fingerprint });
         }
         self.tell_if_settled(&settlement);
+    }
+
+    /// A lane tells how many of its entities belong elsewhere.
+    pub(crate) fn note_moves(&self, lane: usize, left: usize) {
+        if let Some(moves) = self.moves.get(lane) {
+            moves.store(left, Ordering::Relaxed);
+        }
+    }
+
+    /// How many entities live here and belong elsewhere.
+    pub(crate) fn moves_left(&self) -> usize {
+        self.moves.iter().map(|lane| lane.load(Ordering::Relaxed)).sum()
     }
 
     /// Completes when this node has handed off all that is not its own under the current placement.

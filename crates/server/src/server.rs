@@ -226,7 +226,8 @@ pub struct StatusReader {
 impl StatusReader {
     /// How the node is now.
     pub fn read(&self) -> Status {
-        Status::of(&self.doors.cluster.placement(), &self.doors.shared.counters)
+        let Doors { cluster, shared, .. } = &self.doors;
+        Status::of(&cluster.placement(), &shared.counters, cluster.moves_left())
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a node is, for operators.
 
 use hither_cluster::{Phase, Placement};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::sessions::Counters;
 
@@ -34,12 +34,14 @@ pub struct MemberStatus {
 }
 
 /// What a node counts of its sessions.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionStatus {
     /// Sessions it owns now.
     pub owned: u64,
     /// WebSockets that landed on it and are open, whoever owns their sessions.
     pub attached: u64,
+    /// Sessions of these that belong to another node, and are being handed off now.
+    pub moving: u64,
     /// Sessions that were opened on it since it started.
     pub opened: u64,
     /// Sessions that came to it from other nodes.
@@ -59,32 +61,49 @@ pub struct SessionStatus {
 }
 
 impl Status {
-    pub(crate) fn of(placement: &Placement, counters: &Counters) -> Self {
+    pub(crate) fn of(placement: &Placement, counters: &Counters, moves: usize) -> Self {
         let view = placement.view();
-        let members = view.members.values().map(|member| MemberStatus {
-            name: member.id.name.to_string(),
-            incarnation: member.id.incarnation.0,
-            phase: member.phase,
-            http: member.http.to_string(),
-            shards: placement.owned_by(&member.id),
-        });
         Self {
             node: view.me.name.to_string(),
             // A node is always in its own view.
             phase: view.member(&view.me).map_or(Phase::Leaving, |me| me.phase),
-            members: members.collect(),
-            sessions: SessionStatus {
-                owned: counters.sessions.get(),
-                attached: counters.sockets.get(),
-                opened: counters.opened.get(),
-                moved_in: counters.moved_in.get(),
-                moved_out: counters.moved_out.get(),
-                revived: counters.revived.get(),
-                recovered: counters.recovered.get(),
-                frames: counters.frames.get(),
-                overflows: counters.overflows.get(),
-                panics: counters.panics.get(),
-            },
+            members: MemberStatus::all(placement),
+            sessions: SessionStatus::of(counters, moves),
+        }
+    }
+}
+
+impl MemberStatus {
+    /// All live members, by name.
+    pub(crate) fn all(placement: &Placement) -> Vec<Self> {
+        let members = placement.view().members.values();
+        members
+            .map(|member| Self {
+                name: member.id.name.to_string(),
+                incarnation: member.id.incarnation.0,
+                phase: member.phase,
+                http: member.http.to_string(),
+                shards: placement.owned_by(&member.id),
+            })
+            .collect()
+    }
+}
+
+impl SessionStatus {
+    /// As the node itself counts; `moves` of its sessions belong elsewhere.
+    pub(crate) fn of(counters: &Counters, moves: usize) -> Self {
+        Self {
+            owned: counters.sessions.get(),
+            attached: counters.sockets.get(),
+            moving: moves as u64,
+            opened: counters.opened.get(),
+            moved_in: counters.moved_in.get(),
+            moved_out: counters.moved_out.get(),
+            revived: counters.revived.get(),
+            recovered: counters.recovered.get(),
+            frames: counters.frames.get(),
+            overflows: counters.overflows.get(),
+            panics: counters.panics.get(),
         }
     }
 }

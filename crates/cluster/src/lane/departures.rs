@@ -65,6 +65,7 @@ impl<E: Entities> LaneState<E> {
                 Action::Thaw { key } => self.thaw(&key),
             }
         }
+        self.lane.router.note_moves(self.lane.index, self.handoff.left());
         if self.handoff.is_done() && !self.done {
             self.done = true;
             self.log_moved();
