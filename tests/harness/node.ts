@@ -15,6 +15,8 @@ export interface NodeFlags {
   maxPayload?: number;
   corsOrigin?: string;
   corsCredentials?: true;
+  /** Clients may come back to where they were. */
+  recovery?: boolean;
 }
 
 /** The part of `GET /status` that the tests rely on. */

@@ -41,6 +41,10 @@ export class History {
     inner(this.#members, room).set(member, { since, heard: new Map(), presence: "throughout" });
   }
 
+  isIn(room: string, member: string): boolean {
+    return this.#members.get(room)?.has(member) ?? false;
+  }
+
   /** The member lost the connection: it may miss messages, but must not hear one twice. */
   wasAway(member: string): void {
     this.#changePresence(member, "away in between");

@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { History } from "../history/history.ts";
+import { client, connect, type Client, type Transport } from "../harness/client.ts";
+import { until } from "../harness/wait.ts";
+import type { Dice } from "./dice.ts";
+
+/** How long an answer may take: longer than a silent node needs to be found out and its work to be taken over. */
+const ANSWER_WITHIN = 20_000;
+
+/** How many messages a guest has under way at once, at most. */
+const BURST = 3;
+
+export interface Seat {
+  transport: Transport;
+  rooms: readonly string[];
+  /** Where to connect, in turn: the next is tried at each attempt to reconnect. */
+  doors: () => readonly string[];
+}
+
+export interface Absence {
+  at: number;
+  reason: string;
+  /** When the client was connected and in its rooms again, and whether as the one that it was. */
+  back?: { at: number; recovered: boolean };
+}
+
+interface Words {
+  sender: string;
+  number: number;
+}
+
+/**
+ * A person with a stock client, who talks and listens in some rooms for as long as the test runs.
+ *
+ * What is promised is promised to a socket that keeps its identity (`recovered`, or never disconnected). So a client that
+ * comes back as somebody new begins a new *life*: in the history that is another member, and another sender.
+ */
+export class Guest {
+  readonly name: string;
+  readonly seat: Seat;
+  readonly socket: Client;
+  readonly absences: Absence[] = [];
+  readonly unacknowledged: string[] = [];
+  readonly #history: History;
+  readonly #tell: (line: string) => void;
+  #lives = 1;
+  #present = false;
+  #door: number;
+
+  constructor(name: string, seat: Seat, firstDoor: number, history: History, tell: (line: string) => void) {
+    this.name = name;
+    this.seat = seat;
+    this.#door = firstDoor;
+    this.#history = history;
+    this.#tell = tell;
+    this.socket = client(this.#nextDoor(), seat.transport);
+    this.#listen();
+  }
+
+  /** Connected and in all its rooms. */
+  get present(): boolean {
+    return this.#present;
+  }
+
+  get transport(): string | undefined {
+    return this.socket.connected ? this.socket.io.engine.transport.name : undefined;
+  }
+
+  /** How often it came back without being recognised. */
+  get reborn(): number {
+    return this.#lives - 1;
+  }
+
+  async arrive(): Promise<void> {
+    await connect(this.socket);
+    await until(`${this.name} in its rooms`, () => this.#present, { within: 20_000 });
+  }
+
+  /** Says something in each room a few times over, not waiting for one answer before the next message. */
+  async speak(times: number): Promise<void> {
+    const life = this.#life;
+    const messages = Array.from({ length: times }, () => this.seat.rooms).flat();
+    await Promise.all(messages.map((room) => this.#say(room, life)));
+  }
+
+  async keepTalking(pause: number, dice: Dice, stop: AbortSignal): Promise<void> {
+    await sleep(dice.between(0, pause));
+    while (!stop.aborted) {
+      if (this.#present) await this.speak(dice.between(1, BURST));
+      await sleep(pause + dice.between(0, pause));
+    }
+  }
+
+  get #life(): string {
+    return this.#lives === 1 ? this.name : `${this.name}'${this.#lives}`;
+  }
+
+  #nextDoor(): string {
+    const doors = this.seat.doors();
+    const door = doors[this.#door++ % doors.length];
+    if (door === undefined) throw new Error("there is no node to connect to");
+    return door;
+  }
+
+  #listen(): void {
+    this.socket.io.on("reconnect_attempt", () => {
+      // The manager has no public way to go elsewhere; it reads this at each attempt.
+      Object.assign(this.socket.io, { uri: this.#nextDoor() });
+    });
+    this.socket.on("connect", () => void this.#connected());
+    this.socket.on("disconnect", (reason) => {
+      this.#present = false;
+      this.#tell(`${this.#life} is disconnected: ${reason}`);
+      this.absences.push({ at: Date.now(), reason });
+    });
+    this.socket.on("message", (room: string, { sender, number }: Words) => {
+      // What comes between the server's joining and its answer is a present.
+      if (this.#history.isIn(room, this.#life)) this.#history.hear(room, this.#life, sender, number);
+    });
+  }
+
+  async #connected(): Promise<void> {
+    const { recovered, id } = this.socket;
+    const absence = this.absences.at(-1);
+    if (absence && !recovered) {
+      this.#history.brokeOff(this.#life);
+      this.#lives += 1;
+    }
+    for (const room of this.seat.rooms) {
+      if (!(await this.#enter(room, id))) return;
+    }
+    this.#present = true;
+    if (!absence) return;
+    absence.back = { at: Date.now(), recovered };
+    const how = recovered ? "as it was" : "as somebody new";
+    this.#tell(`${this.#life} is back ${how} after ${absence.back.at - absence.at} ms`);
+  }
+
+  /** Joins a room unless it is in it. Says whether the connection is still the same then. */
+  async #enter(room: string, id: string | undefined): Promise<boolean> {
+    const life = this.#life;
+    while (this.socket.id === id && this.#life === life && !this.#history.isIn(room, life)) {
+      try {
+        await this.socket.timeout(ANSWER_WITHIN).emitWithAck("join", room);
+        this.#history.enter(room, life);
+      } catch (error) {
+        this.#tell(`${life} could not join ${room}: ${String(error)}`);
+        await sleep(10);
+      }
+    }
+    return this.socket.id === id;
+  }
+
+  async #say(room: string, life: string): Promise<void> {
+    const number = this.#history.say(room, life);
+    const words: Words = { sender: life, number };
+    try {
+      await this.socket.timeout(ANSWER_WITHIN).emitWithAck("publish", room, words);
+      this.#history.acknowledge(room, life, number);
+    } catch (error) {
+      this.unacknowledged.push(`${life} in ${room}, ${number}: ${String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import type { Place } from "../harness/cluster.ts";
+import type { NetworkFault } from "./fault.ts";
+
+const HTTP_PORT = 9000;
+const CLUSTER_PORT = 7000;
+const NAMESPACES = "/run/netns";
+const PREFIX = "hither-test-";
+
+/** Why hosts of their own cannot be had here; `false` when they can. */
+export function whyNoHosts(): string | false {
+  if (process.getuid?.() !== 0) return "network namespaces need root";
+  for (const program of ["ip", "iptables"]) {
+    try {
+      execFileSync(program, ["-V"], { stdio: "ignore" });
+    } catch {
+      return `network namespaces need ${program} (Debian: apt install iproute2 iptables)`;
+    }
+  }
+  try {
+    ip("netns", "add", `${PREFIX}${process.pid}-trial`);
+    ip("netns", "delete", `${PREFIX}${process.pid}-trial`);
+    return false;
+  } catch (error) {
+    return `this machine makes no network namespaces: ${String(error)}`;
+  }
+}
+
+/**
+ * Hosts of their own for nodes: network namespaces, each with an address, joined by a bridge. Clients live on the bridge
+ * itself, so that what is done between hosts does not touch them.
+ */
+export class Hosts {
+  readonly #network = `10.${64 + (process.pid % 64)}.${(process.pid >> 6) % 256}`;
+  readonly #bridge = `hth${process.pid}`;
+  readonly #count: number;
+
+  private constructor(count: number) {
+    this.#count = count;
+  }
+
+  static prepare(count: number): Hosts {
+    removeLeftovers();
+    const hosts = new Hosts(count);
+    process.once("exit", () => {
+      hosts.remove();
+    });
+    ip("link", "add", hosts.#bridge, "type", "bridge");
+    ip("address", "add", `${hosts.#network}.254/24`, "dev", hosts.#bridge);
+    ip("link", "set", hosts.#bridge, "up");
+    for (let number = 1; number <= count; number += 1) hosts.#add(number);
+    return hosts;
+  }
+
+  place(number: number): Place {
+    if (number > this.#count) throw new Error(`only ${this.#count} hosts were prepared`);
+    return {
+      ports: { host: this.#address(number), http: HTTP_PORT, cluster: CLUSTER_PORT },
+      inside: ({ command, leadingArgs }) => ({
+        command: "ip",
+        leadingArgs: ["netns", "exec", this.#namespace(number), command, ...leadingArgs],
+      }),
+    };
+  }
+
+  inflict(fault: NetworkFault): void {
+    switch (fault.kind) {
+      case "mute":
+        this.#silence(fault.from, fault.to);
+        break;
+      case "cut": {
+        const [one, other] = fault.between;
+        this.#silence(one, other);
+        this.#silence(other, one);
+        break;
+      }
+      case "partition":
+        for (const here of fault.sides) {
+          for (const there of fault.sides.filter((side) => side !== here)) {
+            for (const from of there) for (const to of here) this.#silence(from, to);
+          }
+        }
+        break;
+      case "lose": {
+        const datagrams = fault.what === "datagrams" ? ["-p", "udp"] : [];
+        const chance = ["-m", "statistic", "--mode", "random", "--probability", String(fault.share)];
+        for (const to of this.#numbers) this.#rule(to, ...datagrams, ...chance, "-j", "DROP");
+        break;
+      }
+      case "heal":
+        for (const number of this.#numbers) this.#firewall(number, "-F", "faults");
+        break;
+    }
+  }
+
+  remove(): void {
+    for (const number of this.#numbers) quietly("netns", "delete", this.#namespace(number));
+    quietly("link", "delete", this.#bridge);
+  }
+
+  get #numbers(): number[] {
+    return Array.from({ length: this.#count }, (_, index) => index + 1);
+  }
+
+  #namespace(number: number): string {
+    return `${PREFIX}${process.pid}-${number}`;
+  }
+
+  #address(number: number): string {
+    return `${this.#network}.${number}`;
+  }
+
+  #add(number: number): void {
+    const namespace = this.#namespace(number);
+    // At most 15 characters.
+    const outside = `hth${process.pid}n${number}`;
+    ip("netns", "add", namespace);
+    ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", namespace);
+    ip("link", "set", outside, "master", this.#bridge, "up");
+    ip("-netns", namespace, "address", "add", `${this.#address(number)}/24`, "dev", "eth0");
+    ip("-netns", namespace, "link", "set", "eth0", "up");
+    ip("-netns", namespace, "link", "set", "lo", "up");
+    this.#firewall(number, "-N", "faults");
+    // What clients and the node itself send is none of the faults' business.
+    const others = ["-i", "eth0", "!", "-s", `${this.#network}.254`];
+    this.#firewall(number, "-A", "INPUT", ...others, "-j", "faults");
+  }
+
+  #silence(from: number, to: number): void {
+    this.#rule(to, "-s", this.#address(from), "-j", "DROP");
+  }
+
+  #rule(at: number, ...rule: string[]): void {
+    this.#firewall(at, "-A", "faults", ...rule);
+  }
+
+  #firewall(at: number, ...args: string[]): void {
+    ip("netns", "exec", this.#namespace(at), "iptables", "-w", ...args);
+  }
+}
+
+function ip(...args: string[]): void {
+  execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
+}
+
+function quietly(...args: string[]): void {
+  try {
+    ip(...args);
+  } catch {
+    // It is not there, which is what is wanted.
+  }
+}
+
+/** Of test processes that were killed before they could tidy up. */
+function removeLeftovers(): void {
+  if (!existsSync(NAMESPACES)) return;
+  for (const namespace of readdirSync(NAMESPACES)) {
+    const pid = /^hither-test-(\d+)-/.exec(namespace)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    quietly("netns", "delete", namespace);
+    quietly("link", "delete", `hth${pid}`);
+  }
+}

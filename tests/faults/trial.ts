@@ -1,0 +1,233 @@
+import { writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { artifactPath } from "../harness/artifacts.ts";
+import { closeClients, transports, type Transport } from "../harness/client.ts";
+import { Cluster } from "../harness/cluster.ts";
+import { testbed, type Program } from "../harness/programs.ts";
+import { until } from "../harness/wait.ts";
+import { History } from "../history/history.ts";
+import { converged, type Expected } from "./convergence.ts";
+import { Dice } from "./dice.ts";
+import { describeFault, type Fault, type Step } from "./fault.ts";
+import { Guest } from "./guest.ts";
+import { Hosts } from "./hosts.ts";
+import { Journal } from "./journal.ts";
+import { summarize, type Summary } from "./summary.ts";
+
+/** How long everything may take to be well again after the last fault. */
+const CONVERGED_WITHIN = 30_000;
+
+/** Heartbeats quick enough that clients notice a silent node while the test waits; in milliseconds. */
+const HEARTBEAT = { pingInterval: 3_000, pingTimeout: 4_000 };
+
+const ARRIVING_AT_ONCE = 20;
+const AT_A_TABLE = 10;
+const LINES_SHOWN = 400;
+
+export interface Setting {
+  /** Makes log files tell this trial from others. */
+  name: string;
+  seed: number;
+  nodes?: number;
+  guests?: number;
+  /** How long a guest is silent between two bursts of messages, at least, in milliseconds. */
+  pause?: number;
+  /** Nodes on hosts of their own, so that the network can be broken; with room for one that joins. */
+  hosts?: boolean;
+  program?: Program;
+}
+
+/**
+ * A cluster and people who chat on it, on which faults are inflicted; at the end comes the verdict: was everything that was
+ * acknowledged heard once and in order, did everyone get back, do the nodes agree?
+ */
+export class Trial {
+  readonly cluster: Cluster;
+  readonly guests: Guest[] = [];
+  readonly history = new History();
+  readonly journal = new Journal();
+  readonly #setting: Setting;
+  readonly #dice: Dice;
+  readonly #hosts: Hosts | undefined;
+  readonly #silence = new AbortController();
+  #talks: Promise<void>[] = [];
+  #faultAt = Date.now();
+  #convergedAfter: number[] = [];
+
+  private constructor(setting: Setting, cluster: Cluster, hosts: Hosts | undefined) {
+    this.#setting = setting;
+    this.#dice = new Dice(setting.seed);
+    this.cluster = cluster;
+    this.#hosts = hosts;
+  }
+
+  /**
+   * Runs these steps while people chat, waits until all is well after each group of them, and gives the verdict. When that
+   * is bad it prints the seed and the merged log, and throws.
+   */
+  static async run(setting: Setting, groups: readonly (readonly Step[])[]): Promise<Summary> {
+    const trial = await Trial.begin(setting);
+    return trial.finish(async () => {
+      for (const steps of groups) {
+        await sleep(1_000);
+        await trial.inflictAll(steps);
+        await trial.recovered();
+      }
+    });
+  }
+
+  /** Starts the nodes, and lets guests of all transports come in by all doors and talk. */
+  static async begin(setting: Setting): Promise<Trial> {
+    const { nodes = 3, name, program = testbed() } = setting;
+    const hosts = setting.hosts ? Hosts.prepare(nodes + 1) : undefined;
+    const cluster = await Cluster.start({
+      program,
+      size: nodes,
+      prefix: `${name}-`,
+      flags: { ...HEARTBEAT, recovery: true, placement: "spread" },
+      ...(hosts && { place: (number) => hosts.place(number) }),
+    });
+    const trial = new Trial(setting, cluster, hosts);
+    await trial.#gather(setting.guests ?? 60);
+    return trial;
+  }
+
+  /** Inflicts what `story` inflicts, and gives the verdict. */
+  async finish(story: () => Promise<void>): Promise<Summary> {
+    try {
+      this.#talk();
+      await story();
+      this.#silence.abort();
+      await Promise.all(this.#talks);
+      await this.#callTheRoll();
+      await this.#listenedToTheEnd();
+      this.history.assertClean();
+      return summarize(this.guests, this.history, this.#convergedAfter);
+    } catch (error) {
+      throw this.#account(error);
+    } finally {
+      await this.#end();
+    }
+  }
+
+  async inflictAll(steps: readonly Step[]): Promise<void> {
+    for (const { after, fault } of steps) {
+      await sleep(after);
+      await this.inflict(fault);
+    }
+  }
+
+  async inflict(fault: Fault): Promise<void> {
+    this.journal.note(describeFault(fault).toUpperCase());
+    this.#faultAt = Date.now();
+    switch (fault.kind) {
+      case "kill":
+        await this.cluster.node(fault.node).kill();
+        break;
+      case "start":
+        this.cluster.node(fault.node).start();
+        break;
+      case "freeze":
+        this.cluster.node(fault.node).child.signal("SIGSTOP");
+        break;
+      case "thaw":
+        this.cluster.node(fault.node).child.signal("SIGCONT");
+        break;
+      case "drain": {
+        const exit = await this.cluster.node(fault.node).child.stop(35_000);
+        if (exit.code !== 0) throw new Error(`a drained node exits with ${JSON.stringify(exit)}`);
+        break;
+      }
+      case "join":
+        await this.cluster.add();
+        break;
+      default:
+        if (!this.#hosts) throw new Error(`nodes on one host cannot have: ${describeFault(fault)}`);
+        this.#hosts.inflict(fault);
+    }
+  }
+
+  /** Waits until all guests are in their rooms and all nodes agree. */
+  async recovered(): Promise<void> {
+    const deadline = this.#faultAt + CONVERGED_WITHIN;
+    await until("every guest is in its rooms", () => this.#missing() ?? true, {
+      within: Math.max(0, deadline - Date.now()),
+      every: 50,
+    });
+    await converged(this.cluster, () => this.#expected(), Math.max(1_000, deadline - Date.now()));
+    this.#convergedAfter.push(Date.now() - this.#faultAt);
+    this.journal.note(`ALL IS WELL after ${Date.now() - this.#faultAt} ms`);
+  }
+
+  async #gather(count: number): Promise<void> {
+    const kinds = Object.keys(transports) as Transport[];
+    for (let number = 0; number < count; number += 1) {
+      const seat = {
+        transport: kinds[number % kinds.length] ?? "upgrade",
+        rooms: [`table${Math.floor(number / AT_A_TABLE)}`],
+        // Not those that run: a client does not know which do.
+        doors: () => this.cluster.urls,
+      };
+      const door = Math.floor(number / kinds.length);
+      this.guests.push(new Guest(`guest${number + 1}`, seat, door, this.history, this.journal.note));
+    }
+    for (let first = 0; first < count; first += ARRIVING_AT_ONCE)
+      await Promise.all(this.guests.slice(first, first + ARRIVING_AT_ONCE).map((guest) => guest.arrive()));
+  }
+
+  #talk(): void {
+    const { pause = 400 } = this.#setting;
+    this.#talks = this.guests.map((guest) => guest.keepTalking(pause, this.#dice, this.#silence.signal));
+  }
+
+  /** Everyone says one more thing in every room: whoever is cut off without knowing it is found out. */
+  async #callTheRoll(): Promise<void> {
+    const { length } = this.guests.flatMap((guest) => guest.unacknowledged);
+    await Promise.all(this.guests.map((guest) => guest.speak(1)));
+    const unacknowledged = this.guests.flatMap((guest) => guest.unacknowledged).slice(length);
+    if (unacknowledged.length > 0) throw new Error(`nobody answers: ${unacknowledged.join("; ")}`);
+  }
+
+  async #listenedToTheEnd(): Promise<void> {
+    try {
+      await until("all is heard", () => this.history.outstanding === 0, { within: 10_000, every: 200 });
+    } catch {
+      // The history tells more about what is missing than the clock.
+    }
+  }
+
+  #missing(): never | undefined {
+    const missing = this.guests.filter((guest) => !guest.present).map((guest) => guest.name);
+    if (missing.length > 0) throw new Error(`missing: ${missing.join(" ")}`);
+    return undefined;
+  }
+
+  #expected(): Expected {
+    return {
+      clients: this.guests.length,
+      webSockets: this.guests.filter((guest) => guest.transport === "websocket").length,
+      abandoned: this.guests.reduce((sum, guest) => sum + guest.reborn, 0),
+    };
+  }
+
+  /** The error, with all that one needs to find out what happened. */
+  #account(error: unknown): Error {
+    const { seed, name } = this.#setting;
+    const logs = this.cluster.nodes.map((node) => node.child.logPath);
+    const merged = this.journal.mergedWith(logs);
+    const file = artifactPath(`${name}-merged.log`);
+    writeFileSync(file, merged.join("\n"));
+    console.error(`\n--- trial "${name}" failed; seed ${seed}; the merged log (whole: ${file})`);
+    for (const line of merged.slice(-LINES_SHOWN)) console.error(`  ${line}`);
+    const message = error instanceof Error ? error.message : String(error);
+    return new Error(`trial "${name}", seed ${seed}: ${message}`, { cause: error });
+  }
+
+  async #end(): Promise<void> {
+    this.#silence.abort();
+    closeClients();
+    await Promise.all(this.#talks);
+    await this.cluster.destroy();
+    this.#hosts?.remove();
+  }
+}
