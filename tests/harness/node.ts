@@ -163,5 +163,7 @@ function flagArguments(flags: NodeFlags): string[] {
   const args = Object.entries(values).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, String(value)],
   );
-  return flags.corsCredentials ? [...args, "--cors-credentials"] : args;
+  if (flags.corsCredentials) args.push("--cors-credentials");
+  if (flags.recovery) args.push("--recovery");
+  return args;
 }

@@ -107,6 +107,15 @@ export class RawWebSocket implements Disposable {
     return within(deadline, "the server closes the WebSocket", this.closed);
   }
 
+  /** Stops reading from the connection, so that the sender runs into its window. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** An orderly close, begun by us. */
   async close(): Promise<void> {
     this.#socket.close();
