@@ -2,21 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hither_cluster::{Cluster, Key, NodeName, Placement, RequestError};
+use hither_cluster::{Cluster, Key, NodeId, NodeName, Placement, RequestError};
 use hither_socketio::{Event, EventError, NamespaceName, RecoveryId};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 use tracing::info;
 
 use crate::{
+    census::{Census, MemberCensus},
     request::{SessionReply, SessionRequest},
     room::{Room, topic},
     sessions::{Direct, Found, FoundSocket, LaneEvent, Queries, Query, QueryId, Question, Sessions, Shared},
     socket::publications,
+    status::MemberStatus,
 };
 
 /// How long all nodes together may take to say who is in a room.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Sessions that one lane names in a census.
+const SIGHTS_PER_LANE: usize = 256;
 
 /// The whole server, all nodes of it: for tasks of the application that are no handlers. Cheap to clone.
 #[derive(Clone)]
@@ -136,6 +140,31 @@ impl Io {
             .sockets)
     }
 
+    /// The members of the cluster, what they count, and up to `limit` of their sessions. Who does not answer within
+    /// `patience` is not waited for.
+    ///
+    /// Asks every lane of every node, and each looks through all of its sessions if there are any to name: for a few times
+    /// a second while somebody watches.
+    pub async fn census(&self, limit: usize, patience: Duration) -> Census {
+        let question = Question::Lives {
+            limit: limit.min(SIGHTS_PER_LANE),
+        };
+        let (Found { mut sights, .. }, _) = self.ask(question, patience).await;
+        let counted = |member: MemberStatus| MemberCensus {
+            sessions: member
+                .name
+                .parse()
+                .ok()
+                .and_then(|name: NodeName| sights.nodes.remove(&name)),
+            member,
+        };
+        let members = MemberStatus::all(&self.cluster.placement());
+        Census {
+            members: members.into_iter().map(counted).collect(),
+            sessions: sights.sample(limit),
+        }
+    }
+
     /// The session that has a socket, whichever node owns it; none if nobody says so in time.
     pub(crate) async fn holder_of(&self, recovery: &RecoveryId) -> Option<Key> {
         match self.ask_all(Question::Holds(recovery.clone())).await {
@@ -157,7 +186,19 @@ impl Io {
         self.cluster.request(session, request, timeout).await
     }
 
+    /// What all nodes together find.
     async fn ask_all(&self, question: Question) -> Result<Found, QueryError> {
+        let (found, silent) = self.ask(question, QUERY_TIMEOUT).await;
+        if silent.is_empty() {
+            return Ok(found);
+        }
+        Err(QueryError {
+            silent: silent.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// What the nodes find within `patience`, and those that have not answered by then.
+    async fn ask(&self, question: Question, patience: Duration) -> (Found, Vec<NodeId>) {
         let placement = self.cluster.placement();
         let nodes: Vec<_> = placement
             .view()
@@ -180,14 +221,9 @@ impl Io {
                 }),
             );
         }
-        match tokio::time::timeout(QUERY_TIMEOUT, found).await {
-            Ok(Ok(found)) => Ok(found),
-            _ => {
-                let silent = self.shared.queries.abandon(id);
-                Err(QueryError {
-                    silent: silent.iter().map(ToString::to_string).collect(),
-                })
-            }
+        match tokio::time::timeout(patience, found).await {
+            Ok(Ok(found)) => (found, Vec::new()),
+            _ => self.shared.queries.abandon(id),
         }
     }
 

@@ -5,6 +5,7 @@
 //!
 //! Write a [`Namespace`], give it to [`Server::builder`], start the server and serve its [router](Server::router).
 
+mod census;
 mod config;
 mod engine_service;
 mod handshake;
@@ -20,6 +21,7 @@ mod sessions;
 mod socket;
 mod status;
 
+pub use census::{Census, MemberCensus, SessionSight, SessionTag};
 pub use config::{CorsConfig, CorsOrigins, RecoveryConfig, ServerConfig, SessionPlacement};
 pub use engine_service::{EngineService, EngineSocket};
 pub use handshake::Handshake;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::{
+    census::SessionTag,
     handshake::Handshake,
     io::Io,
     room::{Room, RoomEvent},
@@ -167,6 +168,11 @@ impl<Data> Socket<Data> {
     /// The socket's id, as the client knows it. Public: other clients may learn it.
     pub fn id(&self) -> &SocketId {
         &self.context.id
+    }
+
+    /// What its session is called in a [census](Io::census). All sockets of one client's connection share it.
+    pub fn session_tag(&self) -> SessionTag {
+        SessionTag::of(&self.context.address.key)
     }
 
     /// The namespace that it is connected to.

@@ -11,6 +11,7 @@ mod query;
 mod recovery;
 mod session;
 mod shared;
+mod sights;
 mod snapshot;
 
 use std::{
@@ -570,11 +571,15 @@ impl Entities for Sessions {
                 let found = match question {
                     Question::Hears(topic) => Found {
                         sockets: self.sockets_of(&topic),
-                        holder: None,
+                        ..Found::default()
                     },
                     Question::Holds(recovery) => Found {
-                        sockets: Vec::new(),
                         holder: self.holder_of(&recovery),
+                        ..Found::default()
+                    },
+                    Question::Lives { limit } => Found {
+                        sights: self.sights(lane, limit),
+                        ..Found::default()
                     },
                 };
                 let reply = QueryReply {

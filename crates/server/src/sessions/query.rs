@@ -1,4 +1,4 @@
-//! Asking all lanes of all nodes who is in a room.
+//! Asking all lanes of all nodes: who is in a room, which sessions there are.
 
 use std::{
     collections::HashMap,
@@ -12,6 +12,8 @@ use hither_cluster::{Key, NodeId, Topic, View};
 use hither_socketio::{Json, RecoveryId, SocketId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+
+use super::sights::Sights;
 
 /// Ties replies to their question, on the node that asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub(crate) struct Query {
 pub(crate) enum Question {
     /// Who of yours hears this topic?
     Hears(Topic),
+    /// Which sessions live with you? Each lane names at most so many.
+    Lives { limit: usize },
     /// Which of your sessions has the socket that can be recovered with this?
     Holds(RecoveryId),
 }
@@ -47,6 +51,7 @@ pub(crate) struct QueryReply {
 pub(crate) struct Found {
     pub(crate) sockets: Vec<FoundSocket>,
     pub(crate) holder: Option<Key>,
+    pub(crate) sights: Sights,
 }
 
 /// A socket in a room, as others find it.
@@ -103,6 +108,7 @@ impl Queries {
         };
         query.found.sockets.extend(reply.found.sockets);
         query.found.holder = query.found.holder.take().or(reply.found.holder);
+        query.found.sights.absorb(reply.found.sights);
         let left = waiting.unwrap_or(reply.lanes).saturating_sub(1);
         *waiting = Some(left);
         if left == 0 {
@@ -123,11 +129,11 @@ impl Queries {
         }
     }
 
-    /// Gives a query up, and names the nodes that have not replied.
-    pub(crate) fn abandon(&self, id: QueryId) -> Vec<NodeId> {
+    /// Gives a query up: what was found so far, and the nodes that have not replied.
+    pub(crate) fn abandon(&self, id: QueryId) -> (Found, Vec<NodeId>) {
         self.lock()
             .remove(&id)
-            .map(|query| query.waiting.into_keys().collect())
+            .map(|query| (query.found, query.waiting.into_keys().collect()))
             .unwrap_or_default()
     }
 
@@ -167,7 +173,7 @@ mod tests {
             lanes,
             found: Found {
                 sockets: vec![socket],
-                holder: None,
+                ..Found::default()
             },
         }
     }
@@ -212,7 +218,9 @@ mod tests {
         let queries = Queries::default();
         let (id, _receiver) = queries.begin([node("a"), node("b")]);
         queries.reply(&node("a"), reply(id, 1, "1"));
-        assert_eq!(queries.abandon(id), [node("b")]);
+        let (found, silent) = queries.abandon(id);
+        assert_eq!(found.sockets.len(), 1);
+        assert_eq!(silent, [node("b")]);
         queries.reply(&node("b"), reply(id, 1, "2"));
     }
 }
