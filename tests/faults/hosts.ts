@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import type { Place } from "../harness/cluster.ts";
 import type { NetworkFault } from "./fault.ts";
+import { Relay } from "./relay.ts";
 
 const HTTP_PORT = 9000;
 const CLUSTER_PORT = 7000;
@@ -27,6 +28,12 @@ export function whyNoHosts(): string | false {
   }
 }
 
+export interface HostOptions {
+  count: number;
+  /** All that nodes send each other goes through relays, which can delay it, and past the other network faults. */
+  relayed?: boolean;
+}
+
 /**
  * Hosts of their own for nodes: network namespaces, each with an address, joined by a bridge. Clients live on the bridge
  * itself, so that what is done between hosts does not touch them.
@@ -35,21 +42,23 @@ export class Hosts {
   readonly #network = `10.${64 + (process.pid % 64)}.${(process.pid >> 6) % 256}`;
   readonly #bridge = `hth${process.pid}`;
   readonly #count: number;
+  readonly #relays: Relay[] = [];
 
   private constructor(count: number) {
     this.#count = count;
   }
 
-  static prepare(count: number): Hosts {
+  static async prepare({ count, relayed = false }: HostOptions): Promise<Hosts> {
     removeLeftovers();
     const hosts = new Hosts(count);
     process.once("exit", () => {
       hosts.remove();
     });
     ip("link", "add", hosts.#bridge, "type", "bridge");
-    ip("address", "add", `${hosts.#network}.254/24`, "dev", hosts.#bridge);
+    ip("address", "add", `${hosts.#outside}/24`, "dev", hosts.#bridge);
     ip("link", "set", hosts.#bridge, "up");
     for (let number = 1; number <= count; number += 1) hosts.#add(number);
+    if (relayed) await hosts.#relay();
     return hosts;
   }
 
@@ -88,15 +97,26 @@ export class Hosts {
         for (const to of this.#numbers) this.#rule(to, ...datagrams, ...chance, "-j", "DROP");
         break;
       }
+      case "delay":
+        if (this.#relays.length === 0) throw new Error("only relayed hosts can be slow");
+        for (const relay of this.#relays) relay.delay = fault.by;
+        break;
       case "heal":
+        for (const relay of this.#relays) relay.delay = 0;
         for (const number of this.#numbers) this.#firewall(number, "-F", "faults");
         break;
     }
   }
 
   remove(): void {
+    for (const relay of this.#relays.splice(0)) relay.close();
     for (const number of this.#numbers) quietly("netns", "delete", this.#namespace(number));
     quietly("link", "delete", this.#bridge);
+  }
+
+  /** Where clients and relays are. */
+  get #outside(): string {
+    return this.#address(254);
   }
 
   get #numbers(): number[] {
@@ -123,8 +143,30 @@ export class Hosts {
     ip("-netns", namespace, "link", "set", "lo", "up");
     this.#firewall(number, "-N", "faults");
     // What clients and the node itself send is none of the faults' business.
-    const others = ["-i", "eth0", "!", "-s", `${this.#network}.254`];
+    const others = ["-i", "eth0", "!", "-s", this.#outside];
     this.#firewall(number, "-A", "INPUT", ...others, "-j", "faults");
+  }
+
+  /** Turns every way from node to node into one through a relay. */
+  async #relay(): Promise<void> {
+    for (const one of this.#numbers) {
+      for (const other of this.#numbers.filter((number) => number < one)) {
+        const to = await this.#turn(one, other);
+        const back = await this.#turn(other, one);
+        to.pairWith(back);
+        back.pairWith(to);
+      }
+    }
+  }
+
+  async #turn(from: number, to: number): Promise<Relay> {
+    const relay = await Relay.start(this.#outside, { host: this.#address(to), port: CLUSTER_PORT });
+    this.#relays.push(relay);
+    const way = ["-d", this.#address(to), "--dport", String(CLUSTER_PORT)];
+    const turned = ["-j", "DNAT", "--to-destination", `${this.#outside}:${relay.port}`];
+    for (const protocol of ["tcp", "udp"])
+      this.#firewall(from, "-t", "nat", "-A", "OUTPUT", "-p", protocol, ...way, ...turned);
+    return relay;
   }
 
   #silence(from: number, to: number): void {

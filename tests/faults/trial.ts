@@ -32,8 +32,8 @@ export interface Setting {
   guests?: number;
   /** How long a guest is silent between two bursts of messages, at least, in milliseconds. */
   pause?: number;
-  /** Nodes on hosts of their own, so that the network can be broken; with room for one that joins. */
-  hosts?: boolean;
+  /** Nodes on hosts of their own, so that the network can be broken, or (`relayed`) be slow. */
+  hosts?: "direct" | "relayed";
   program?: Program;
 }
 
@@ -79,7 +79,9 @@ export class Trial {
   /** Starts the nodes, and lets guests of all transports come in by all doors and talk. */
   static async begin(setting: Setting): Promise<Trial> {
     const { nodes = 3, name, program = testbed() } = setting;
-    const hosts = setting.hosts ? Hosts.prepare(nodes + 1) : undefined;
+    const hosts = setting.hosts
+      ? await Hosts.prepare({ count: nodes + 1, relayed: setting.hosts === "relayed" })
+      : undefined;
     const cluster = await Cluster.start({
       program,
       size: nodes,
@@ -150,7 +152,7 @@ export class Trial {
   /** Waits until all guests are in their rooms and all nodes agree. */
   async recovered(): Promise<void> {
     const deadline = this.#faultAt + CONVERGED_WITHIN;
-    await until("every guest is in its rooms", () => this.#missing() ?? true, {
+    await until("every guest is in its rooms", () => this.#allPresent(), {
       within: Math.max(0, deadline - Date.now()),
       every: 50,
     });
@@ -196,10 +198,10 @@ export class Trial {
     }
   }
 
-  #missing(): never | undefined {
+  #allPresent(): true {
     const missing = this.guests.filter((guest) => !guest.present).map((guest) => guest.name);
     if (missing.length > 0) throw new Error(`missing: ${missing.join(" ")}`);
-    return undefined;
+    return true;
   }
 
   #expected(): Expected {

@@ -1,0 +1,24 @@
+import { describe, test } from "node:test";
+import { Trial } from "./trial.ts";
+
+describe("while 60 people chat on three nodes", () => {
+  test("one is silent for a moment: too short to be missed", async (context) => {
+    const summary = await Trial.run({ name: "nap", seed: 4 }, [
+      [
+        { after: 0, fault: { kind: "freeze", node: 2 } },
+        { after: 1_500, fault: { kind: "thaw", node: 2 } },
+      ],
+    ]);
+    context.diagnostic(JSON.stringify(summary));
+  });
+
+  test("one is silent for so long that others take over, and wakes up", async (context) => {
+    const summary = await Trial.run({ name: "sleep", seed: 5 }, [
+      [
+        { after: 0, fault: { kind: "freeze", node: 2 } },
+        { after: 12_000, fault: { kind: "thaw", node: 2 } },
+      ],
+    ]);
+    context.diagnostic(JSON.stringify(summary));
+  });
+});
