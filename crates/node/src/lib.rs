@@ -6,6 +6,7 @@
 mod cli;
 mod http;
 mod logging;
+mod lookout;
 mod rlimit;
 mod run;
 mod settings;

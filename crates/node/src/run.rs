@@ -12,13 +12,14 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info, warn};
 
 use crate::{
     cli::{MISUSE, NodeArgs},
-    http::{Door, DoorError, OpenDoor, Readiness, Reception, Sharing, health},
+    http::{Door, DoorError, OpenDoor, Readiness, Reception, Sharing, cluster_status, health},
     logging,
+    lookout::Lookout,
     rlimit::raise_open_files,
     settings::{Trust, cluster_config, server_config},
     site::{Background, Site, SiteError},
@@ -132,6 +133,7 @@ struct Node {
     fronts: Fronts,
     readiness: Readiness,
     background: Option<RunningBackground>,
+    _lookout: AbortOnDropHandle<()>,
 }
 
 enum Fronts {
@@ -170,6 +172,7 @@ impl Node {
             pages,
             background,
         } = site(server_config(args)).map_err(BadEnd::Site)?;
+        let (server, lookout) = Lookout::mount(server).map_err(|error| BadEnd::Site(error.into()))?;
         let door = Door::take(args.door.http, Sharing::Own)?;
         let fronts = args
             .door
@@ -183,11 +186,13 @@ impl Node {
         let router = server
             .router()
             .merge(health(server.status(), readiness.clone()))
+            .merge(cluster_status(server.io()))
             .merge(pages);
         let reception = Reception::new(router);
         let door = reception.open(door)?;
         info!("clients are served at http://{http}");
         let background = background.map(|work| RunningBackground::start(work, server.io()));
+        let lookout = AbortOnDropHandle::new(tokio::spawn(lookout.run(server.io())));
         Ok(Self {
             server,
             reception,
@@ -195,6 +200,7 @@ impl Node {
             fronts: Fronts::Shut(fronts),
             readiness,
             background,
+            _lookout: lookout,
         })
     }
 

@@ -29,7 +29,7 @@ pub use hither_cluster as cluster;
 pub use hither_engineio::{self as engineio, Message, SessionConfig, TransportName};
 pub use hither_socketio::{
     AckId, Args, ArgsError, Binary, ConnectError, DisconnectReason, Event, EventError, Json, NamespaceName,
-    SocketId,
+    NamespaceNameError, SocketId,
 };
 pub use io::{Io, QueryError};
 pub use namespace::{Namespace, Received};

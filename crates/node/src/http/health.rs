@@ -13,6 +13,8 @@ use axum::{
 };
 use hither::{StatusReader, cluster::Phase};
 
+use super::NOT_STORED;
+
 /// Whether all doors are open. A node is healthy only then, so that who waits for its health finds its fronts open.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readiness(Arc<AtomicBool>);
@@ -57,9 +59,6 @@ fn status_of(status: &StatusReader) -> Response {
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
-
-const NOT_STORED: (header::HeaderName, HeaderValue) =
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 #[cfg(test)]
 mod tests {
