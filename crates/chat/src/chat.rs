@@ -1,6 +1,6 @@
 //! The namespace of the chat.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use hither::{
     ConnectError, DisconnectReason, EmitError, Io, Json, Namespace, NamespaceName, Received, Room, Socket,
@@ -108,6 +108,20 @@ impl Namespace for Chat {
         }
     }
 
+    /// A connection that breaks and is back in a moment is nobody's business.
+    const PATIENCE: Duration = Duration::from_secs(3);
+
+    async fn recovered(&self, socket: &mut Socket<Participant>, disconnected: bool) {
+        // The others were told that it left.
+        if disconnected {
+            for room in socket.rooms().clone() {
+                if let Err(error) = tell_arrival(socket, &room) {
+                    warn!(socket = %socket.id(), %room, %error, "a return could not be told");
+                }
+            }
+        }
+    }
+
     const FOLLOWS_WHEREABOUTS: bool = true;
 
     async fn relocated(&self, socket: &mut Socket<Participant>) {
@@ -166,15 +180,9 @@ impl Chat {
         }
         let rooms = socket.rooms().clone();
         show(socket, &rooms)?;
-        let (id, user) = (socket.id().clone(), socket.data.user.clone());
-        let joined = MemberJoined {
-            room,
-            user: &user,
-            id: &id,
-        };
-        socket.to(room.clone()).emit(event::JOIN_ROOM, &joined)?;
+        tell_arrival(socket, room)?;
         socket.flush().await;
-        debug!(%room, socket = %id, "joined");
+        debug!(%room, socket = %socket.id(), "joined");
         if let Err(error) = self.introduce(socket, received, room).await {
             depart(socket, room)?;
             return Err(error.into());
@@ -251,6 +259,16 @@ fn show(socket: &mut Socket<Participant>, rooms: &BTreeSet<Room>) -> Result<(), 
 fn tell_placement<Data>(socket: &mut Socket<Data>) -> Result<(), EmitError> {
     let whereabouts = socket.whereabouts().clone();
     socket.emit(event::PLACEMENT, &whereabouts)
+}
+
+fn tell_arrival(socket: &mut Socket<Participant>, room: &Room) -> Result<(), EmitError> {
+    let (id, user) = (socket.id().clone(), socket.data.user.clone());
+    let joined = MemberJoined {
+        room,
+        user: &user,
+        id: &id,
+    };
+    socket.to(room.clone()).emit(event::JOIN_ROOM, &joined)
 }
 
 fn tell_departure(

@@ -2,14 +2,20 @@
 
 use std::process::ExitCode;
 
-use hither::{Server, ServerConfig};
+use hither::{RecoveryConfig, Server, ServerConfig};
 use hither_chat::{Chat, ChatConfig};
 use hither_node::{ChatArgs, Cli, Command, NodeCommand, Site, SiteError, pages, parse, run};
 
 fn main() -> ExitCode {
     let Cli { command } = parse();
     match command {
-        Command::Node(NodeCommand { node, chat }) => run(&node, |config| chat_site(config, &chat)),
+        Command::Node(NodeCommand { node, chat }) => run(&node, |mut config| {
+            // People are to find their way back unless the operator says otherwise.
+            if node.cluster.recovery.is_none() {
+                config.recovery = Some(RecoveryConfig::default());
+            }
+            chat_site(config, &chat)
+        }),
     }
 }
 

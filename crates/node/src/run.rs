@@ -3,7 +3,7 @@
 use std::{mem, process::ExitCode, sync::Arc, time::Duration};
 
 use hither::{
-    Io, Server, ServerConfig, StartError,
+    Io, Leave, Server, ServerConfig, StartError,
     cluster::{self, Fatal, LinksError, MembershipError, Placement},
 };
 use tokio::{
@@ -120,7 +120,7 @@ async fn live(
         }
     };
     tokio::select! {
-        () = node.leave(args.cluster.leave_timeout) => Ok(exit_code),
+        () = node.leave(Leave { deadline: args.cluster.leave_timeout, spread: args.cluster.leave_spread }) => Ok(exit_code),
         _ = signals.next() => Err(BadEnd::Cut),
     }
 }
@@ -231,7 +231,7 @@ impl Node {
     }
 
     /// Sends clients elsewhere, hands over what it owns, and ends.
-    async fn leave(self, deadline: Duration) {
+    async fn leave(self, leave: Leave) {
         let Self {
             server,
             reception,
@@ -243,7 +243,7 @@ impl Node {
         // Others listen at the fronts; this node's own door stays open as long as it can answer.
         drop(fronts);
         reception.leave();
-        server.leave(deadline).await;
+        server.leave(leave).await;
         drop(http);
         if let Some(background) = background {
             background.stop().await;

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, net::SocketAddr, path::Path};
 
 use hither::{
-    ServerConfig,
+    RecoveryConfig, ServerConfig,
     cluster::{ClusterConfig, ExposedWithoutSecret, MembershipTiming, Secret, SecretError},
 };
 
@@ -78,6 +78,7 @@ pub(crate) fn cluster_config(args: &NodeArgs, trust: &Trust, http: SocketAddr) -
         seeds: cluster.seeds.clone(),
         shards: cluster.shards,
         lanes: cluster.lanes.map_or(config.lanes, usize::from),
+        replicate: !cluster.no_replication,
         timing: MembershipTiming {
             failure_timeout: cluster.failure_timeout,
             suspicion_confirm: cluster.suspicion_timeout,
@@ -98,8 +99,13 @@ fn told_to_others(http: SocketAddr, cluster: SocketAddr) -> SocketAddr {
 
 /// How clients are treated: as the reference server does, but for what the flags say.
 pub(crate) fn server_config(args: &NodeArgs) -> ServerConfig {
+    let window = args.cluster.recovery.filter(|window| !window.is_zero());
     ServerConfig {
         placement: args.cluster.placement.into(),
+        recovery: window.map(|window| RecoveryConfig {
+            window,
+            ..RecoveryConfig::default()
+        }),
         ..ServerConfig::default()
     }
 }

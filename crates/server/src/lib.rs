@@ -34,7 +34,7 @@ pub use hither_socketio::{
 pub use io::{Io, QueryError};
 pub use namespace::{Namespace, Received};
 pub use room::Room;
-pub use server::{Server, ServerBuilder, StartError, StatusReader};
+pub use server::{Leave, Server, ServerBuilder, StartError, StatusReader};
 pub use sessions::FoundSocket;
 pub use socket::{AckError, Broadcast, EmitError, Socket, Whereabouts};
 pub use status::{MemberStatus, SessionStatus, Status};

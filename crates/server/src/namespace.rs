@@ -63,7 +63,8 @@ pub trait Namespace: Send + Sync + 'static {
         context: Json,
         answer: Result<Args, AckError>,
     ) -> impl Future<Output = ()> + Send {
-        let _ = (socket, context, answer);
+        drop((context, answer));
+        let _ = socket;
         async {}
     }
 

@@ -74,6 +74,8 @@ pub(crate) enum SessionRequest {
     PushTooLarge { service: ServiceIndex },
     /// The client polls. Answered with [`SessionReply::Pulled`] when there is something.
     Pull { id: RequestId, service: ServiceIndex },
+    /// The client's poll is to be answered now, if only that there is nothing to say: its node is leaving.
+    ReleasePull { id: RequestId },
     /// The client dropped the poll.
     CancelPull { id: RequestId },
     /// A WebSocket for an existing session wants to take over from polling.

@@ -16,9 +16,12 @@ use hither_cluster::{
     Cluster, ClusterConfig, ClusterNode, Fatal, Key, NodeName, RequestError, StartError as ClusterStartError,
 };
 use hither_socketio::{NamespaceName, NamespaceNameError};
-use tokio::sync::{Semaphore, oneshot};
-use tokio_util::task::TaskTracker;
-use tracing::info;
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::{Instant, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
 
 use crate::{
     config::{ServerConfig, SessionPlacement},
@@ -135,6 +138,7 @@ impl ServerBuilder {
             cluster: node.cluster(),
             shared,
             sockets: Arc::default(),
+            leaving: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
         Ok(Server {
@@ -198,22 +202,56 @@ impl Server {
         }
     }
 
-    /// Hands all sessions to other nodes and leaves the cluster. What could not be handed over by the `deadline` ends.
-    pub async fn leave(self, deadline: Duration) {
-        let cluster = self.node.cluster();
-        self.node.hand_off(deadline).await;
-        cluster.lanes().for_each(|lane| lane.send(LaneEvent::Shutdown));
+    /// Leaves the cluster so that nobody loses anything: hands all sessions to other nodes, answers the polls that hang
+    /// here, moves the clients of WebSockets elsewhere, and ends. What is not done by the deadline ends with the node.
+    ///
+    /// Stop accepting connections before.
+    pub async fn leave(self, leave: Leave) {
+        let deadline = Instant::now() + leave.deadline;
+        self.doors.leaving.cancel();
+        self.node.hand_off(leave.deadline).await;
+        let sockets = self.doors.tasks.len();
+        let over = leave
+            .spread
+            .min(deadline.saturating_duration_since(Instant::now()));
+        info!(sockets, ?over, "moving the clients of WebSockets to other nodes");
+        self.doors
+            .cluster
+            .lanes()
+            .for_each(|lane| lane.send(LaneEvent::Evict { over }));
         self.doors.tasks.close();
-        if tokio::time::timeout(LAST_WORDS, self.doors.tasks.wait())
+        if timeout_at(deadline.max(Instant::now() + LAST_WORDS), self.doors.tasks.wait())
             .await
             .is_err()
         {
-            info!(
+            warn!(
                 sockets = self.doors.tasks.len(),
                 "some sockets did not end in time; they end with the node"
             );
         }
+        self.doors
+            .cluster
+            .lanes()
+            .for_each(|lane| lane.send(LaneEvent::Shutdown));
         self.node.stop().await;
+    }
+}
+
+/// How a node leaves its cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leave {
+    /// How long all of it may take.
+    pub deadline: Duration,
+    /// Over which time the clients of WebSockets are moved, so that they do not all come to the other nodes at once.
+    pub spread: Duration,
+}
+
+impl Default for Leave {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(30),
+            spread: Duration::from_secs(3),
+        }
     }
 }
 
@@ -238,6 +276,7 @@ struct Doors {
     shared: Arc<Shared>,
     /// How many sockets have been given a number.
     sockets: Arc<AtomicU64>,
+    leaving: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -332,6 +371,10 @@ impl Backend for Doors {
     fn socket_ended(&self, address: &SocketAddress, close: Option<CloseCode>) {
         let number = address.number;
         self.tell(number, LaneEvent::SocketEnded { number, close });
+    }
+
+    fn leaving(&self) -> &CancellationToken {
+        &self.leaving
     }
 
     fn tasks(&self) -> &TaskTracker {

@@ -95,6 +95,19 @@ pub struct ClusterArgs {
     /// How long leaving in order may take; what the node still owns then ends with it
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::duration)]
     pub leave_timeout: Duration,
+
+    /// Over which time the clients of WebSockets are sent to other nodes when this one leaves
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = values::duration)]
+    pub leave_spread: Duration,
+
+    /// How long a client whose connection broke may take to come back to where it was, with what it missed; `0s` turns
+    /// that off. [default: 2m, on a testbed 0s]
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub recovery: Option<Duration>,
+
+    /// Keep no replicas of sessions on a second node: less work, and the sessions of a node that dies are lost
+    #[arg(long)]
+    pub no_replication: bool,
 }
 
 /// What a node tells of its life.
@@ -192,7 +205,8 @@ mod tests {
     fn a_whole_command_line_is_read() {
         let NodeArgs { door, cluster, log } = parse(
             "--name node7 --http 0.0.0.0:80 --cluster 10.0.0.7:7001 --secret-file /etc/secret --placement spread \
-             --shards 64 --lanes 3 --failure-timeout 2s --suspicion-timeout 700ms --leave-timeout 1m --log debug \
+             --shards 64 --lanes 3 --failure-timeout 2s --suspicion-timeout 700ms --leave-timeout 1m \
+             --leave-spread 5s --recovery 90s --no-replication --log debug \
              --log-format json",
         );
         assert_eq!(door.name.as_str(), "node7");
@@ -205,6 +219,9 @@ mod tests {
         assert_eq!(cluster.failure_timeout, Duration::from_secs(2));
         assert_eq!(cluster.suspicion_timeout, Duration::from_millis(700));
         assert_eq!(cluster.leave_timeout, Duration::from_secs(60));
+        assert_eq!(cluster.leave_spread, Duration::from_secs(5));
+        assert_eq!(cluster.recovery, Some(Duration::from_secs(90)));
+        assert!(cluster.no_replication);
         assert_eq!(log.filter.to_string(), "debug");
         assert_eq!(log.format, LogFormat::Json);
     }

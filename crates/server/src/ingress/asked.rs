@@ -26,6 +26,13 @@ pub(super) enum Asked {
     AttachWebSocket(Key, UpgradeRequest),
 }
 
+impl Asked {
+    /// Whether it is a new session that is asked for.
+    pub(super) fn opens(&self) -> bool {
+        matches!(self, Self::OpenPolling | Self::OpenWebSocket(_))
+    }
+}
+
 /// A sid that is longer is none of ours, and not worth carrying about.
 const MAX_SID_LENGTH: usize = 64;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hither_cluster::{Key, NodeName, RequestError};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{CloseCode, SocketWriter};
 use crate::{
@@ -54,6 +54,9 @@ pub(crate) trait Backend: Clone + Send + Sync + 'static {
     /// The reader has ended, or the socket never opened. If a code is given the lane
     /// [closes](SocketWriter::close) the socket with it; in any case it drops the write half.
     fn socket_ended(&self, address: &SocketAddress, close: Option<CloseCode>);
+
+    /// Cancelled when this node leaves: no session opens here any more, and hanging polls are answered.
+    fn leaving(&self) -> &CancellationToken;
 
     /// Owns the tasks of the ingress. Those of a socket end soon after its write half is dropped.
     fn tasks(&self) -> &TaskTracker;

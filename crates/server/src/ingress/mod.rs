@@ -83,8 +83,9 @@ async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request)
         .answer(request)
         .await
         .unwrap_or_else(Denial::into_response);
-    if wants_websocket && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        // Who asked for a WebSocket does not go on with HTTP.
+    let upgraded = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if !upgraded && (wants_websocket || ingress.backend.leaving().is_cancelled()) {
+        // Who asked for a WebSocket does not go on with HTTP, and whoever comes again shall come to another node.
         close_connection(&mut answer);
     }
     if let Some(cors) = cors {
@@ -96,7 +97,11 @@ async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request)
 impl<B: Backend> Ingress<B> {
     async fn answer(&self, request: Request) -> Result<Response, Denial> {
         let (mut parts, body) = request.into_parts();
-        match asked::read(&mut parts)? {
+        let asked = asked::read(&mut parts)?;
+        if asked.opens() && self.backend.leaving().is_cancelled() {
+            return Err(Denial::OutOfReach);
+        }
+        match asked {
             Asked::OpenPolling => self.open_polling(&parts).await,
             Asked::Poll(sid) => self.poll(sid).await,
             Asked::Push(sid) => self.push(&sid, &parts.headers, body).await,

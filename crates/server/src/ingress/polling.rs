@@ -1,6 +1,6 @@
 //! Long-polling: a GET opens a session or pulls, a POST pushes.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -61,16 +61,22 @@ impl<B: Backend> Ingress<B> {
         let engine = &self.backend.config().engine;
         let patience = engine.ping_interval + engine.ping_timeout + POLL_MARGIN;
         let hanging = HangingPoll::new(&self.backend, &sid, id);
-        let reply = self
-            .ask(
-                &sid,
-                SessionRequest::Pull {
-                    id,
-                    service: self.service,
-                },
-                patience,
-            )
-            .await;
+        let pull = SessionRequest::Pull {
+            id,
+            service: self.service,
+        };
+        let mut pull = pin!(self.ask(&sid, pull, patience));
+        let reply = tokio::select! {
+            reply = &mut pull => reply,
+            () = self.backend.leaving().cancelled() => {
+                // The poll gets its answer, if only that there is nothing to say, and the client polls elsewhere.
+                let release = SessionRequest::ReleasePull { id };
+                if let Err(denial) = self.ask(&sid, release, OPEN_TIMEOUT).await {
+                    debug!(sid = %ShortSid(&sid), ?denial, "a poll hangs until its session has something to say");
+                }
+                pull.await
+            }
+        };
         match hanging.answered(reply)? {
             SessionReply::Pulled(frames) => Ok(payload_of(&frames)),
             _ => Err(unfit("pull")),

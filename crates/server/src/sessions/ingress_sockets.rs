@@ -1,6 +1,9 @@
 //! The WebSockets that landed on this node and whose write halves this lane owns, whoever owns their sessions.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use hither_cluster::{Key, NodeId, Placement};
@@ -23,8 +26,28 @@ const MAX_EARLY_ORDERS: usize = 64;
 #[derive(Default)]
 pub(crate) struct IngressSockets {
     sockets: HashMap<SocketNumber, IngressSocket>,
+    /// The sockets that are to be closed, for this node leaves.
+    eviction: Option<Eviction>,
     /// Where frames are put together for a write; shared, so that an idle socket holds no buffer.
     scratch: Vec<u8>,
+}
+
+/// Sockets that are closed one after the other, so that their clients do not all come to the other nodes at once.
+struct Eviction {
+    sockets: Vec<SocketNumber>,
+    total: usize,
+    began: Instant,
+    over: Duration,
+}
+
+impl Eviction {
+    /// Takes the sockets whose time has come.
+    fn due(&mut self, now: Instant) -> Vec<SocketNumber> {
+        let passed = now.duration_since(self.began).as_secs_f64() / self.over.as_secs_f64().max(f64::EPSILON);
+        // Rounded down, so that the last goes when the time is over.
+        let left = (self.total as f64 * (1.0 - passed.min(1.0))).floor() as usize;
+        self.sockets.split_off(left.min(self.sockets.len()))
+    }
 }
 
 struct IngressSocket {
@@ -215,11 +238,39 @@ impl IngressSockets {
         self.sockets.keys().copied().collect()
     }
 
+    /// All sockets that are here now are to be closed within this time.
+    pub(crate) fn evict(&mut self, over: Duration, now: Instant) {
+        let sockets = self.all();
+        self.eviction = Some(Eviction {
+            total: sockets.len(),
+            sockets,
+            began: now,
+            over,
+        });
+    }
+
+    /// Closes the sockets whose time has come.
+    pub(crate) fn evict_some(&mut self, now: Instant) {
+        let Some(mut eviction) = self.eviction.take() else {
+            return;
+        };
+        for number in eviction.due(now) {
+            self.end(number, CloseCode::Restart);
+        }
+        if !eviction.sockets.is_empty() {
+            self.eviction = Some(eviction);
+        }
+    }
+
     /// Closes a socket at once.
     pub(crate) fn close(&mut self, number: SocketNumber) {
+        self.end(number, CloseCode::Away);
+    }
+
+    fn end(&mut self, number: SocketNumber, code: CloseCode) {
         if let Some(socket) = self.sockets.get_mut(&number) {
             match &mut socket.state {
-                SocketState::Open(writer) | SocketState::Blocked(writer, _) => writer.close(CloseCode::Away),
+                SocketState::Open(writer) | SocketState::Blocked(writer, _) => writer.close(code),
                 SocketState::Reserved(early) => early.push(Order::Close),
             }
         }

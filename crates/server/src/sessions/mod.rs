@@ -35,18 +35,14 @@ use ingress_sockets::SocketNews;
 pub use query::FoundSocket;
 pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
 pub(crate) use recovery::Surrendered;
-use session::{Session, SocketIo, Upper};
+use session::{Opening, Session, SocketIo, Upper};
 pub(crate) use shared::{Counters, Service, Shared};
 use snapshot::SessionSnapshot;
 
 use crate::{
-    handshake::Handshake,
     ingress::{CloseCode, SocketWriter},
     job::Outcome,
-    request::{
-        OpenTransport, RequestId, Served, ServiceIndex, SessionReply, SessionRequest, SocketAddress,
-        SocketNumber,
-    },
+    request::{Served, ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
     room::{Room, RoomEvent, room_of},
     socket::Effect,
 };
@@ -112,6 +108,10 @@ pub(crate) enum LaneEvent {
     /// Everything before this is handled: whoever waits for room may go on.
     Passed {
         _permit: Option<Arc<OwnedSemaphorePermit>>,
+    },
+    /// The clients of the sockets here are to go elsewhere, one after the other in this time.
+    Evict {
+        over: Duration,
     },
     /// Every session that is still here ends, for the node does.
     Shutdown,
@@ -200,27 +200,18 @@ impl Sessions {
         }
     }
 
-    fn open(
-        &mut self,
-        lane: &mut Lane,
-        key: &Key,
-        id: RequestId,
-        service: ServiceIndex,
-        transport: &OpenTransport,
-        handshake: Handshake,
-        reply: ReplyTo<Self>,
-    ) {
+    fn open(&mut self, lane: &mut Lane, key: &Key, opening: Opening, reply: ReplyTo<Self>) {
         if let Some(&slot) = self.by_key.get(key) {
             // Asked again because our answer was lost; anything else would be two clients with one id.
             let answer = match self.slots.get(slot) {
-                Some(session) if session.opened_by == id => session.opened(),
+                Some(session) if session.opened_by == opening.id => session.opened(),
                 _ => SessionReply::Refused(Refusal::BadRequest),
             };
             return reply.send(answer);
         }
         let shared = self.env.shared.clone();
         let now = lane.now();
-        let upper = match shared.service(service) {
+        let upper = match shared.service(opening.service) {
             Some(Service::SocketIo(_)) => {
                 let config = ConnectionConfig {
                     connect_timeout: shared.config.connect_timeout,
@@ -234,7 +225,7 @@ impl Sessions {
             Some(Service::EngineIo(_)) => Upper::EngineIo,
             None => {
                 error!(
-                    service = service.0,
+                    service = opening.service.0,
                     "a session was asked for a service that this node does not have"
                 );
                 return reply.send(SessionReply::Refused(Refusal::BadRequest));
@@ -244,21 +235,11 @@ impl Sessions {
         info!(
             session = %key,
             node = %lane.node(),
-            ingress = handshake.ingress().map(tracing::field::display),
-            transport = %transport.name(),
+            ingress = opening.handshake.ingress().map(tracing::field::display),
+            transport = %opening.transport.name(),
             "session starts"
         );
-        let session = Session::open(
-            key.clone(),
-            slot,
-            service,
-            id,
-            transport,
-            handshake,
-            upper,
-            &self.env,
-            now,
-        );
+        let session = Session::open(key.clone(), slot, opening, upper, &self.env, now);
         reply.send(session.opened());
         self.insert(session);
         shared.counters.opened.up();
@@ -410,7 +391,17 @@ impl Entities for Sessions {
                 transport,
                 handshake,
             } => {
-                self.open(lane, key, id, service, &transport, handshake, reply);
+                self.open(
+                    lane,
+                    key,
+                    Opening {
+                        id,
+                        service,
+                        transport,
+                        handshake,
+                    },
+                    reply,
+                );
             }
             SessionRequest::Push { id, service, body } => {
                 if let Some(reply) = self.find(key, service, reply) {
@@ -429,6 +420,10 @@ impl Entities for Sessions {
                 if let Some(reply) = self.find(key, service, reply) {
                     self.with(lane, key, |session, env, lane| session.pull(env, lane, id, reply));
                 }
+            }
+            SessionRequest::ReleasePull { id } => {
+                self.with(lane, key, |session, _, _| session.release_pull(id));
+                reply.send(SessionReply::Done);
             }
             SessionRequest::CancelPull { id } => {
                 self.with(lane, key, |session, env, lane| session.cancel_pull(env, lane, id));
@@ -539,6 +534,7 @@ impl Entities for Sessions {
             }
             LaneEvent::LocalEvent { topic, event } => self.hear(lane, &topic, &event),
             LaneEvent::Passed { .. } => {}
+            LaneEvent::Evict { over } => self.env.sockets.evict(over, lane.now()),
             LaneEvent::Shutdown => {
                 let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
                 for slot in slots {
@@ -629,6 +625,7 @@ impl Entities for Sessions {
     }
 
     fn tick(&mut self, lane: &mut Lane) {
+        self.env.sockets.evict_some(lane.now());
         while let Some(Reverse((due, slot))) = self.env.timers.peek().copied()
             && due <= lane.now()
         {

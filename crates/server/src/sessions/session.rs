@@ -93,6 +93,14 @@ pub(crate) struct Session {
     pub(crate) reattach_by: Option<Instant>,
 }
 
+/// What a session begins with.
+pub(crate) struct Opening {
+    pub(crate) id: RequestId,
+    pub(crate) service: ServiceIndex,
+    pub(crate) transport: OpenTransport,
+    pub(crate) handshake: Handshake,
+}
+
 /// The polling side of a session.
 #[derive(Default)]
 pub(crate) struct Polling {
@@ -116,6 +124,7 @@ pub(crate) struct SessionSocket {
 }
 
 /// What runs on top of Engine.IO.
+#[expect(clippy::large_enum_variant, reason = "hardly a session is without Socket.IO")]
 pub(crate) enum Upper {
     SocketIo(SocketIo),
     EngineIo,
@@ -174,21 +183,21 @@ impl Session {
     pub(crate) fn open(
         key: Key,
         slot: Slot,
-        service: ServiceIndex,
-        opened_by: RequestId,
-        transport: &OpenTransport,
-        handshake: Handshake,
+        opening: Opening,
         upper: Upper,
         env: &Env,
         now: Instant,
     ) -> Self {
+        let Opening {
+            id: opened_by,
+            service,
+            transport,
+            handshake,
+        } = opening;
         let name = transport.name();
         let socket = match transport {
             OpenTransport::Polling => None,
-            OpenTransport::WebSocket(address) => Some(SessionSocket {
-                address: address.clone(),
-                next: 0,
-            }),
+            OpenTransport::WebSocket(address) => Some(SessionSocket { address, next: 0 }),
         };
         let mut session = Self {
             engine: engineio::Session::open(env.shared.config.engine, name, now),
@@ -284,6 +293,17 @@ impl Session {
             self.mark_dirty(env, lane);
         }
         self.drive(env, lane);
+    }
+
+    pub(crate) fn release_pull(&mut self, id: RequestId) {
+        if self
+            .polling
+            .hanging
+            .as_ref()
+            .is_some_and(|hanging| hanging.id == id)
+        {
+            self.answer_poll(vec![Frame::noop()]);
+        }
     }
 
     pub(crate) fn cancel_pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId) {
@@ -645,13 +665,12 @@ impl Session {
             return;
         }
         match self.engine.transport() {
+            Some(TransportName::Polling) if self.polling.hanging.is_none() => {}
             Some(TransportName::Polling) => {
-                if self.polling.hanging.is_some() {
-                    let (_, frames) = self.outgoing.send(POLL_ANSWER);
-                    self.polled = self.told(lane);
-                    lane.changed(&self.key);
-                    self.answer_poll(frames);
-                }
+                let (_, frames) = self.outgoing.send(POLL_ANSWER);
+                self.polled = self.told(lane);
+                lane.changed(&self.key);
+                self.answer_poll(frames);
             }
             Some(TransportName::WebSocket) => self.write(env, lane),
             None => {}

@@ -19,7 +19,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{client::Client, soon};
 use crate::{
@@ -64,6 +64,7 @@ struct Inner {
     asked: mpsc::UnboundedSender<Asked>,
     events: mpsc::UnboundedSender<SocketEvent>,
     tasks: TaskTracker,
+    leaving: CancellationToken,
 }
 
 impl Backend for FakeBackend {
@@ -123,6 +124,10 @@ impl Backend for FakeBackend {
         drop(self.0.events.send(SocketEvent::Ended(address.clone(), close)));
     }
 
+    fn leaving(&self) -> &CancellationToken {
+        &self.0.leaving
+    }
+
     fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
     }
@@ -169,6 +174,7 @@ impl Node {
             asked: asked_sender,
             events: events_sender,
             tasks: tasks.clone(),
+            leaving: CancellationToken::new(),
         }));
         let router = router(backend, SERVICE, "/engine.io");
         let server = tokio::spawn(axum::serve(listener, router).into_future());
