@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
-use hither_cluster::Marks;
 use hither_socketio::{self as socketio, ConnectError, Json, NamespaceName, SocketId};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::task::AbortHandle;
@@ -13,6 +12,7 @@ use super::{
     cause::Cause,
     effects::{Application, Then},
     env::{Env, Lane},
+    epochs::Epochs,
     history::Place,
     recovery::{self, Recovery},
     session::{NamespaceSocket, Session, Upper},
@@ -189,7 +189,7 @@ impl Session {
                     position: lane.position(),
                     directs: 0,
                 },
-                floor: Marks::default(),
+                epochs: Epochs::first(lane.position().log),
                 away: None,
                 saved: None,
             });

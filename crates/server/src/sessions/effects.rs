@@ -14,6 +14,7 @@ use tracing::info;
 
 use super::{
     env::{Env, Lane},
+    epochs::Epochs,
     history::Place,
     recovery::new_recovery_id,
     session::{AwaitedAck, Session, SocketIo, Upper},
@@ -152,6 +153,7 @@ impl Session {
             Effect::Hold(topic) => return self.hold(lane, topic),
             Effect::Accept => {
                 socket.recovery = env.shared.config.recovery.map(|_| new_recovery_id(&self.key));
+                socket.epochs = Epochs::first(lane.position().log);
                 socket.since = Place {
                     position: lane.position(),
                     directs: self.history.count(),

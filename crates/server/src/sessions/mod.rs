@@ -5,6 +5,7 @@ mod cause;
 mod direct;
 mod effects;
 mod env;
+mod epochs;
 mod history;
 mod ingress_sockets;
 mod query;
@@ -35,7 +36,7 @@ use ingress_sockets::SocketNews;
 pub use query::FoundSocket;
 pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
 pub(crate) use recovery::Surrendered;
-use session::{Opening, Session, SocketIo, Upper};
+use session::{EncodedEvent, Heard, Opening, Session, SocketIo, Upper};
 pub(crate) use shared::{Counters, Service, Shared};
 use snapshot::SessionSnapshot;
 
@@ -244,7 +245,6 @@ impl Sessions {
         self.insert(session);
         shared.counters.opened.up();
         self.with_slot(lane, slot, |session, env, lane| {
-            session.begin_epoch(lane, lane.marks().clone());
             if session.outgoing.has_unsent() {
                 session.mark_dirty(env, lane);
             }
@@ -329,15 +329,15 @@ impl Sessions {
     }
 
     /// Hands an event to all who hear its topic.
-    fn hear(&mut self, lane: &mut Lane, topic: &Topic, event: &RoomEvent) {
+    fn hear(&mut self, lane: &mut Lane, topic: &Topic, heard: &Heard<'_>) {
         // Nobody joins or leaves while an event is handed round.
         let Some(listeners) = self.env.listeners.get_mut(topic).map(std::mem::take) else {
             return;
         };
-        let (position, mut encoded) = (lane.position(), None);
+        let mut encoded = EncodedEvent::default();
         for slot in &listeners {
             if let Some(session) = self.slots.get_mut(*slot).filter(|session| !session.frozen) {
-                session.hear(&mut self.env, lane, event, position, &mut encoded);
+                session.hear(&mut self.env, lane, heard, &mut encoded);
             }
         }
         if let Some(place) = self.env.listeners.get_mut(topic) {
@@ -532,7 +532,14 @@ impl Entities for Sessions {
                 // Who asked may have stopped waiting.
                 drop(reply.send(rooms.collect()));
             }
-            LaneEvent::LocalEvent { topic, event } => self.hear(lane, &topic, &event),
+            LaneEvent::LocalEvent { topic, event } => {
+                let heard = Heard {
+                    event: &event,
+                    position: lane.position(),
+                    published: None,
+                };
+                self.hear(lane, &topic, &heard);
+            }
             LaneEvent::Passed { .. } => {}
             LaneEvent::Evict { over } => self.env.sockets.evict(over, lane.now()),
             LaneEvent::Shutdown => {
@@ -595,7 +602,7 @@ impl Entities for Sessions {
     }
 
     fn publication(&mut self, lane: &mut Lane, publication: &Arc<Publication<RoomEvent>>) {
-        self.hear(lane, &publication.topic, &publication.payload);
+        self.hear(lane, &publication.topic, &Heard::of(publication, lane.position()));
     }
 
     fn subscribed(&mut self, lane: &mut Lane, topic: &Topic) {
@@ -704,7 +711,12 @@ impl Entities for Sessions {
 
     fn missed(&mut self, lane: &mut Lane, key: &Key, entry: &Entry<RoomEvent>) {
         self.with(lane, key, |session, env, lane| {
-            session.hear(env, lane, &entry.publication.payload, entry.position, &mut None);
+            session.hear(
+                env,
+                lane,
+                &Heard::of(&entry.publication, entry.position),
+                &mut EncodedEvent::default(),
+            );
         });
     }
 
@@ -712,7 +724,7 @@ impl Entities for Sessions {
         if let Some(slot) = self.restore(lane, key, snapshot) {
             self.env.shared.counters.moved_in.up();
             self.with_slot(lane, slot, |session, env, lane| {
-                session.begin_epoch(lane, marks.clone());
+                session.begin_epoch(lane, marks);
                 session.arrived(env, lane);
             });
         }

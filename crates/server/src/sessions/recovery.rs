@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration, time::Instant};
 
-use hither_cluster::{Key, LogId, Marks, Position, Topic};
+use hither_cluster::{Key, Marks, Position, Topic};
 use hither_engineio::{CloseReason, TransportName};
 use hither_socketio::{DisconnectReason, Event, NamespaceName, RecoveryId, RecoveryRequest, SocketId};
 use rand::distr::{Alphanumeric, SampleString};
@@ -19,7 +19,7 @@ use super::{
     LaneEvent, SessionAddress, Sessions,
     env::{Env, Lane},
     history::Place,
-    session::{NamespaceSocket, Session, Upper},
+    session::{EncodedEvent, Heard, NamespaceSocket, Session, Upper},
     shared::{Service, Shared},
     snapshot::SocketSnapshot,
 };
@@ -28,7 +28,7 @@ use crate::{
     job::{Job, Outcome, Verdict},
     outgoing::Outgoing,
     request::{Claim, Served, SessionReply, SessionRequest, SocketAddress},
-    room::Room,
+    room::{Room, RoomEvent},
     socket::{Effect, Effects},
 };
 
@@ -38,16 +38,6 @@ const SECRET_LENGTH: usize = 16;
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a revived session waits for its socket. Its node reattaches it as soon as it sees the owner gone.
 const REATTACH_PATIENCE: Duration = Duration::from_secs(10);
-/// Lanes in which a session has lived of late: offsets from earlier ones are no longer known.
-const REMEMBERED_EPOCHS: usize = 16;
-
-/// The time that a session spent in one lane.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Epoch {
-    log: LogId,
-    /// How far it had been served when it came there.
-    floor: Marks,
-}
 
 /// A socket whose client is away.
 #[derive(Clone, Debug)]
@@ -91,27 +81,14 @@ fn home(recovery: &RecoveryId) -> Option<Key> {
 }
 
 impl Session {
-    /// Notes that the session lives in this lane from now on, having been served up to `floor`.
-    pub(crate) fn begin_epoch(&mut self, lane: &Lane, floor: Marks) {
-        if self.epochs.len() == REMEMBERED_EPOCHS {
-            self.epochs.remove(0);
+    /// The session lives in this lane from now on; before, it had been served up to these marks.
+    pub(crate) fn begin_epoch(&mut self, lane: &Lane, served: &Marks) {
+        if let Upper::SocketIo(upper) = &mut self.upper {
+            upper
+                .sockets
+                .iter_mut()
+                .for_each(|socket| socket.epochs.begin(lane.position().log, served));
         }
-        self.epochs.push(Epoch {
-            log: lane.position().log,
-            floor,
-        });
-    }
-
-    fn epoch(&self, log: LogId) -> Option<usize> {
-        self.epochs.iter().rposition(|epoch| epoch.log == log)
-    }
-
-    /// The marks of a client that was served up to a position.
-    fn marks_at(&self, lane: &Lane, position: Position) -> Option<Marks> {
-        let epoch = &self.epochs[self.epoch(position.log)?];
-        let mut marks = lane.marks_at(position)?;
-        marks.merge(&epoch.floor);
-        Some(marks)
     }
 
     /// The client is away: its sockets that can be recovered wait for it. Says whether this one does.
@@ -205,34 +182,38 @@ impl Session {
     pub(crate) fn revived(&mut self, env: &mut Env, lane: &mut Lane) {
         match self.engine.transport() {
             Some(TransportName::WebSocket) => self.reattach_by = Some(lane.now() + REATTACH_PATIENCE),
-            Some(TransportName::Polling) => {
-                let known = self
-                    .polled
-                    .and_then(|place| Some((self.marks_at(lane, place.position)?, place.directs)));
-                match known {
-                    Some((marks, directs)) => self.catch_up(env, lane, marks, directs),
-                    // It had not been told anything.
-                    None if self.polled.is_none() => self.begin_epoch(lane, lane.marks().clone()),
+            Some(TransportName::Polling) => match self.polled {
+                // It had not been told anything.
+                None => self.begin_epoch(lane, &Marks::default()),
+                Some(place) => match lane.marks_at(place.position) {
+                    Some(marks) => self.catch_up(env, lane, &marks, place.directs),
                     None => self.engine.close(CloseReason::TransportError),
-                }
-            }
-            None => self.begin_epoch(lane, Marks::default()),
+                },
+            },
+            // Its clients say how far they got when they come back.
+            None => self.begin_epoch(lane, &Marks::default()),
         }
         self.drive(env, lane);
     }
 
     /// The client was served up to here, and is told now what it missed.
-    fn catch_up(&mut self, env: &mut Env, lane: &mut Lane, marks: Marks, directs: u64) {
-        let Some(missed) = lane.published_after(&marks, &self.topics()) else {
+    fn catch_up(&mut self, env: &mut Env, lane: &mut Lane, served: &Marks, directs: u64) {
+        let Some(missed) = lane.published_after(served, &self.topics()) else {
             // Better no session than one with a hole: the client may recover, or begins anew.
             return self.engine.close(CloseReason::TransportError);
         };
-        self.begin_epoch(lane, marks);
+        self.begin_epoch(lane, served);
+        let position = before(&missed, lane);
         for (socket, event) in self.history.take_after(directs) {
-            self.tell(env, lane, &socket, event);
+            self.tell_at(env, lane, position, &socket, event);
         }
         for entry in missed {
-            self.hear(env, lane, &entry.publication.payload, entry.position, &mut None);
+            self.hear(
+                env,
+                lane,
+                &Heard::of(&entry.publication, entry.position),
+                &mut EncodedEvent::default(),
+            );
         }
     }
 
@@ -271,7 +252,7 @@ impl Session {
                     return false;
                 };
                 self.outgoing = Outgoing::beginning_at(next);
-                self.catch_up(env, lane, served.marks, served.directs);
+                self.catch_up(env, lane, &served.marks, served.directs);
             } else {
                 self.outgoing.acknowledge(next.unwrap_or(0));
                 self.resume_socket();
@@ -357,12 +338,11 @@ impl Session {
             Some(offset) => Place::parse(offset)?,
             None => socket.since,
         };
-        self.epoch(place.position.log)?;
         let missed = self.missed(lane, socket, place, env.shared.config.max_outgoing_bytes)?;
         Some(Surrendered {
             socket: socket.snapshot(&env.shared, self.service, lane.now()).ok()?,
             missed,
-            marks: lane.marks().clone(),
+            marks: socket.epochs.served(lane.marks()),
             disconnected: socket.away.as_ref().is_some_and(|away| away.tell_at.is_none()),
         })
     }
@@ -375,17 +355,22 @@ impl Session {
         place: Place,
         limit: usize,
     ) -> Option<Vec<Event>> {
-        let mut marks = self.marks_at(lane, place.position)?;
-        marks.merge(&socket.floor);
+        let marks = socket
+            .epochs
+            .at(place.position.log, lane.marks_at(place.position)?)?;
         let topics: Vec<Topic> = super::snapshot::topics_of(socket).collect();
         let mut missed: Vec<((bool, u64, bool), Event)> = Vec::new();
         let now = lane.position().log;
         // What was told in lanes before this one comes first; in this one an entry comes before what was told after it.
-        for (position, event) in self.history.after(&socket.id, place, |log| self.epoch(log))? {
+        for (position, event) in self
+            .history
+            .after(&socket.id, place, |log| socket.epochs.index(log))?
+        {
             missed.push(((position.log == now, position.entry, true), event.clone()));
         }
         for entry in lane.published_after(&marks, &topics)? {
-            if socket.hears(&entry.publication.payload) {
+            // What it knew in an earlier epoch, its client may still have missed.
+            if socket.is_addressed(&entry.publication.payload) {
                 missed.push((
                     (true, entry.position.entry, false),
                     entry.publication.payload.event.clone(),
@@ -420,7 +405,7 @@ impl Session {
             position: lane.position(),
             directs: self.history.count(),
         };
-        socket.floor = marks.clone();
+        socket.epochs.begin(lane.position().log, &marks);
         let recovery = socket.recovery.clone();
         for topic in super::snapshot::topics_of(&socket) {
             // In force already: the recovery has prepared it.
@@ -443,11 +428,18 @@ impl Session {
             info!(session = %self.key, %namespace, socket = %id, missed = missed.len(), "socket recovered");
             env.shared.counters.recovered.up();
         }
+        let since = lane.published_after(&marks, &topics).unwrap_or_default();
+        let position = before(&since, lane);
         for event in missed {
-            self.tell(env, lane, &id, event);
+            self.tell_at(env, lane, position, &id, event);
         }
-        for entry in lane.published_after(&marks, &topics).unwrap_or_default() {
-            self.hear(env, lane, &entry.publication.payload, entry.position, &mut None);
+        for entry in since {
+            self.hear(
+                env,
+                lane,
+                &Heard::of(&entry.publication, entry.position),
+                &mut EncodedEvent::default(),
+            );
         }
         self.enqueue(Job::Recovered {
             socket: id.clone(),
@@ -455,6 +447,17 @@ impl Session {
         });
         self.enqueue(Job::Relocated { socket: id });
         lane.changed(&self.key);
+    }
+}
+
+/// The position before entries that are about to be heard: what is told before them must not seem to be told after.
+fn before(entries: &[hither_cluster::Entry<RoomEvent>], lane: &Lane) -> Position {
+    match entries.first() {
+        Some(first) => Position {
+            entry: first.position.entry - 1,
+            ..first.position
+        },
+        None => lane.position(),
     }
 }
 
@@ -561,7 +564,7 @@ impl Recovery {
 
 impl NamespaceSocket {
     /// Whether an event for a room is for this socket.
-    pub(crate) fn hears(&self, event: &crate::room::RoomEvent) -> bool {
+    pub(crate) fn is_addressed(&self, event: &RoomEvent) -> bool {
         self.listening
             && self.namespace == event.namespace
             && !event.except.contains(&self.id)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hither_cluster::{Key, Marks, NodeName, Position, ReplyTo, Topic};
+use hither_cluster::{Key, NodeId, NodeName, Position, Publication, ReplyTo, Topic};
 use hither_engineio::{
     self as engineio, CloseReason, Frame, Handshake as EngineHandshake, Refusal, TransportName,
 };
@@ -24,9 +24,10 @@ use super::{
     direct::{Delivered, Order},
     effects::Application,
     env::{Env, Lane, Slot},
+    epochs::Epochs,
     history::{History, Place},
     query::FoundSocket,
-    recovery::{Away, Epoch, WaitingClaim},
+    recovery::{Away, WaitingClaim},
 };
 use crate::{
     handshake::Handshake,
@@ -73,8 +74,6 @@ pub(crate) struct Session {
     pub(crate) frozen: bool,
     pub(crate) dirty: bool,
     pub(crate) scheduled: Option<Instant>,
-    /// The lanes that it has lived in.
-    pub(crate) epochs: Vec<Epoch>,
     /// How often it has moved.
     pub(crate) moves: u32,
     pub(crate) history: History,
@@ -151,12 +150,32 @@ pub(crate) struct NamespaceSocket {
     pub(crate) recovery: Option<RecoveryId>,
     /// Where the client is told from.
     pub(crate) since: Place,
-    /// How far its client had been served when it came from another session.
-    pub(crate) floor: Marks,
+    /// The lanes that it has lived in.
+    pub(crate) epochs: Epochs,
     /// Its client is away, and may come back.
     pub(crate) away: Option<Away>,
     /// Its data as of the last handler, for the standby.
     pub(crate) saved: Option<Bytes>,
+}
+
+/// An event for a room, as it comes to the sessions of a lane.
+pub(crate) struct Heard<'a> {
+    pub(crate) event: &'a RoomEvent,
+    /// Where whoever has heard it is in the lane's log.
+    pub(crate) position: Position,
+    /// Its origin and its number there; none if it is for this node alone and stands in no log.
+    pub(crate) published: Option<(&'a NodeId, u64)>,
+}
+
+impl<'a> Heard<'a> {
+    pub(crate) fn of(publication: &'a Publication<RoomEvent>, position: Position) -> Self {
+        let published = Some((&publication.origin, publication.number));
+        Self {
+            event: &publication.payload,
+            position,
+            published,
+        }
+    }
 }
 
 /// An event for a room in the two forms that clients hear, each made when the first of them hears it.
@@ -221,7 +240,6 @@ impl Session {
             frozen: false,
             dirty: false,
             scheduled: None,
-            epochs: Vec::new(),
             moves: 0,
             history: History::default(),
             claims: Vec::new(),
@@ -580,34 +598,38 @@ impl Session {
         }
     }
 
-    /// Something was published to a room of this session's socket, and stands at this position in the lane's log.
-    /// `encoded` is shared by all who hear it.
+    /// Something was said to a room of this session's socket. `encoded` is shared by all who hear it.
     pub(crate) fn hear(
         &mut self,
         env: &mut Env,
         lane: &mut Lane,
-        event: &RoomEvent,
-        position: Position,
-        encoded: &mut Option<EncodedEvent>,
+        heard: &Heard<'_>,
+        encoded: &mut EncodedEvent,
     ) {
         // A revived session hears what it missed once it knows from where on.
         if self.reattach_by.is_some() {
             return;
         }
+        let event = heard.event;
         let Upper::SocketIo(upper) = &mut self.upper else {
             return;
         };
-        let Some(socket) = upper
-            .sockets
-            .iter()
-            .find(|socket| socket.away.is_none() && socket.hears(event))
-        else {
+        let hears = |socket: &&NamespaceSocket| {
+            let knows = heard
+                .published
+                .is_some_and(|(origin, number)| socket.epochs.knew(origin, number));
+            socket.away.is_none() && !knows && socket.is_addressed(event)
+        };
+        let Some(socket) = upper.sockets.iter().find(hears) else {
             return;
         };
-        let encoded = encoded.get_or_insert_with(EncodedEvent::default);
         let encoded = if socket.recovery.is_some() {
             encoded.with_offset.get_or_insert_with(|| {
-                let offset = Place { position, directs: 0 }.offset();
+                let offset = Place {
+                    position: heard.position,
+                    directs: 0,
+                }
+                .offset();
                 Encoded::event(&event.namespace, None, &event.event.with_offset(&offset))
             })
         } else {
@@ -625,6 +647,18 @@ impl Session {
 
     /// Emits an event to one socket of this session.
     pub(crate) fn tell(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId, event: Event) {
+        self.tell_at(env, lane, lane.position(), id, event);
+    }
+
+    /// As [`tell`](Self::tell), when the client has been told what the lane's log holds up to this position only.
+    pub(crate) fn tell_at(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        position: Position,
+        id: &SocketId,
+        event: Event,
+    ) {
         let Upper::SocketIo(upper) = &mut self.upper else {
             return;
         };
@@ -634,7 +668,7 @@ impl Session {
         let namespace = socket.namespace.clone();
         let event = match env.shared.config.recovery.filter(|_| socket.recovery.is_some()) {
             Some(recovery) => {
-                let place = self.history.push(lane.position(), id, &event, recovery.max_bytes);
+                let place = self.history.push(position, id, &event, recovery.max_bytes);
                 lane.changed(&self.key);
                 event.with_offset(&place.offset())
             }

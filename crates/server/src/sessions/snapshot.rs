@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hither_cluster::{Key, Marks, Topic};
+use hither_cluster::{Key, Topic};
 use hither_engineio as engineio;
 use hither_socketio::{
     AckId, Connection, ConnectionSnapshot, DisconnectReason, Json, NamespaceName, RecoveryId, SocketId,
@@ -18,8 +18,9 @@ use tracing::warn;
 use super::{
     cause::Cause,
     env::{Env, Lane, Slot},
+    epochs::Epochs,
     history::{History, Place},
-    recovery::{Away, Epoch},
+    recovery::Away,
     session::{AwaitedAck, NamespaceSocket, Polling, Session, SessionSocket, SocketIo, Upper},
     shared::{Service, Shared},
 };
@@ -45,7 +46,6 @@ pub(crate) struct SessionSnapshot {
     socket: Option<SessionSocket>,
     upper: UpperSnapshot,
     jobs: VecDeque<Job>,
-    epochs: Vec<Epoch>,
     moves: u32,
     history: History,
     polled: Option<Place>,
@@ -72,7 +72,7 @@ pub(crate) struct SocketSnapshot {
     card: Option<Json>,
     recovery: Option<RecoveryId>,
     since: Place,
-    floor: Marks,
+    epochs: Epochs,
     away: Option<AwaySnapshot>,
 }
 
@@ -157,7 +157,6 @@ impl Session {
             socket: self.socket.clone(),
             upper,
             jobs: self.jobs.clone(),
-            epochs: self.epochs.clone(),
             moves: self.moves,
             history: self.history.clone(),
             polled: self.polled,
@@ -209,7 +208,6 @@ impl Session {
             frozen: false,
             dirty: false,
             scheduled: None,
-            epochs: snapshot.epochs,
             moves: snapshot.moves + 1,
             history: snapshot.history,
             claims: Vec::new(),
@@ -302,7 +300,7 @@ impl NamespaceSocket {
             card: self.card.clone(),
             recovery: self.recovery.clone(),
             since: self.since,
-            floor: self.floor.clone(),
+            epochs: self.epochs.clone(),
             away: self.away.as_ref().map(|away| AwaySnapshot {
                 reason: away.reason,
                 tell_in: away.tell_at.map(|at| at.saturating_duration_since(now)),
@@ -387,7 +385,7 @@ impl SocketSnapshot {
             card: self.card,
             recovery: self.recovery,
             since: self.since,
-            floor: self.floor,
+            epochs: self.epochs,
             away: self.away.map(|away| Away {
                 reason: away.reason,
                 tell_at: away.tell_in.map(|left| now + left),
