@@ -26,7 +26,7 @@ export default defineConfig(({ mode }) => {
       // The policy above forbids data: URLs.
       assetsInlineLimit: 0,
       // One entry per page that a node serves.
-      rolldownOptions: { input: { chat: "index.html" } },
+      rolldownOptions: { input: { chat: "index.html", cluster: "cluster.html" } },
     },
     server: { proxy: { "/socket.io": { target: node, ws: true } } },
     test: { include: ["src/**/*.test.{ts,tsx}"] },

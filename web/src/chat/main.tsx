@@ -4,7 +4,7 @@ import { render } from "preact";
 import { applyTheme, storedTheme } from "../shared/theme";
 import { forgetSession, lastName, loadSession, saveSession } from "./browserStorage";
 import { Connection } from "./connection";
-import { frameWork } from "./frames";
+import { frameWork } from "../shared/frames";
 import { optionsFrom } from "./options";
 import type { State } from "./state/model";
 import { resume, savedFrom } from "./state/saved";

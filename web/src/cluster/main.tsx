@@ -1,0 +1,73 @@
+import "../shared/tokens.css";
+import "../shared/base.css";
+import { render } from "preact";
+import { frameWork } from "../shared/frames";
+import { applyTheme, storedTheme } from "../shared/theme";
+import { Feed } from "./feed";
+import { type Entry, record } from "./log";
+import type { Model } from "./model";
+import { type Happening, Picture } from "./picture";
+import { Scene } from "./scene";
+import { ClusterPage } from "./view/ClusterPage";
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("The page has no element #root to draw into.");
+start(root);
+
+function start(root: HTMLElement): void {
+  applyTheme(storedTheme());
+  const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+  const scene = new Scene(!stillness.matches);
+  stillness.addEventListener("change", () => {
+    scene.motion = !stillness.matches;
+  });
+
+  const picture = new Picture();
+  let log: readonly Entry[] = [];
+  let connection: Pick<Model, "sight" | "transport"> = { sight: "connecting", transport: "" };
+  let you: number | null = null;
+
+  const model = (): Model => {
+    const mine = you === null ? undefined : picture.sessions.get(you);
+    return {
+      ...connection,
+      you: mine ?? null,
+      members: picture.members,
+      shown: picture.sessions.size,
+      log,
+      hues: new Map([...scene.areas.values()].map(({ name, hue }) => [name, hue])),
+    };
+  };
+  const painting = frameWork(() => {
+    render(<ClusterPage model={model()} scene={scene} />, root);
+  });
+  const happened = (happenings: readonly Happening[], isNews: boolean) => {
+    if (isNews) log = record(log, happenings, Date.now());
+    scene.tell(happenings, picture, performance.now());
+    painting.soon();
+  };
+
+  painting.now();
+  new Feed({
+    version: () => picture.version,
+    sight: (sight, transport) => {
+      connection = { sight, transport };
+      painting.soon();
+    },
+    you: (tag) => {
+      you = tag;
+      scene.you = tag;
+      painting.soon();
+    },
+    sessions: (told) => {
+      const isFirst = picture.version === null;
+      const happenings = picture.takeSessions(told);
+      if (happenings !== null) happened(happenings, !isFirst);
+      return happenings !== null;
+    },
+    members: (told) => {
+      const isFirst = picture.members.length === 0;
+      happened(picture.takeMembers(told), !isFirst);
+    },
+  });
+}

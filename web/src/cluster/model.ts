@@ -1,0 +1,23 @@
+import type { Sight } from "./feed";
+import type { Entry } from "./log";
+import type { Member } from "./protocol";
+
+/** What the page shows in words. */
+export interface Model {
+  readonly sight: Sight;
+  /** How this page is connected, if it is. */
+  readonly transport: string;
+  /** Where this page's own session is, if that is known. */
+  readonly you: { readonly owner: string; readonly ingress: string } | null;
+  readonly members: readonly Member[];
+  /** Sessions that are drawn, which may be fewer than there are. */
+  readonly shown: number;
+  readonly log: readonly Entry[];
+  /** Per node, which colour is its own. */
+  readonly hues: ReadonlyMap<string, number>;
+}
+
+/** Sessions of all nodes that answer. */
+export function sessionsOf(members: readonly Member[]): number {
+  return members.reduce((sum, { sessions }) => sum + (sessions?.owned ?? 0), 0);
+}
