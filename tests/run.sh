@@ -14,7 +14,7 @@ else
   done
 fi
 # Two files at a time: the machines this runs on have two cores, and each file starts servers of its own.
-exec node --import tsx --test --test-concurrency=2 --test-timeout=120000 \
+exec node --import tsx --test --test-concurrency=2 --test-timeout=300000 \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./harness/summary.js --test-reporter-destination=stdout \
   "$@"

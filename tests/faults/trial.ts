@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { artifactPath } from "../harness/artifacts.ts";
 import { closeClients, transports, type Transport } from "../harness/client.ts";
@@ -22,6 +22,9 @@ const HEARTBEAT = { pingInterval: 3_000, pingTimeout: 4_000 };
 
 const ARRIVING_AT_ONCE = 20;
 const AT_A_TABLE = 10;
+/** How many nodes may join in one trial. */
+const MAY_JOIN = 2;
+
 const LINES_SHOWN = 400;
 
 export interface Setting {
@@ -79,14 +82,16 @@ export class Trial {
   /** Starts the nodes, and lets guests of all transports come in by all doors and talk. */
   static async begin(setting: Setting): Promise<Trial> {
     const { nodes = 3, name, program = testbed() } = setting;
+    for (let number = 1; number <= nodes + MAY_JOIN; number += 1)
+      rmSync(artifactPath(`${name}-node${number}.log`), { force: true });
     const hosts = setting.hosts
-      ? await Hosts.prepare({ count: nodes + 1, relayed: setting.hosts === "relayed" })
+      ? await Hosts.prepare({ count: nodes + MAY_JOIN, relayed: setting.hosts === "relayed" })
       : undefined;
     const cluster = await Cluster.start({
       program,
       size: nodes,
       prefix: `${name}-`,
-      flags: { ...HEARTBEAT, recovery: true, placement: "spread" },
+      flags: { ...HEARTBEAT, placement: "spread", recovery: "2m" },
       ...(hosts && { place: (number) => hosts.place(number) }),
     });
     const trial = new Trial(setting, cluster, hosts);

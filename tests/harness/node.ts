@@ -15,8 +15,8 @@ export interface NodeFlags {
   maxPayload?: number;
   corsOrigin?: string;
   corsCredentials?: true;
-  /** Clients may come back to where they were. */
-  recovery?: boolean;
+  /** For how long clients may come back to where they were, such as `2m`; not at all unless given. */
+  recovery?: string;
 }
 
 /** The part of `GET /status` that the tests rely on. */
@@ -159,11 +159,11 @@ function flagArguments(flags: NodeFlags): string[] {
     "--connect-timeout": flags.connectTimeout,
     "--max-payload": flags.maxPayload,
     "--cors-origin": flags.corsOrigin,
+    "--recovery": flags.recovery,
   };
   const args = Object.entries(values).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, String(value)],
   );
   if (flags.corsCredentials) args.push("--cors-credentials");
-  if (flags.recovery) args.push("--recovery");
   return args;
 }
