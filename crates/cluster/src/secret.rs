@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 /// What all nodes of one cluster know and nobody else does.
 ///
-/// It never leaves the process: gossip and links each use a key of their own, derived from it by HMAC-SHA256.
+/// It never leaves the process: gossip, links and seals each use a key of their own, derived from it by HMAC-SHA256.
 #[derive(Clone)]
 pub struct Secret {
     origin: Origin,
@@ -133,12 +133,22 @@ impl Secret {
     }
 
     pub(crate) fn link_cookie(&self) -> LinkCookie {
-        LinkCookie(
-            self.derive(b"hither link 1")
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        LinkCookie(hexadecimal(&self.derive(b"hither link 1")))
+    }
+
+    /// A seal on a text, as lower-case hexadecimal digits: only who knows the secret can make it. A seal that was made for
+    /// one purpose is worth nothing for another.
+    pub fn seal(&self, purpose: &'static str, text: &str) -> String {
+        hexadecimal(&self.sealing(purpose, text).finalize().into_bytes())
+    }
+
+    /// Whether this is the seal on that text for that purpose. Takes the same time for all wrong ones.
+    pub fn is_seal(&self, purpose: &'static str, text: &str, seal: &str) -> bool {
+        digits(seal).is_some_and(|seal| self.sealing(purpose, text).verify_slice(&seal).is_ok())
+    }
+
+    fn sealing(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
+        keyed(&self.derive(format!("hither seal 1 {purpose}").as_bytes())).chain_update(text)
     }
 
     fn derive(&self, purpose: &[u8]) -> [u8; 32] {
@@ -166,6 +176,22 @@ impl LinkCookie {
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
     Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes that these digits are, two for each.
+fn digits(text: &str) -> Option<Vec<u8>> {
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    let (pairs, []) = text.as_bytes().as_chunks() else {
+        return None;
+    };
+    pairs
+        .iter()
+        .map(|&[high, low]| u8::try_from(value(high)? << 4 | value(low)?).ok())
+        .collect()
 }
 
 impl fmt::Debug for Secret {
@@ -220,6 +246,26 @@ mod tests {
         let other = Secret::new("0123456789abcdeg").unwrap();
         assert_ne!(one.link_cookie().as_str(), other.link_cookie().as_str());
         assert_ne!(one.derive(b"hither gossip 1"), one.derive(b"hither link 1"));
+    }
+
+    #[test]
+    fn a_seal_holds_for_one_secret_one_purpose_and_one_text() {
+        let secret = Secret::new("0123456789abcdef").unwrap();
+        let seal = secret.seal("leave", "node1");
+        assert!(secret.is_seal("leave", "node1", &seal));
+        assert!(!secret.is_seal("stay", "node1", &seal));
+        assert!(!secret.is_seal("leave", "node2", &seal));
+        let other = Secret::new("0123456789abcdeg").unwrap();
+        assert!(!other.is_seal("leave", "node1", &seal));
+    }
+
+    #[test]
+    fn what_is_no_seal_at_all_is_refused() {
+        let secret = Secret::new("0123456789abcdef").unwrap();
+        let seal = secret.seal("leave", "node1");
+        for wrong in ["", "0", "zz", "éé", &seal[2..], &seal[1..], &format!("{seal}00")] {
+            assert!(!secret.is_seal("leave", "node1", wrong), "{wrong}");
+        }
     }
 
     #[test]
