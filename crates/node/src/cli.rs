@@ -4,13 +4,15 @@ mod complaint;
 mod node_args;
 mod values;
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::complaint::MISUSE;
 pub use self::{
     complaint::parse,
     node_args::{ClusterArgs, DoorArgs, LogArgs, LogFormat, NodeArgs, Placement},
-    values::LogFilter,
+    values::{LogFilter, NodeUrl},
 };
 
 /// A Socket.IO server that is a cluster by nature: chat on any node, and any node finds your session.
@@ -33,8 +35,30 @@ More on each command: hither help COMMAND";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a node: alone, or in the cluster of its seeds
-    Node(NodeCommand),
+    Node(Box<NodeCommand>),
+    /// Ask a node that runs to leave in order, as SIGTERM does
+    Leave(LeaveCommand),
 }
+
+/// Which node is to leave.
+#[derive(Debug, Args)]
+#[command(after_help = LEAVE_NOTES)]
+pub struct LeaveCommand {
+    /// Where the node serves clients; not a balancer, which would pick one
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9001")]
+    pub node: NodeUrl,
+
+    /// A file with the cluster's secret. Unless given, the environment variable HITHER_SECRET is the secret; a cluster
+    /// without one hears only its own machine
+    #[arg(long, value_name = "PATH")]
+    pub secret_file: Option<PathBuf>,
+}
+
+const LEAVE_NOTES: &str = "\
+Does not wait until the node has left: its process ends then. Exit codes: 0 the node leaves, 1 it could not be asked or \
+refused, 2 a flag is wrong.
+
+Example: hither leave --node http://10.0.0.1:9001 --secret-file /etc/hither/secret";
 
 /// What a node of the chat is told.
 #[derive(Debug, Args)]
@@ -49,7 +73,7 @@ pub struct NodeCommand {
 }
 
 const NODE_NOTES: &str = "\
-SIGTERM or SIGINT (Ctrl-C) ends a node in order: what it owns goes to the other nodes first. A second \
+SIGTERM, SIGINT (Ctrl-C) or `hither leave` ends a node in order: what it owns goes to the other nodes first. A second \
 signal ends it at once. Exit codes: 0 left in order, 1 could not start or go on, 2 a flag is wrong.
 
 Example, one of several machines:

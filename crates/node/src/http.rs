@@ -4,6 +4,7 @@ mod cluster_status;
 mod connection;
 mod door;
 mod health;
+mod leave;
 mod pages;
 mod reception;
 
@@ -14,6 +15,7 @@ pub(crate) use self::{
     cluster_status::cluster_status,
     door::{Door, DoorError, Sharing},
     health::{Readiness, health},
+    leave::leave,
     reception::{OpenDoor, Reception},
 };
 

@@ -3,19 +3,23 @@
 //! The binary `hither` is [`run`] with the chat on it. A program with namespaces of its own flattens [`NodeArgs`] into its
 //! command line and hands [`run`] a [`Site`]; it is then started, watched and stopped like any other node.
 
+mod ask;
 mod cli;
 mod http;
+mod leave;
 mod logging;
 mod lookout;
+mod pass;
 mod rlimit;
 mod run;
 mod settings;
 mod site;
 
 pub use cli::{
-    ChatArgs, Cli, ClusterArgs, Command, DoorArgs, LogArgs, LogFilter, LogFormat, NodeArgs, NodeCommand,
-    Placement, parse,
+    ChatArgs, Cli, ClusterArgs, Command, DoorArgs, LeaveCommand, LogArgs, LogFilter, LogFormat, NodeArgs,
+    NodeCommand, NodeUrl, Placement, parse,
 };
 pub use http::pages;
+pub use leave::ask_to_leave;
 pub use run::run;
 pub use site::{Site, SiteError};

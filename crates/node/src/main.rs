@@ -4,19 +4,24 @@ use std::process::ExitCode;
 
 use hither::{RecoveryConfig, Server, ServerConfig};
 use hither_chat::{Chat, ChatConfig};
-use hither_node::{ChatArgs, Cli, Command, NodeCommand, Site, SiteError, pages, parse, run};
+use hither_node::{ChatArgs, Cli, Command, NodeCommand, Site, SiteError, ask_to_leave, pages, parse, run};
 
 fn main() -> ExitCode {
     let Cli { command } = parse();
     match command {
-        Command::Node(NodeCommand { node, chat }) => run(&node, |mut config| {
-            // People are to find their way back unless the operator says otherwise.
-            if node.cluster.recovery.is_none() {
-                config.recovery = Some(RecoveryConfig::default());
-            }
-            chat_site(config, &chat)
-        }),
+        Command::Node(command) => chat_node(&command),
+        Command::Leave(command) => ask_to_leave(&command),
     }
+}
+
+fn chat_node(NodeCommand { node, chat }: &NodeCommand) -> ExitCode {
+    run(node, |mut config| {
+        // People are to find their way back unless the operator says otherwise.
+        if node.cluster.recovery.is_none() {
+            config.recovery = Some(RecoveryConfig::default());
+        }
+        chat_site(config, chat)
+    })
 }
 
 fn chat_site(config: ServerConfig, args: &ChatArgs) -> Result<Site, SiteError> {

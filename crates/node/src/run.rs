@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     cli::{MISUSE, NodeArgs},
-    http::{Door, DoorError, OpenDoor, Readiness, Reception, Sharing, cluster_status, health},
+    http::{Door, DoorError, OpenDoor, Readiness, Reception, Sharing, cluster_status, health, leave},
     logging,
     lookout::Lookout,
     rlimit::raise_open_files,
@@ -109,6 +109,7 @@ async fn live(
             return Ok(ExitCode::SUCCESS);
         }
     };
+    let asked_to_leave = node.asked_to_leave.clone();
     let exit_code = tokio::select! {
         reason = node.serve() => {
             error!("{reason}; the node leaves");
@@ -118,6 +119,7 @@ async fn live(
             info!("{name}; the node leaves");
             ExitCode::SUCCESS
         }
+        () = asked_to_leave.cancelled() => ExitCode::SUCCESS,
     };
     tokio::select! {
         () = node.leave(Leave { deadline: args.cluster.leave_timeout, spread: args.cluster.leave_spread }) => Ok(exit_code),
@@ -132,6 +134,8 @@ struct Node {
     http: OpenDoor,
     fronts: Fronts,
     readiness: Readiness,
+    /// Cancelled when an operator asks over HTTP.
+    asked_to_leave: CancellationToken,
     background: Option<RunningBackground>,
     _lookout: AbortOnDropHandle<()>,
 }
@@ -183,10 +187,12 @@ impl Node {
         let http = door.address();
         let server = server.start(cluster_config(args, trust, http)).await?;
         let readiness = Readiness::default();
+        let asked_to_leave = CancellationToken::new();
         let router = server
             .router()
             .merge(health(server.status(), readiness.clone()))
             .merge(cluster_status(server.io()))
+            .merge(leave(trust.clone(), server.status(), asked_to_leave.clone()))
             .merge(pages);
         let reception = Reception::new(router);
         let door = reception.open(door)?;
@@ -199,6 +205,7 @@ impl Node {
             http: door,
             fronts: Fronts::Shut(fronts),
             readiness,
+            asked_to_leave,
             background,
             _lookout: lookout,
         })

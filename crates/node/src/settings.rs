@@ -27,7 +27,7 @@ pub(crate) enum Misuse {
 }
 
 /// The secret of the cluster, and whether somebody chose it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Trust {
     /// Only who knows the secret is a peer.
     Secret(Secret),
@@ -38,9 +38,14 @@ pub(crate) enum Trust {
 impl Trust {
     /// What the flags and the environment say.
     pub(crate) fn of(args: &ClusterArgs) -> Result<Self, Misuse> {
-        let trust = Self::read(args.secret_file.as_deref(), std::env::var_os(SECRET_VARIABLE))?;
+        let trust = Self::configured(args.secret_file.as_deref())?;
         trust.secret().check_exposure(&[args.address], &[args.address])?;
         Ok(trust)
+    }
+
+    /// What a file holds, or else the environment.
+    pub(crate) fn configured(secret_file: Option<&Path>) -> Result<Self, Misuse> {
+        Self::read(secret_file, std::env::var_os(SECRET_VARIABLE))
     }
 
     fn read(file: Option<&Path>, variable: Option<OsString>) -> Result<Self, Misuse> {
@@ -57,7 +62,8 @@ impl Trust {
         }
     }
 
-    fn secret(&self) -> Secret {
+    /// The secret that was chosen, or the one that every Hither knows.
+    pub(crate) fn secret(&self) -> Secret {
         match self {
             Self::Secret(secret) => secret.clone(),
             Self::Loopback => Secret::well_known(),

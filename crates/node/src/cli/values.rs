@@ -34,6 +34,8 @@ pub(super) enum ValueError {
     NotAFilter,
     #[error("give a number of shards from 1 to 65536")]
     NotAShardCount,
+    #[error("a node is asked at http://HOST or http://HOST:PORT, such as http://127.0.0.1:9001")]
+    NotANodeUrl,
     #[error("give a number of bytes from 1 to 1000000")]
     NotAMessageSize,
 }
@@ -73,6 +75,43 @@ pub(super) fn seed(text: &str) -> Result<String, ValueError> {
     match split_host(text) {
         Some((_, port)) if port != 0 => Ok(text.to_owned()),
         _ => Err(ValueError::NotASeed),
+    }
+}
+
+/// Where a node answers requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeUrl {
+    /// With its port.
+    authority: String,
+}
+
+impl NodeUrl {
+    /// Its host and port.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+}
+
+impl FromStr for NodeUrl {
+    type Err = Box<dyn std::error::Error + Send + Sync>;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let authority = text
+            .strip_prefix("http://")
+            .map(|rest| rest.strip_suffix('/').unwrap_or(rest))
+            .ok_or(ValueError::NotANodeUrl)?;
+        let with_port = [authority.to_owned(), format!("{authority}:80")];
+        let found = with_port
+            .into_iter()
+            .find(|authority| split_host(authority).is_some());
+        let authority = found.ok_or(ValueError::NotANodeUrl)?;
+        Ok(Self { authority })
+    }
+}
+
+impl fmt::Display for NodeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.authority)
     }
 }
 
@@ -263,6 +302,32 @@ mod tests {
             "tcp://node2:7001",
         ] {
             assert!(matches!(seed(text), Err(ValueError::NotASeed)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_asked_over_http() {
+        let read = |text: &str| text.parse::<NodeUrl>().map(|url| url.to_string());
+        for (text, url) in [
+            ("http://127.0.0.1:9001", "http://127.0.0.1:9001"),
+            ("http://node1.internal:9001/", "http://node1.internal:9001"),
+            ("http://node1", "http://node1:80"),
+            ("http://[::1]", "http://[::1]:80"),
+            ("http://[::1]:9001", "http://[::1]:9001"),
+        ] {
+            assert_eq!(read(text).unwrap(), url);
+        }
+        for text in [
+            "node1:9001",
+            "https://node1",
+            "http://",
+            "http://node1:x",
+            "http://node1/status",
+            "http://a b",
+            "http://::1",
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("such as http://127.0.0.1:9001"), "{text}: {error}");
         }
     }
 

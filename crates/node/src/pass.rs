@@ -1,0 +1,173 @@
+//! The pass with which an operator asks a node to leave: a seal that only the cluster's secret can make.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::HeaderValue;
+use hither::cluster::Secret;
+
+/// The scheme of the `Authorization` header that carries a pass.
+const SCHEME: &str = "Hither";
+
+/// What the seal is for, so that it opens nothing else.
+const PURPOSE: &str = "leave";
+
+/// How old a pass may be; and how far the operator's clock may be ahead.
+const VALIDITY: Duration = Duration::from_secs(30);
+
+/// One life of one node. A pass is for that alone: a node that was started again does not leave by a pass of before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bearer<'a> {
+    /// The node's name.
+    pub(crate) node: &'a str,
+    /// When it started, in milliseconds since the Unix epoch.
+    pub(crate) incarnation: u64,
+}
+
+/// Why a pass does not hold.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PassError {
+    #[error("a pass is `{SCHEME} SECONDS SEAL`, as `hither leave` makes it")]
+    Unreadable,
+    #[error("the pass was made with another secret, or for another node")]
+    Forged,
+    #[error(
+        "the pass was made {} s {}, and holds for {} s: are the clocks of both machines right?",
+        difference.as_secs(), if *ahead { "ahead of now" } else { "ago" }, VALIDITY.as_secs()
+    )]
+    Stale { difference: Duration, ahead: bool },
+}
+
+/// A pass for a node, made now: the value of an `Authorization` header.
+pub(crate) fn make(secret: &Secret, bearer: Bearer<'_>, now: SystemTime) -> String {
+    let seconds = since_epoch(now).as_secs();
+    let seal = secret.seal(PURPOSE, &sealed(bearer, seconds));
+    format!("{SCHEME} {seconds} {seal}")
+}
+
+/// What a pass must look like: the value of a `WWW-Authenticate` header.
+pub(crate) fn challenge() -> HeaderValue {
+    HeaderValue::from_static(SCHEME)
+}
+
+/// Whether a pass holds for a node now.
+pub(crate) fn check(
+    secret: &Secret,
+    bearer: Bearer<'_>,
+    now: SystemTime,
+    pass: &str,
+) -> Result<(), PassError> {
+    let mut words = pass.split(' ');
+    let (Some(SCHEME), Some(seconds), Some(seal), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(PassError::Unreadable);
+    };
+    let seconds = seconds.parse().map_err(|_| PassError::Unreadable)?;
+    if !secret.is_seal(PURPOSE, &sealed(bearer, seconds), seal) {
+        return Err(PassError::Forged);
+    }
+    let (made, now) = (Duration::from_secs(seconds), since_epoch(now));
+    let difference = made.abs_diff(now);
+    if difference > VALIDITY {
+        let ahead = made > now;
+        return Err(PassError::Stale { difference, ahead });
+    }
+    Ok(())
+}
+
+/// Names have no spaces, so no two are sealed as one.
+fn sealed(Bearer { node, incarnation }: Bearer<'_>, seconds: u64) -> String {
+    format!("{node} {incarnation} {seconds}")
+}
+
+fn since_epoch(time: SystemTime) -> Duration {
+    // A clock before 1970 is wrong by more than any pass holds.
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: Bearer<'static> = Bearer {
+        node: "node1",
+        incarnation: 7,
+    };
+
+    fn secret() -> Secret {
+        Secret::new("0123456789abcdef").unwrap()
+    }
+
+    fn noon() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_795_176_000)
+    }
+
+    #[test]
+    fn a_pass_holds_for_the_node_it_was_made_for() {
+        let pass = make(&secret(), NODE, noon());
+        assert_eq!(check(&secret(), NODE, noon(), &pass), Ok(()));
+        let reborn = Bearer {
+            incarnation: 8,
+            ..NODE
+        };
+        let other = Bearer {
+            node: "node2",
+            ..NODE
+        };
+        for bearer in [reborn, other] {
+            assert_eq!(check(&secret(), bearer, noon(), &pass), Err(PassError::Forged));
+        }
+    }
+
+    #[test]
+    fn another_secret_makes_other_passes() {
+        let other = Secret::new("0123456789abcdeg").unwrap();
+        let pass = make(&other, NODE, noon());
+        assert_eq!(check(&secret(), NODE, noon(), &pass), Err(PassError::Forged));
+    }
+
+    #[test]
+    fn a_pass_does_not_hold_for_long_and_clocks_may_differ_by_as_much() {
+        let pass = make(&secret(), NODE, noon());
+        let at = |now| check(&secret(), NODE, now, &pass);
+        assert_eq!(at(noon() + VALIDITY), Ok(()));
+        assert_eq!(at(noon() - VALIDITY), Ok(()));
+        let late = at(noon() + VALIDITY + Duration::from_secs(1))
+            .unwrap_err()
+            .to_string();
+        assert!(late.starts_with("the pass was made 31 s ago"), "{late}");
+        let early = at(noon() - Duration::from_secs(60)).unwrap_err().to_string();
+        assert!(
+            early.starts_with("the pass was made 60 s ahead of now"),
+            "{early}"
+        );
+    }
+
+    #[test]
+    fn the_time_in_a_pass_is_sealed_too() {
+        let pass = make(&secret(), NODE, noon());
+        let later = noon() + 2 * VALIDITY;
+        let refreshed = pass.replace("1795176000", "1795176060");
+        assert_ne!(pass, refreshed);
+        assert_eq!(check(&secret(), NODE, later, &refreshed), Err(PassError::Forged));
+    }
+
+    #[test]
+    fn what_is_no_pass_is_told_so() {
+        for text in [
+            "",
+            "Hither",
+            "Hither 1",
+            "Hither x y",
+            "Bearer 1 2",
+            "Hither 1 2 3",
+            "Hither -1 2",
+        ] {
+            assert_eq!(
+                check(&secret(), NODE, noon(), text),
+                Err(PassError::Unreadable),
+                "{text}"
+            );
+        }
+    }
+}
