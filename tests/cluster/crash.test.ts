@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ask, closeClients, connected, transports, type Transport } from "../harness/client.ts";
+import { ask, closeClients, transports, type Transport } from "../harness/client.ts";
 import { Cluster } from "../harness/cluster.ts";
 import { Crowd, type Seat } from "../harness/crowd.ts";
 import { testbedDialect } from "../harness/dialects.ts";
+import { engineUrl, PollingSession } from "../harness/engine.ts";
 import { send } from "../harness/http.ts";
+import type { ClusterNode } from "../harness/node.ts";
 import { testbed } from "../harness/programs.ts";
 import { Scatter } from "../harness/scatter.ts";
+import { within } from "../harness/wait.ts";
 
 /** Everyone must be back so soon after the crash. */
 const BACK_WITHIN = 10_000;
@@ -15,6 +18,11 @@ const BACK_WITHIN = 10_000;
 /** How long the crowd chats undisturbed before and after; and how long the node is gone. */
 const CHAT_MS = 1_500;
 const DOWN_MS = 1_000;
+
+/** Once the others know of the crash, an answer takes as long as ever. */
+const ANSWERED_WITHIN = 2_000;
+
+const SESSION_UNKNOWN = '{"code":1,"message":"Session ID unknown"}';
 
 const kinds = Object.keys(transports) as Transport[];
 
@@ -94,14 +102,20 @@ describe("one of three nodes is killed and restarted under the same name while p
     await crowd.verify();
   });
 
-  test("sessions of the dead node are unknown everywhere, instead of waited for", async () => {
-    const socket = await connected(cluster.node(2).url, "polling");
-    const sid = socket.io.engine.id;
-    await cluster.node(2).kill();
-    await Promise.all([cluster.node(1), cluster.node(3)].map((node) => node.sees(["node1", "node3"])));
-    for (const node of [cluster.node(1), cluster.node(3)]) {
-      const answer = await send(`${node.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`);
-      assert.deepEqual([answer.status, answer.text], [400, '{"code":1,"message":"Session ID unknown"}']);
-    }
+  test("a session of the dead node lives on for all others or is unknown to all, but is not waited for", async () => {
+    const [near, dead, far] = [cluster.node(1), cluster.node(2), cluster.node(3)];
+    using session = await PollingSession.open(`${dead.url}/engine.io/`);
+    await dead.kill();
+    await Promise.all([near, far].map((node) => node.sees([near.name, far.name])));
+    const url = (node: ClusterNode) => engineUrl(`${node.url}/engine.io/`, "polling", session.sid);
+    const push = await within(
+      ANSWERED_WITHIN,
+      "the push answered",
+      send(url(near), { method: "POST", body: "4still here" }),
+    );
+    const poll = await within(ANSWERED_WITHIN, "the poll answered", send(url(far)));
+    if (push.status === 200) assert.deepEqual([poll.status, poll.text], [200, "4still here"]);
+    else
+      for (const { status, text } of [push, poll]) assert.deepEqual([status, text], [400, SESSION_UNKNOWN]);
   });
 });
