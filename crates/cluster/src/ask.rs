@@ -4,8 +4,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    backlog::Parcel,
     entity::Entities,
     log::Marks,
+    member::NodeId,
     shard::Key,
     topic::{InterestChange, Topic},
     trace::TracePart,
@@ -23,8 +25,12 @@ pub(crate) enum Ask<E: Entities> {
     Entity(E::Request),
     /// Subscribe to the topics of an entity that is about to come.
     Prepare { topics: Vec<Topic> },
-    /// Take over an entity, which has been served up to these marks.
-    Adopt { snapshot: E::Snapshot, marks: Marks },
+    /// Take over an entity, which has been served up to these marks. The number tells this move from all others.
+    Adopt {
+        move_id: u64,
+        snapshot: E::Snapshot,
+        marks: Marks,
+    },
 }
 
 // Derived, it would ask for `E: Clone`.
@@ -35,7 +41,12 @@ impl<E: Entities> Clone for Ask<E> {
             Self::Prepare { topics } => Self::Prepare {
                 topics: topics.clone(),
             },
-            Self::Adopt { snapshot, marks } => Self::Adopt {
+            Self::Adopt {
+                move_id,
+                snapshot,
+                marks,
+            } => Self::Adopt {
+                move_id: *move_id,
                 snapshot: snapshot.clone(),
                 marks: marks.clone(),
             },
@@ -78,15 +89,21 @@ pub(crate) enum LinkMessage {
     },
     /// For the lanes; the bytes are an [`Entities::Direct`].
     Direct(Bytes),
-    /// A publication of the sender; the payload is an [`Entities::Publication`].
-    Publish {
+    /// A publication of the sender; its payload is an [`Entities::Publication`].
+    Publish(Parcel),
+    /// A publication of another node that is gone, which the receiver did not get.
+    Relay { origin: NodeId, parcel: Parcel },
+    /// How far the sender had heard a node that is gone.
+    Heard { origin: NodeId, number: u64 },
+    /// The first message on every link.
+    Introduction {
+        /// All topics that the sender wants.
+        topics: Vec<Topic>,
+        /// The number of the sender's last publication.
         number: u64,
-        topic: Topic,
-        cause: u64,
-        payload: Bytes,
+        /// How far the sender has heard the receiver, if there was a link before: what follows is to be sent again.
+        heard: Option<u64>,
     },
-    /// All topics that the sender wants: the first message on every link.
-    Introduction { topics: Vec<Topic> },
     /// What the sender wants has changed.
     Interest(InterestChange),
     /// The sender knows of a change.

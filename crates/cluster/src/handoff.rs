@@ -37,7 +37,7 @@ pub(crate) enum Action {
 pub(crate) enum Outcome {
     /// The target did what it was asked.
     Done,
-    /// The target is no member any more, and with it any copy it may have had.
+    /// The target has no copy and will have none: it is no member any more, or it does not own the entity.
     TargetGone,
 }
 

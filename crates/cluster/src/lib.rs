@@ -7,6 +7,7 @@
 //! - [`ClusterNode`]: starts all that, and leaves.
 
 mod ask;
+mod backlog;
 mod cluster;
 mod entity;
 mod handoff;

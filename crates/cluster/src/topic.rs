@@ -140,13 +140,26 @@ impl Interest {
         self.here.keys().cloned().collect()
     }
 
-    /// A peer has no link any more. Returns the subscriptions that waited for it alone, with their lanes.
-    pub(crate) fn link_down(&mut self, peer: &NodeId) -> Vec<(Topic, u64)> {
-        self.peers.remove(peer);
+    /// A peer is no member any more: it wants nothing.
+    pub(crate) fn forget(&mut self, peer: &NodeId) {
         self.there.retain(|_, nodes| {
             nodes.retain(|node| node != peer);
             !nodes.is_empty()
         });
+    }
+
+    /// A peer says all that it wants.
+    pub(crate) fn introduced(&mut self, peer: &NodeId, topics: Vec<Topic>) {
+        self.forget(peer);
+        topics
+            .into_iter()
+            .for_each(|topic| self.peer_wants(peer, topic, true));
+    }
+
+    /// A peer has no link at present; what it wants is kept for it. Returns the subscriptions that waited for it alone,
+    /// with their lanes.
+    pub(crate) fn link_down(&mut self, peer: &NodeId) -> Vec<(Topic, u64)> {
+        self.peers.remove(peer);
         let settled = |(topic, here): (&Topic, &mut Here)| {
             let waited = here.unconfirmed.remove(peer);
             (waited && here.unconfirmed.is_empty()).then(|| (topic.clone(), here.lanes))
@@ -255,7 +268,16 @@ mod tests {
         interest.peer_wants(&node("b"), topic.clone(), true);
         assert_eq!(interest.subscribe(&topic, 0).state, Subscribed::Pending);
         assert_eq!(interest.link_down(&node("b")), [(topic.clone(), 1)]);
+        assert_eq!(
+            interest.nodes(&topic),
+            [node("b")],
+            "what it misses is kept for it"
+        );
+        interest.introduced(&node("b"), vec!["y".into()]);
         assert!(interest.nodes(&topic).is_empty());
+        assert_eq!(interest.nodes(&"y".into()), [node("b")]);
+        interest.forget(&node("b"));
+        assert!(interest.nodes(&"y".into()).is_empty());
     }
 
     #[test]

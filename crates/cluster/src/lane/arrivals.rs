@@ -1,7 +1,7 @@
 //! Entities that come to live here.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,8 @@ use crate::{
 
 /// How long a lane keeps the topics of an entity that was announced and does not come.
 const PREPARED_FOR: Duration = Duration::from_secs(60);
+/// How long a move is remembered whose answer may have been lost: longer than a link can be down and its node a member.
+const ARRIVALS_KEPT_FOR: Duration = Duration::from_secs(300);
 
 /// Topics that were subscribed for an entity about to come.
 pub(super) struct Preparation<E: Entities> {
@@ -23,6 +25,33 @@ pub(super) struct Preparation<E: Entities> {
     topics: Vec<Topic>,
     pub(super) waits_for: HashSet<Topic>,
     replies: Vec<ReplyTo<E>>,
+}
+
+/// The moves by which entities came here, for whoever did not hear that they did.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    moves: HashSet<u64>,
+    by_age: VecDeque<(Instant, u64)>,
+}
+
+impl Arrivals {
+    fn note(&mut self, move_id: u64, now: Instant) {
+        self.moves.insert(move_id);
+        self.by_age.push_back((now, move_id));
+    }
+
+    fn contains(&self, move_id: u64) -> bool {
+        self.moves.contains(&move_id)
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some((arrived, move_id)) = self.by_age.front()
+            && now.duration_since(*arrived) >= ARRIVALS_KEPT_FOR
+        {
+            self.moves.remove(move_id);
+            self.by_age.pop_front();
+        }
+    }
 }
 
 impl<E: Entities> LaneState<E> {
@@ -76,11 +105,28 @@ impl<E: Entities> LaneState<E> {
             .map(|(key, _)| key.clone())
             .collect();
         late.iter().for_each(|key| self.forget_preparation(key));
+        self.arrived.expire(now);
     }
 
     /// An entity comes. If it lives here already, the better copy stays: after a partition there may be two, and a
     /// question may be asked again whose answer was lost.
-    pub(super) fn adopt(&mut self, key: &Key, snapshot: E::Snapshot, marks: &Marks, reply: ReplyTo<E>) {
+    pub(super) fn adopt(
+        &mut self,
+        key: &Key,
+        move_id: u64,
+        snapshot: E::Snapshot,
+        marks: &Marks,
+        reply: ReplyTo<E>,
+    ) {
+        if self.arrived.contains(move_id) {
+            // Our answer was lost. The entity may have gone on or ended since.
+            return reply.answer(Ok(Answer::Adopted));
+        }
+        let shard = self.lane.placement.shards().shard_of(key);
+        if !self.entities.contains(key) && !self.lane.placement.is_mine(shard) {
+            return reply.answer(Err(Refusal::NotOwner));
+        }
+        self.arrived.note(move_id, self.lane.now);
         let mut welcome = true;
         if self.entities.contains(key) {
             welcome = self.entities.is_better(key, &snapshot);

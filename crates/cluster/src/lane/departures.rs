@@ -14,6 +14,7 @@ use crate::{
 
 /// The snapshot of an entity that is being adopted elsewhere.
 pub(super) struct Frozen<E: Entities> {
+    move_id: u64,
     snapshot: E::Snapshot,
     /// How far the entity was served when it was frozen.
     marks: Marks,
@@ -49,8 +50,14 @@ impl<E: Entities> LaneState<E> {
                 }
                 Action::Freeze { key } => self.freeze(&key),
                 Action::Adopt { key, to } => {
-                    if let Some(Frozen { snapshot, marks }) = self.frozen.get(&key) {
+                    if let Some(Frozen {
+                        move_id,
+                        snapshot,
+                        marks,
+                    }) = self.frozen.get(&key)
+                    {
                         let ask = Ask::Adopt {
+                            move_id: *move_id,
                             snapshot: snapshot.clone(),
                             marks: marks.clone(),
                         };
@@ -85,7 +92,7 @@ impl<E: Entities> LaneState<E> {
     ) {
         let (router, myself) = (self.lane.router.clone(), self.lane.myself.clone());
         tokio::spawn(async move {
-            let outcome = router.ask_member(&to, &key, ask).await;
+            let outcome = router.ask_target(&to, &key, ask).await;
             myself.tell(done(key, to, outcome));
         });
     }
@@ -97,6 +104,7 @@ impl<E: Entities> LaneState<E> {
             self.frozen.insert(
                 key.clone(),
                 Frozen {
+                    move_id: rand::random(),
                     snapshot,
                     marks: self.lane.log.seen().clone(),
                 },

@@ -19,7 +19,11 @@ use tracing::{debug, error, info, warn};
 
 pub use self::context::Lane;
 use self::{
-    arrivals::Preparation, barriers::Barriers, departures::Frozen, parking::Parking, replicas::Replicas,
+    arrivals::{Arrivals, Preparation},
+    barriers::Barriers,
+    departures::Frozen,
+    parking::Parking,
+    replicas::Replicas,
 };
 use crate::{
     ask::{Ask, Refusal},
@@ -136,6 +140,7 @@ pub(crate) struct LaneState<E: Entities> {
     entities: E,
     parking: Parking<E>,
     preparations: HashMap<Key, Preparation<E>>,
+    arrived: Arrivals,
     handoff: Handoff,
     frozen: HashMap<Key, Frozen<E>>,
     moved: HashMap<(ShardId, NodeId), usize>,
@@ -192,6 +197,7 @@ impl<E: Entities> Actor for LaneActor<E> {
             entities: arguments.entities,
             parking: Parking::new(),
             preparations: HashMap::new(),
+            arrived: Arrivals::default(),
             handoff: Handoff::new(arguments.moves_in_flight),
             frozen: HashMap::new(),
             moved: HashMap::new(),
@@ -251,7 +257,11 @@ impl<E: Entities> LaneState<E> {
             } => match ask {
                 Ask::Entity(request) => self.request(key, request, reply),
                 Ask::Prepare { topics } => self.prepare(key, topics, reply),
-                Ask::Adopt { snapshot, marks } => self.adopt(&key, snapshot, &marks, reply),
+                Ask::Adopt {
+                    move_id,
+                    snapshot,
+                    marks,
+                } => self.adopt(&key, move_id, snapshot, &marks, reply),
             },
             LaneMessage::Event(event) => self.guarded(None, |entities, lane| entities.event(lane, event)),
             LaneMessage::Direct {
@@ -277,7 +287,13 @@ impl<E: Entities> LaneState<E> {
                 self.passed(keys);
             }
             LaneMessage::Prepared { key, to, outcome } => self.handoff.prepared(&key, &to, outcome),
-            LaneMessage::Adopted { key, to, outcome } => self.handoff.adopted(&key, &to, outcome),
+            LaneMessage::Adopted { key, to, outcome } => {
+                self.handoff.adopted(&key, &to, outcome);
+                if outcome == Outcome::TargetGone {
+                    // Perhaps the same target again, which is prepared once it agrees that it owns the entity.
+                    self.plan_moves();
+                }
+            }
             LaneMessage::Replica {
                 key,
                 owner,
@@ -393,6 +409,16 @@ impl<E: Entities> LaneState<E> {
             .retain(|node, _| placement.view().member(node).is_some());
         self.revive_orphans();
         self.drop_foreign_replicas();
+        self.plan_moves();
+        self.guarded(None, |entities, lane| entities.placed(lane, &before, &placement));
+        self.replicate_all();
+        // Those who wait for entities that are now another's.
+        self.unpark_all();
+    }
+
+    /// Everything here that other nodes own is to go there.
+    fn plan_moves(&mut self) {
+        let placement = self.lane.placement.clone();
         let mut targets = HashMap::new();
         for key in self.entities.keys() {
             if let Some(owner) = placement.owner_of(&key)
@@ -410,10 +436,6 @@ impl<E: Entities> LaneState<E> {
         }
         self.handoff.plan(targets);
         self.done = false;
-        self.guarded(None, |entities, lane| entities.placed(lane, &before, &placement));
-        self.replicate_all();
-        // Those who wait for entities that are now another's.
-        self.unpark_all();
     }
 
     fn tick(&mut self) {

@@ -384,6 +384,12 @@ impl Entities for Sessions {
     }
 
     fn request(&mut self, lane: &mut Lane, key: &Key, request: SessionRequest, reply: ReplyTo<Self>) {
+        // What was due before the request came is not put off by it.
+        self.with(lane, key, |session, env, lane| {
+            if session.scheduled.is_some_and(|due| due <= lane.now()) {
+                session.tick(env, lane);
+            }
+        });
         match request {
             SessionRequest::Open {
                 id,

@@ -15,6 +15,7 @@ mod writer;
 
 use axum::{http::request::Parts, response::Response};
 use hither_cluster::Key;
+use hither_engineio::Refusal;
 use hyper::upgrade::OnUpgrade;
 use tracing::{debug, info};
 pub(crate) use tungstenite::protocol::frame::coding::CloseCode;
@@ -90,12 +91,31 @@ impl<B: Backend> Ingress<B> {
                 self.backend.tasks().spawn(serve(attachment, on_upgrade));
                 Ok(answer)
             }
+            // A session that has its WebSocket, or tries one: as in the reference, the socket opens and closes at once.
+            Err(Denial::Refused(Refusal::BadRequest)) => {
+                attachment.withdraw();
+                let (answer, on_upgrade) = upgrade.accept();
+                let backend = self.backend.clone();
+                self.backend.tasks().spawn(turn_away(backend, on_upgrade));
+                Ok(answer)
+            }
             Err(Denial::Refused(refusal)) => {
                 attachment.withdraw();
                 Err(refusal.into())
             }
             Err(denial) => Err(denial),
         }
+    }
+}
+
+/// Closes a socket that its session does not want.
+async fn turn_away<B: Backend>(backend: B, on_upgrade: OnUpgrade) {
+    match on_upgrade.await {
+        Ok(upgraded) => {
+            let (_half, mut writer, _early) = io::split(upgraded, backend.tasks());
+            writer.close(CloseCode::Normal);
+        }
+        Err(error) => debug!(%error, "the client left during the upgrade"),
     }
 }
 

@@ -14,8 +14,11 @@ use tokio::{
     sync::{oneshot, watch},
     time::Instant,
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
+mod topics;
+
+use self::topics::Topics;
 use crate::{
     ask::{Answer, Ask, AskId, LinkMessage, Refusal},
     entity::{Entities, ReplyTo},
@@ -27,7 +30,7 @@ use crate::{
     membership::Membership,
     settlement::Settlement,
     shard::{Key, Placement, ShardCount},
-    topic::{Interest, Publication, Subscribed, Topic, lanes_in},
+    topic::lanes_in,
     trace::{TracePart, Traces},
     wire,
 };
@@ -100,13 +103,6 @@ pub(crate) struct Router<E: Entities> {
 struct PendingAsk<E: Entities> {
     peer: NodeId,
     answer: oneshot::Sender<Result<Answer<E>, Failure>>,
-}
-
-#[derive(Default)]
-struct Topics {
-    interest: Interest,
-    /// The number of this node's last publication.
-    number: u64,
 }
 
 /// Removes a question whose asker stopped waiting.
@@ -228,26 +224,38 @@ impl<E: Entities> Router<E> {
         }
     }
 
-    /// Asks one node until it has answered or is no member any more.
-    pub(crate) async fn ask_member(self: &Arc<Self>, to: &NodeId, key: &Key, ask: Ask<E>) -> Outcome {
+    /// Asks the target of a move until it has answered, or it is certain that it has no copy of the entity and will have
+    /// none: for it is no member any more, or says that it does not own the entity. A target that is only to prepare is
+    /// not asked on when another is the owner by now.
+    pub(crate) async fn ask_target(self: &Arc<Self>, to: &NodeId, key: &Key, ask: Ask<E>) -> Outcome {
+        let prepares = matches!(ask, Ask::Prepare { .. });
+        let is_out = |placement: &Placement| {
+            placement.view().member(to).is_none() || prepares && placement.owner_of(key) != Some(to)
+        };
         let mut placements = self.placements();
         let mut pause = RETRY.start;
         loop {
-            if placements.borrow_and_update().view().member(to).is_none() {
+            if is_out(&placements.borrow_and_update()) {
                 return Outcome::TargetGone;
             }
-            let gone = async {
-                while placements.borrow_and_update().view().member(to).is_some() {
+            let out = async {
+                while !is_out(&placements.borrow_and_update()) {
                     if placements.changed().await.is_err() {
                         break;
                     }
                 }
             };
             tokio::select! {
-                answer = self.ask(to, key, ask.clone()) => if answer.is_ok() { return Outcome::Done },
-                () = gone => return Outcome::TargetGone,
+                answer = self.ask(to, key, ask.clone()) => match answer {
+                    Ok(_) => return Outcome::Done,
+                    Err(Failure::Again(Obstacle::NotOwner)) if !prepares => return Outcome::TargetGone,
+                    // A target that does not own the entity yet may own it soon.
+                    Err(_) => {}
+                },
+                () = out => return Outcome::TargetGone,
             }
-            drop(tokio::time::timeout(pause, placements.changed()).await);
+            // Whichever comes first: another view, or time for the target to catch up with ours.
+            tokio::time::timeout(pause, placements.changed()).await.ok();
             pause = (pause * 2).min(RETRY.end);
         }
     }
@@ -393,63 +401,6 @@ impl<E: Entities> Router<E> {
         }
     }
 
-    // Topics
-
-    pub(crate) fn subscribe(&self, topic: &Topic, lane: usize) -> Subscribed {
-        let mut topics = lock(&self.topics);
-        let subscription = topics.interest.subscribe(topic, lane);
-        if let Some(change) = subscription.announce {
-            // Under the lock, so that changes of one topic leave in their order.
-            self.to_peers(&LinkMessage::Interest(change));
-        }
-        subscription.state
-    }
-
-    pub(crate) fn unsubscribe(&self, topic: &Topic, lane: usize) {
-        let mut topics = lock(&self.topics);
-        if let Some(change) = topics.interest.unsubscribe(topic, lane) {
-            self.to_peers(&LinkMessage::Interest(change));
-        }
-    }
-
-    /// Publishes to all who want the topic, here and elsewhere.
-    pub(crate) fn publish(&self, topic: Topic, cause: u64, payload: E::Publication) {
-        let mut topics = lock(&self.topics);
-        topics.number += 1;
-        let number = topics.number;
-        let peers = topics.interest.nodes(&topic);
-        if !peers.is_empty() {
-            let message = wire::encode(&payload)
-                .map(|payload| LinkMessage::Publish {
-                    number,
-                    topic: topic.clone(),
-                    cause,
-                    payload,
-                })
-                .and_then(|message| wire::encode(&message));
-            match message {
-                // Under the lock, so that numbers leave in their order. Without a link the peer catches up later.
-                Ok(message) => {
-                    for peer in peers {
-                        self.send(peer, message.clone());
-                    }
-                }
-                Err(error) => error!(?topic, number, %error, "a publication could not be encoded"),
-            }
-        }
-        let lanes = topics.interest.lanes(&topic);
-        if lanes != 0 {
-            let publication = Arc::new(Publication {
-                origin: self.me.clone(),
-                number,
-                topic,
-                cause,
-                payload,
-            });
-            self.to_lanes(lanes, || LaneMessage::Publication(publication.clone(), None));
-        }
-    }
-
     // Handoff
 
     /// Asks all linked nodes to pass a barrier; returns them, this node included.
@@ -550,6 +501,8 @@ impl<E: Entities> Router<E> {
         self.placement.send_replace(placement.clone());
         self.to_all_lanes(|| LaneMessage::Placed(placement.clone()));
         self.tell_if_settled(&settlement);
+        drop(settlement);
+        self.members_gone(before.view(), placement.view());
     }
 
     fn handle(self: &Arc<Self>, peer: &NodeId, message: LinkMessage, credit: &Credit) {
@@ -577,33 +530,15 @@ impl<E: Entities> Router<E> {
                 Ok(direct) => self.to_lanes_of(peer, direct, credit),
                 Err(error) => error!(%peer, %error, "a message between lanes cannot be read"),
             },
-            LinkMessage::Publish {
+            LinkMessage::Publish(parcel) => self.published(peer, parcel, credit),
+            LinkMessage::Relay { origin, parcel } => self.relayed(&origin, parcel, credit),
+            LinkMessage::Heard { origin, number } => self.relay(peer, &origin, number),
+            LinkMessage::Introduction {
+                topics,
                 number,
-                topic,
-                cause,
-                payload,
-            } => match wire::decode(&payload) {
-                Ok(payload) => {
-                    let lanes = lock(&self.topics).interest.lanes(&topic);
-                    let publication = Arc::new(Publication {
-                        origin: peer.clone(),
-                        number,
-                        topic,
-                        cause,
-                        payload,
-                    });
-                    self.to_lanes(lanes, || {
-                        LaneMessage::Publication(publication.clone(), Some(credit.clone()))
-                    });
-                }
-                Err(error) => error!(%peer, ?topic, number, %error, "a publication cannot be read"),
-            },
-            LinkMessage::Introduction { topics: wanted } => {
-                let mut topics = lock(&self.topics);
-                wanted
-                    .into_iter()
-                    .for_each(|topic| topics.interest.peer_wants(peer, topic, true));
-                drop(topics);
+                heard,
+            } => {
+                self.peer_introduced(peer, topics, number, heard);
                 self.introduced
                     .send_if_modified(|introduced| introduced.insert(peer.clone()));
             }
@@ -694,12 +629,7 @@ pub(crate) struct Switchboard<E: Entities> {
 impl<E: Entities> LinkEvents for Switchboard<E> {
     fn link_up(&self, peer: &NodeId) {
         let router = &self.router;
-        let mut topics = lock(&router.topics);
-        let introduction = LinkMessage::Introduction {
-            topics: topics.interest.link_up(peer),
-        };
-        router.to_peer(peer, &introduction);
-        drop(topics);
+        router.introduce(peer);
         if let Some(fingerprint) = lock(&router.settlement).announced() {
             router.to_peer(peer, &LinkMessage::Settled { fingerprint });
         }
@@ -717,7 +647,7 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
 
     fn link_down(&self, peer: &NodeId, reason: &LinkDown) {
         let router = &self.router;
-        warn!(%peer, %reason, "link lost; requests under way are asked again");
+        debug!(%peer, %reason, "requests under way are asked again");
         router
             .introduced
             .send_if_modified(|introduced| introduced.remove(peer));
