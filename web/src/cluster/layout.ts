@@ -25,8 +25,10 @@ interface Size {
 export const LABEL = 24;
 /** Between two areas, so that threads are seen. */
 const GAP = 26;
+/** At the sides. */
+const MARGIN = 14;
 const SMALLEST_RADIUS = 30;
-const WIDEST_SPACING = 15;
+const WIDEST_SPACING = 24;
 const CLOSEST_SPACING = 2.5;
 /** Seats left free around the middle, where the node's door is. */
 const DOOR_SEATS = 4;
@@ -56,25 +58,35 @@ function ring(radii: readonly number[], { width, height }: Size): Area[] {
   const [only] = radii;
   if (only !== undefined && radii.length === 1) return [{ x: width / 2, y: height / 2, radius: only }];
   const widest = Math.max(...radii);
-  const rx = Math.max(0, width / 2 - widest - 8);
-  const ry = Math.max(0, height / 2 - widest - LABEL - 4);
   // Two lie beside each other, or one above the other where it is narrow; more begin at the top.
   const start = radii.length === 2 && width > height ? Math.PI : -Math.PI / 2;
-  return radii.map((radius, index) => {
-    const angle = start + (index * 2 * Math.PI) / radii.length;
-    return { x: width / 2 + rx * Math.cos(angle), y: height / 2 + ry * Math.sin(angle), radius };
-  });
+  const angles = radii.map((_, index) => start + (index * 2 * Math.PI) / radii.length);
+  const xs = spreadOver(angles.map(Math.cos), widest + MARGIN, width - widest - MARGIN);
+  const ys = spreadOver(angles.map(Math.sin), widest + LABEL, height - widest - LABEL);
+  return radii.map((radius, index) => ({ x: xs[index] ?? 0, y: ys[index] ?? 0, radius }));
+}
+
+/** Stretches values so that they fill what there is; equal ones go to the middle. */
+function spreadOver(values: readonly number[], from: number, to: number): number[] {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  if (most - least < 1e-6) return values.map(() => (from + to) / 2);
+  return values.map((value) => from + ((value - least) / (most - least)) * (to - from));
 }
 
 function fits(areas: readonly Area[], { width, height }: Size): boolean {
   const inside = areas.every(
     ({ x, y, radius }) =>
-      x - radius >= 0 && x + radius <= width && y - radius >= LABEL && y + radius <= height - LABEL,
+      x - radius >= MARGIN - 1 &&
+      x + radius <= width - MARGIN + 1 &&
+      y - radius >= LABEL - 1 &&
+      y + radius <= height - LABEL + 1,
   );
   const apart = areas.every((one, index) =>
     areas.slice(index + 1).every((other) => {
       const between = Math.hypot(one.x - other.x, one.y - other.y);
-      return between >= one.radius + other.radius + GAP;
+      // One above the other have names and counts between them.
+      const labels = (2 * LABEL * Math.abs(one.y - other.y)) / (between || 1);
+      return between >= one.radius + other.radius + GAP + labels;
     }),
   );
   return inside && apart;

@@ -41,11 +41,8 @@ function start(root: HTMLElement): void {
   const painting = frameWork(() => {
     render(<ClusterPage model={model()} scene={scene} />, root);
   });
-  const happened = (happenings: readonly Happening[], isNews: boolean) => {
-    if (isNews) log = record(log, happenings, Date.now());
-    scene.tell(happenings, picture, performance.now());
-    painting.soon();
-  };
+  // Members are told after sessions, and what happened to them is why sessions moved.
+  let untold: Happening[] = [];
 
   painting.now();
   new Feed({
@@ -62,12 +59,19 @@ function start(root: HTMLElement): void {
     sessions: (told) => {
       const isFirst = picture.version === null;
       const happenings = picture.takeSessions(told);
-      if (happenings !== null) happened(happenings, !isFirst);
-      return happenings !== null;
+      if (happenings === null) return false;
+      scene.tell(happenings, picture, performance.now());
+      // What was there before anybody looked has not happened.
+      if (!isFirst) untold.push(...happenings);
+      return true;
     },
     members: (told) => {
       const isFirst = picture.members.length === 0;
-      happened(picture.takeMembers(told), !isFirst);
+      const happenings = picture.takeMembers(told);
+      scene.tell(happenings, picture, performance.now());
+      if (!isFirst) log = record(log, [...happenings, ...untold], Date.now());
+      untold = [];
+      painting.soon();
     },
   });
 }

@@ -1,8 +1,8 @@
 /** Values that take their time to change. Times in milliseconds. */
 
-/** Slow, fast, slow. */
+/** Slow, fast, slow; never so fast that the eye cannot follow. */
 export function eased(part: number): number {
-  return part < 0.5 ? 4 * part ** 3 : 1 - (2 - 2 * part) ** 3 / 2;
+  return part * part * (3 - 2 * part);
 }
 
 /** A number on its way from one value to another. */

@@ -15,7 +15,7 @@ type Context = CanvasRenderingContext2D;
 
 const FULL_CIRCLE = 2 * Math.PI;
 /** How far behind itself a dot in flight leaves a trace, in milliseconds. */
-const TRACE = 110;
+const TRACE = 70;
 
 /** Draws the scene as it is now, over whatever there was. */
 export function paint(context: Context, scene: Scene, palette: Palette, now: number): void {
@@ -121,7 +121,7 @@ function paintDoor(context: Context, area: NodeArea, palette: Palette, now: numb
 }
 
 function dotRadius(scene: Scene, now: number): number {
-  return Math.max(1.4, Math.min(4.2, scene.spacing.at(now) * 0.36));
+  return Math.max(1.4, Math.min(5.5, scene.spacing.at(now) * 0.34));
 }
 
 function paintTraces(
@@ -132,7 +132,7 @@ function paintTraces(
   now: number,
 ): void {
   context.lineCap = "round";
-  context.lineWidth = dotRadius(scene, now) * 1.5;
+  context.lineWidth = dotRadius(scene, now) * 1.2;
   context.globalAlpha = 0.35;
   for (const { tag, dot, at } of placed) {
     if (!dot.isTravelling(now) || dot.flight === null) continue;

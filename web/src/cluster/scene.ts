@@ -102,6 +102,13 @@ export class Scene {
   /** Takes in what changed; `picture` is how it is since. */
   tell(happenings: readonly Happening[], picture: Picture, now: number): void {
     this.#placeMembers(picture.members, now);
+    const owners = new Set(
+      happenings.flatMap((happening) => ("session" in happening ? [happening.session.owner] : [])),
+    );
+    for (const owner of [...owners].sort(compareNames)) {
+      // A session may be seen before its owner is.
+      if (!this.areas.has(owner)) this.#addArea(owner, "joining", now);
+    }
     const moves = happenings.filter(({ what }) => what === "moved").length;
     const wait = Math.min(LONGEST_WAIT, moves * WAIT_PER_DOT);
     for (const happening of happenings) {
@@ -228,11 +235,10 @@ export class Scene {
     const from = isNew ? null : this.place(tag, dot, now);
     this.areas.get(dot.owner)?.seats.leave(tag);
     dot.owner = owner;
-    // A session may be seen before its owner is.
-    (this.areas.get(owner) ?? this.#addArea(owner, "joining", now)).seats.take(tag);
-    if (from !== null) {
-      dot.flight = { from, start: now + this.#ms(wait * spread(tag)), duration: this.#ms(FLIGHT), far: true };
-    }
+    this.areas.get(owner)?.seats.take(tag);
+    if (from !== null && this.motion) {
+      dot.flight = { from, start: now + wait * spread(tag), duration: FLIGHT, far: true };
+    } else if (from !== null) this.travelled += 1;
   }
 
   #shift(tag: number, seat: number, now: number): void {

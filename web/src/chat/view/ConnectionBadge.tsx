@@ -49,6 +49,11 @@ export function ConnectionBadge({ connection }: { connection: Connection }) {
           )}
         </dl>
         <p>{explanation(online !== null, ingress, owner)}</p>
+        <p>
+          <a href="/cluster" target="_blank" rel="noopener" data-testid="to-cluster">
+            Watch the cluster
+          </a>
+        </p>
       </div>
       <span class="visually-hidden" role="status">
         {STATES[connection.is]}

@@ -24,11 +24,11 @@ function clock(at: number): string {
 function told(occurrence: Occurrence): string {
   switch (occurrence.what) {
     case "moved":
-      return `${sessions(occurrence.count)} moved ${occurrence.from} → ${occurrence.to}`;
+      return `${occurrence.count} moved ${occurrence.from} → ${occurrence.to}`;
     case "appeared":
-      return `${sessions(occurrence.count)} began on ${occurrence.node}`;
+      return `${occurrence.count} began on ${occurrence.node}`;
     case "ended":
-      return `${sessions(occurrence.count)} ended on ${occurrence.node}`;
+      return `${occurrence.count} ended on ${occurrence.node}`;
     case "joining":
       return `${occurrence.node} is joining`;
     case "joined":
@@ -42,8 +42,4 @@ function told(occurrence: Occurrence): string {
     case "restarted":
       return `${occurrence.node} has started again`;
   }
-}
-
-function sessions(count: number): string {
-  return count === 1 ? "1 session" : `${count} sessions`;
 }

@@ -34,12 +34,14 @@ export function StageView({ scene, model }: { scene: Scene; model: Model }) {
   const nodes = model.members.map(({ name }) => name).join(", ");
   return (
     <figure class="stage" data-sight={model.sight}>
-      <canvas
-        ref={canvas}
-        role="img"
-        aria-label={`${sessionsOf(model.members)} sessions on the nodes ${nodes}; the table says more.`}
-        data-testid="stage"
-      />
+      <div class="stage-canvas">
+        <canvas
+          ref={canvas}
+          role="img"
+          aria-label={`${sessionsOf(model.members)} sessions on the nodes ${nodes}; the table says more.`}
+          data-testid="stage"
+        />
+      </div>
       <figcaption class="legend">
         <span>
           <i class="mark websocket" /> WebSocket
