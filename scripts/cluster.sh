@@ -27,7 +27,10 @@ scripts/cluster.sh: a Hither cluster on this machine
               build what has changed, then start nodes 1 to N (3) as far as they do not run yet
   add         start one more node, which is told of one running node only
   kill N      end node N without warning (SIGKILL)
+  drain N     have node N hand over all it owns, and end; wait until it has
   restart N   start node N again under its name, in its newest build; ask it to end first (SIGTERM) if it runs
+  rolling-restart
+              drain each node in turn and start it again, in its newest build; go on when the cluster has settled
   stop        end all nodes and the balancer; logs stay
   status      what runs, and what each node says of itself
   logs        follow the logs of all nodes together
@@ -41,7 +44,7 @@ scripts/cluster.sh: a Hither cluster on this machine
 To run several clusters side by side, set for each:
   HITHER_RUN_DIR (run/)  HITHER_FRONT_PORT (9000)  HITHER_HTTP_BASE (9000: node 1 on 9001)
   HITHER_CLUSTER_BASE (7000: node 1 on 7001, TCP and UDP)
-Deadlines in seconds: HITHER_START_SECONDS (30), HITHER_STOP_SECONDS (30).
+Deadlines in seconds: HITHER_START_SECONDS (30), HITHER_STOP_SECONDS (--leave-timeout and 10 more).
 USAGE
 }
 
@@ -111,6 +114,34 @@ command_kill() {
     say "node$number killed"
 }
 
+command_drain() {
+    local number
+    (($# == 1)) || die 'drain takes the number of one node'
+    take_lock
+    number=$(known_number "$1")
+    if [[ $(running_nodes) == "$number" ]]; then warn "there is no other node to take over what node$number owns"; fi
+    drain_node "$number"
+}
+
+command_rolling_restart() {
+    local number began
+    local -a numbers
+    (($# == 0)) || die 'rolling-restart takes no arguments: it restarts every node that runs'
+    need_node
+    take_lock
+    clear_dead
+    mapfile -t numbers < <(running_nodes)
+    ((${#numbers[@]} > 1)) || die 'two nodes must run at least, so that one can take over what the other owns (cluster.sh add)'
+    await_settled
+    for number in "${numbers[@]}"; do
+        began=$EPOCHREALTIME
+        drain_node "$number"
+        launch_all "$(known_nodes)" "$number"
+        await_settled
+        say "node$number runs again, after $(seconds_since "$began") s in all"
+    done
+}
+
 command_restart() {
     local number
     (($# == 1)) || die 'restart takes the number of one node'
@@ -130,7 +161,7 @@ command_stop() {
     names=("$PIDS"/*)
     names=("${names[@]#"$PIDS/"}")
     end_processes "${names[@]}"
-    rm -rf -- "$PIDS" "$NODES" "$CHOICES" "$FRONT"
+    rm -rf -- "$PIDS" "$EXITS" "$NODES" "$CHOICES" "$FRONT"
     say "stopped: ${names[*]:-nothing ran}"
 }
 

@@ -23,6 +23,23 @@ settle_choices() {
 
 choice() { cat -- "$CHOICES/$1"; }
 
+# How long a node may take to end: somewhat longer than it gives itself.
+stop_seconds() {
+    local flag text=30s
+    if [[ -n $STOP_SECONDS ]]; then say "$STOP_SECONDS" && return; fi
+    while read -r flag; do
+        case $flag in
+            --leave-timeout) read -r text ;;
+            --leave-timeout=*) text=${flag#*=} ;;
+        esac
+    done < <(cat -- "$CHOICES/flags" 2>/dev/null)
+    case $text in
+        *ms) say $((${text%ms} / 1000 + 10)) ;;
+        *s) say $((${text%s} + 10)) ;;
+        *m) say $((${text%m} * 60 + 10)) ;;
+    esac
+}
+
 # A cluster that runs cannot change its mind.
 keep_choice() {
     [[ -z $2 || $2 == "$(choice "$1")" ]] ||

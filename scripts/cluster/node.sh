@@ -56,6 +56,40 @@ await_node() {
     done
 }
 
+# Has node N hand over what it owns and end, and waits for that.
+drain_node() {
+    local number=$1 pid status patience deadline log
+    local began=$EPOCHREALTIME
+    log=$(node_log "$number")
+    patience=$(stop_seconds)
+    deadline=$((SECONDS + patience))
+    pid=$(running_pid "node$number") || die "node$number does not run"
+    say "node$number leaves ..."
+    send TERM "node$number" || true
+    while node_runs "$number"; do
+        ((SECONDS < deadline)) || die "node$number has not left within $patience s: $(last_line "$log") (all of it: $log)"
+        sleep 0.05
+    done
+    status=$(exit_status "node$number" "$pid") || die "node$number has ended, and nobody saw how: $(last_line "$log") (all of it: $log)"
+    kill_process "node$number"
+    ((status == 0)) || die "node$number ended with exit status $status: $(last_line "$log") (all of it: $log)"
+    say "node$number left within $(seconds_since "$began") s"
+}
+
+# Waits until all running nodes see exactly each other up, and no session moves.
+await_settled() {
+    local number
+    for number in $(running_nodes); do
+        say "node$number $(node_url "$number")"
+    done | node "$ROOT/scripts/cluster/settled.mjs" "$START_SECONDS" || die "the cluster has not settled within $START_SECONDS s"
+}
+
+# seconds_since EPOCHREALTIME, with one decimal.
+seconds_since() {
+    local microseconds=$((${EPOCHREALTIME//[!0-9]/} - ${1//[!0-9]/}))
+    printf '%d.%d\n' $((microseconds / 1000000)) $((microseconds / 100000 % 10))
+}
+
 last_line() { tail -n 1 -- "$1"; }
 
 # Whether GET /health on 127.0.0.1:PORT answers 200.

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Processes that outlive this script. Each has a name and is remembered in $PIDS by its pid and its birth: the kernel
 # gives a pid away again, so the pid alone might by now be a stranger's. Each leads a process group of its own, so that
-# its children are found too, even when it is gone.
+# its children are found too, even when it is gone. Each has a keeper, who waits for its end and writes its exit status
+# into $EXITS: only a parent is told that.
 
 read -r BOOT </proc/sys/kernel/random/boot_id
 readonly BOOT
@@ -19,16 +20,41 @@ read_process() {
 
 # spawn NAME LOG COMMAND...
 spawn() {
-    local name=$1 log=$2 pid
+    local name=$1 pid
+    read -r pid < <(keep "$@")
+    read_process "$pid" || BIRTH=unknown
+    printf '%s %s\n' "$pid" "$BIRTH" >"$PIDS/$name"
+}
+
+# keep NAME LOG COMMAND...: prints the pid, and lives as long as the process.
+keep() {
+    local name=$1 log=$2 pid status=0
     shift 2
     # Job control gives the process its own group: Ctrl-C at the terminal is not for it.
     set -o monitor
     env --chdir="$RUN" nohup "$@" >>"$log" 2>&1 </dev/null 9>&- &
     pid=$!
     set +o monitor
-    disown "$pid"
-    read_process "$pid" || BIRTH=unknown
-    printf '%s %s\n' "$pid" "$BIRTH" >"$PIDS/$name"
+    printf '%s\n' "$pid"
+    # Nor is it for the keeper, who holds nothing open for which somebody might wait.
+    trap '' HUP INT QUIT TERM
+    exec </dev/null >/dev/null 2>&1 9>&-
+    cd /
+    wait "$pid" || status=$?
+    printf '%s %s\n' "$pid" "$status" >"$EXITS/$name"
+}
+
+# Prints the exit status of NAME, which ran as PID and has ended; fails when nobody knows it.
+exit_status() {
+    local pid status tries
+    for ((tries = 0; tries < 40; tries++)); do
+        if read -r pid status 2>/dev/null <"$EXITS/$1" && [[ $pid == "$2" ]]; then
+            printf '%s\n' "$status"
+            return
+        fi
+        sleep 0.05
+    done
+    return 1
 }
 
 # Prints the pid of NAME; fails when it does not run.
@@ -73,13 +99,15 @@ kill_process() {
 
 # end_processes NAME...: asks all of them to end, and kills what has not ended by the deadline.
 end_processes() {
-    local name deadline=$((SECONDS + STOP_SECONDS))
+    local name patience deadline
+    patience=$(stop_seconds)
+    deadline=$((SECONDS + patience))
     for name; do
         send TERM "$name" || true
     done
     for name; do
         while is_running "$name" && ((SECONDS < deadline)); do sleep 0.05; done
-        ! is_running "$name" || warn "$name did not end within $STOP_SECONDS s: killing it"
+        ! is_running "$name" || warn "$name did not end within $patience s: killing it"
         kill_process "$name"
     done
 }

@@ -5,6 +5,7 @@
 RUN=$(realpath --canonicalize-missing -- "${HITHER_RUN_DIR:-$ROOT/run}")
 readonly RUN
 readonly PIDS=$RUN/pids
+readonly EXITS=$RUN/exits
 readonly LOGS=$RUN/logs
 readonly NODES=$RUN/nodes
 readonly CHOICES=$RUN/choices
@@ -17,7 +18,7 @@ readonly FRONT_PORT=${HITHER_FRONT_PORT:-9000}
 readonly HTTP_BASE=${HITHER_HTTP_BASE:-9000}
 readonly CLUSTER_BASE=${HITHER_CLUSTER_BASE:-7000}
 readonly START_SECONDS=${HITHER_START_SECONDS:-30}
-readonly STOP_SECONDS=${HITHER_STOP_SECONDS:-30}
+readonly STOP_SECONDS=${HITHER_STOP_SECONDS:-}
 
 say() { printf '%s\n' "$*"; }
 warn() { printf 'cluster.sh: %s\n' "$*" >&2; }
@@ -29,7 +30,7 @@ die() {
 check_settings() {
     local name
     for name in FRONT_PORT HTTP_BASE CLUSTER_BASE START_SECONDS STOP_SECONDS; do
-        [[ ${!name} =~ ^[1-9][0-9]{0,4}$ ]] || die "HITHER_$name must be a whole number, not '${!name}'"
+        [[ -z ${!name} || ${!name} =~ ^[1-9][0-9]{0,4}$ ]] || die "HITHER_$name must be a whole number, not '${!name}'"
     done
     [[ -r /proc/self/stat ]] || die 'this script needs Linux: it knows its processes by /proc'
 }
@@ -50,7 +51,7 @@ need_node() {
 
 # One command that changes the cluster at a time. Whatever is started meanwhile must close descriptor 9, or it holds the lock.
 take_lock() {
-    mkdir -p -- "$RUN" "$PIDS" "$LOGS" "$NODES" "$CHOICES"
+    mkdir -p -- "$RUN" "$PIDS" "$EXITS" "$LOGS" "$NODES" "$CHOICES"
     exec 9>"$RUN/lock"
     flock --nonblock 9 && return
     warn "waiting for another cluster.sh that works in $RUN"

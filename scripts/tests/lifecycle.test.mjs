@@ -73,6 +73,34 @@ test("restart of a running node asks it to end first, and all the others are its
   );
 });
 
+test("drain waits until the node has left, and says how long it took", async (t) => {
+  const cluster = await Cluster.create(t);
+  await cluster.do("start", "2");
+  const pid = await cluster.pid("node2");
+  assert.match(await cluster.do("drain", "2"), /^node2 leaves \.\.\.\nnode2 left within \d+\.\d s\n$/);
+  assert.ok(!(await processesIn(cluster.run)).includes(pid));
+  assert.match(await readFile(path.join(cluster.run, "logs/node2.log"), "utf8"), /node2 has left\n$/);
+  assert.match(await cluster.do("status"), /^node2 +- +\S+ +down/m);
+  assert.match((await cluster.try("drain", "1")).stderr, /no other node to take over what node1 owns/);
+});
+
+test("rolling-restart restarts every node that runs, one after the other", async (t) => {
+  const cluster = await Cluster.create(t);
+  await cluster.do("start", "4");
+  await cluster.do("drain", "4");
+  const before = await cluster.pids("node1", "node2", "node3");
+  const said = await cluster.do("rolling-restart");
+  const lines = [1, 2, 3].map(
+    (node) =>
+      `node${node} leaves \\.\\.\\.\nnode${node} left within .* s\nnode${node} runs again, after .* s in all\n`,
+  );
+  assert.match(said, new RegExp(`^${lines.join("")}$`));
+  const after = await cluster.pids("node1", "node2", "node3");
+  assert.equal(new Set([...before, ...after]).size, 6);
+  for (const node of [1, 2, 3]) assert.ok(await isHealthy(cluster.url(node)));
+  assert.ok(!(await isHealthy(cluster.url(4))));
+});
+
 test("add starts the next node with one running node as its only seed", async (t) => {
   const cluster = await Cluster.create(t);
   await cluster.do("start", "2", "--", "--seed", "x:1");
@@ -88,7 +116,14 @@ test("status tells of each node what it says of itself", async (t) => {
   const pid = await cluster.pid("node1");
   const [header, row, front] = (await cluster.do("status")).split("\n");
   assert.match(header, /^NODE +PID +HTTP +PHASE +MEMBERS +SESSIONS$/);
-  assert.deepEqual(row.split(/ {2,}/), ["node1", String(pid), cluster.url(1), "up", "1 up", "0"]);
+  assert.deepEqual(row.split(/ {2,}/), [
+    "node1",
+    String(pid),
+    cluster.url(1),
+    "up",
+    "1 up",
+    "0 owned, 0 moving",
+  ]);
   assert.ok(front.startsWith(`front: http://localhost:${cluster.http}`));
 });
 
@@ -97,7 +132,6 @@ test("status does not wait for a node that hangs", async (t) => {
   await cluster.do("start", "1");
   const pid = await cluster.pid("node1");
   process.kill(pid, "SIGSTOP");
-  t.after(() => process.kill(pid, "SIGCONT"));
   assert.match(await cluster.do("status"), /^node1 +\d+ +\S+ +no answer/m);
   process.kill(pid, "SIGCONT");
 });

@@ -5,7 +5,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { BASICS, Cluster, pathWith, processesIn } from "./harness.mjs";
+import { BASICS, Cluster, isHealthy, pathWith, processesIn } from "./harness.mjs";
 
 /** Runs a command that must be refused with one line that matches. */
 const refuses = async (cluster, line, ...command) => {
@@ -80,6 +80,10 @@ test("commands that make no sense", async (t) => {
   await refuses(cluster, /there is no node1 here/, "kill", "1");
   await refuses(cluster, /kill takes the number of one node/, "kill");
   await refuses(cluster, /'x' is not a node/, "restart", "x");
+  await refuses(cluster, /drain takes the number of one node/, "drain");
+  await refuses(cluster, /there is no node1 here/, "drain", "1");
+  await refuses(cluster, /rolling-restart takes no arguments/, "rolling-restart", "1");
+  await refuses(cluster, /two nodes must run at least/, "rolling-restart");
   cluster.env.HITHER_HTTP_BASE = "x";
   await refuses(cluster, /HITHER_HTTP_BASE must be a whole number, not 'x'/, "status");
   cluster.env.HITHER_HTTP_BASE = String(cluster.http);
@@ -94,6 +98,45 @@ test("commands that make no sense for the cluster that runs", async (t) => {
   await refuses(cluster, /there is no node7 here; known: 1 2$/m, "restart", "7");
   await cluster.do("kill", "2");
   await refuses(cluster, /node2 does not run/, "kill", "2");
+});
+
+/** A command that begins well and fails. */
+const fails = async (cluster, line, ...command) => {
+  const { code, stderr } = await cluster.try(...command);
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, line);
+};
+
+test("a node that does not leave in order is named with its exit status", async (t) => {
+  const cluster = await Cluster.create(t);
+  await cluster.do("start", "2", "--", "--leaves-with", "3");
+  await refuses(cluster, /node2 ended with exit status 3: node2 has left \(.*node2\.log\)/, "drain", "2");
+  await refuses(cluster, /node2 does not run/, "drain", "2");
+});
+
+test("a node that does not leave in time is named, and not killed", async (t) => {
+  const cluster = await Cluster.create(t);
+  cluster.env.HITHER_STOP_SECONDS = "1";
+  await cluster.do("start", "2", "--", "--ignores-sigterm");
+  await refuses(cluster, /node2 has not left within 1 s: node2 does not feel like it/, "drain", "2");
+  assert.ok(await isHealthy(cluster.url(2)));
+});
+
+test("a rolling restart does not go on before the cluster has settled", async (t) => {
+  const cluster = await Cluster.create(t);
+  await cluster.do("start", "2", "--", "--always-moving");
+  const before = await cluster.pids("node1", "node2");
+  cluster.env.HITHER_START_SECONDS = "1";
+  await fails(cluster, /node1: 1 sessions are moving/, "rolling-restart");
+  assert.deepEqual(await cluster.pids("node1", "node2"), before);
+});
+
+test("a rolling restart ends with the first node that fails", async (t) => {
+  const cluster = await Cluster.create(t);
+  await cluster.do("start", "2", "--", "--leaves-with", "3");
+  const before = await cluster.pid("node2");
+  await refuses(cluster, /node1 ended with exit status 3/, "rolling-restart");
+  assert.equal(await cluster.pid("node2"), before);
 });
 
 test("Node.js is missing", async (t) => {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Stands in for `hither node` where only its life as a process matters: it takes the same flags, binds the same ports,
-// and answers /health and /status. Three flags of its own make it misbehave.
+// and answers /health and /status. Some flags of its own make it misbehave.
 
 import { createSocket } from "node:dgram";
 import { createServer as createHttpServer } from "node:http";
@@ -19,6 +19,9 @@ const { values: flags } = parseArgs({
     "dies-saying": { type: "string" },
     "never-healthy": { type: "boolean" },
     "ignores-sigterm": { type: "boolean" },
+    "leave-timeout": { type: "string" },
+    "leaves-with": { type: "string", default: "0" },
+    "always-moving": { type: "boolean" },
   },
 });
 
@@ -28,10 +31,24 @@ const address = (text) => {
 };
 const log = (text) => console.log(`${flags.name} ${text}`);
 
-const status = { node: flags.name, phase: "up", members: [{ name: flags.name, phase: "up" }], sessions: 0 };
-const web = createHttpServer((request, response) => {
-  if (request.url === "/health") response.writeHead(flags["never-healthy"] ? 503 : 200).end();
-  else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(status));
+/** The name of the node with that cluster address, if it is there. Its HTTP port is as far from ours. */
+const nameOf = async (seed) => {
+  const away = address(seed).port - address(flags.cluster).port;
+  const { host, port } = address(flags.http);
+  const answer = await fetch(`http://${host}:${port + away}/health`).catch(() => undefined);
+  return answer?.ok ? answer.text() : undefined;
+};
+
+const status = async () => {
+  const others = await Promise.all((flags.seed ?? []).map(nameOf));
+  const members = [flags.name, ...others.filter(Boolean)].map((name) => ({ name, phase: "up" }));
+  const sessions = { owned: 0, moving: flags["always-moving"] ? 1 : 0 };
+  return JSON.stringify({ node: flags.name, phase: "up", members, sessions });
+};
+
+const web = createHttpServer(async (request, response) => {
+  if (request.url === "/health") response.writeHead(flags["never-healthy"] ? 503 : 200).end(flags.name);
+  else response.writeHead(200, { "content-type": "application/json" }).end(await status());
 });
 
 /** One of the nodes gets the port; when it goes, another takes it. */
@@ -45,7 +62,11 @@ if (flags["dies-saying"]) {
   log(flags["dies-saying"]);
   process.exit(1);
 }
-if (flags["ignores-sigterm"]) process.on("SIGTERM", () => log("does not feel like it"));
+process.on("SIGTERM", () => {
+  if (flags["ignores-sigterm"]) return log("does not feel like it");
+  log("has left");
+  process.exit(Number(flags["leaves-with"]));
+});
 if (flags.front) listenOnFront();
 createTcpServer().listen(address(flags.cluster));
 createSocket("udp4").bind({ address: address(flags.cluster).host, port: address(flags.cluster).port });
