@@ -20,6 +20,8 @@ mod router;
 mod secret;
 mod settlement;
 mod shard;
+#[cfg(test)]
+mod simulation;
 mod throttle;
 mod topic;
 mod trace;
