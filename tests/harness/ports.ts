@@ -21,6 +21,16 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port in ${start}..${start + BLOCK - 1}`);
 }
 
+/** The first of so many consecutive ports that are free for TCP and UDP alike. */
+export async function freePorts(count: number): Promise<number> {
+  let [first, found] = [await freePort(), 1];
+  while (found < count) {
+    const next = await freePort();
+    [first, found] = next === first + found ? [first, found + 1] : [next, 1];
+  }
+  return first;
+}
+
 function isFreeForTcp(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = net.createServer();
