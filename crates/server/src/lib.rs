@@ -16,6 +16,8 @@ mod namespace;
 mod outgoing;
 mod request;
 mod room;
+#[cfg(feature = "fault-injection")]
+mod sabotage;
 mod server;
 mod sessions;
 mod socket;

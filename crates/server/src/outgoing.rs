@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use hither_engineio::Frame;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "fault-injection")]
+use crate::sabotage::{self, Mistake};
+
 /// The frames of a session that are not acknowledged, each with its sequence number: the first ever has 0.
 ///
 /// A frame is *unsent*, then *sent*, then acknowledged and gone. What was sent and got lost is sent again after a
@@ -17,6 +20,9 @@ pub(crate) struct Outgoing {
     /// How many of the frames kept were sent.
     sent: usize,
     bytes: usize,
+    #[cfg(feature = "fault-injection")]
+    #[serde(skip)]
+    has_moved: bool,
 }
 
 /// What each frame costs apart from its bytes; many small frames must count too.
@@ -37,8 +43,24 @@ impl Outgoing {
 
     /// Adds a frame at the end.
     pub(crate) fn push(&mut self, frame: Frame) {
+        #[cfg(feature = "fault-injection")]
+        match self.has_moved.then(|| sabotage::mistake(&frame)).flatten() {
+            Some(Mistake::Drop) => return,
+            Some(Mistake::Repeat) => {
+                self.bytes += cost(&frame);
+                self.frames.push_back(frame.clone());
+            }
+            None => {}
+        }
         self.bytes += cost(&frame);
         self.frames.push_back(frame);
+    }
+
+    /// The session has moved here: from now on its events may suffer.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn moved(mut self) -> Self {
+        self.has_moved = true;
+        self
     }
 
     /// Memory held, in bytes.

@@ -191,7 +191,10 @@ impl Session {
             opened_by: snapshot.opened_by,
             handshake: Arc::new(snapshot.handshake),
             engine: engineio::Session::restore(snapshot.engine, now),
+            #[cfg(not(feature = "fault-injection"))]
             outgoing: snapshot.outgoing,
+            #[cfg(feature = "fault-injection")]
+            outgoing: snapshot.outgoing.moved(),
             polling: Polling {
                 hanging: None,
                 answered: snapshot.answered,
