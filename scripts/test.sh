@@ -35,11 +35,12 @@ readonly PARTS='
     history      | tests-packages |                   | the checker of message histories finds what is wrong
     protocol     | tests-packages release |           | every rule of the protocols, on one node and on three
     cluster      | tests-packages release | nginx haproxy | three nodes behind balancers, with nodes that come and go
+    faults       | tests-packages release | ip iptables   | nodes killed, stopped, drained and cut off while people chat
     chat         | tests-packages release |           | the chat over real connections
     browser      | tests-packages release | chromium  | people who chat in a real browser
 '
 
-declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [nginx]=nginx-light [shellcheck]=shellcheck)
+declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [shellcheck]=shellcheck)
 
 part_format() { cargo fmt --all --check; }
 part_shell() { shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh; }
@@ -77,8 +78,20 @@ part_tests_types() { npm --prefix tests run typecheck; }
 part_history() { npm --prefix tests run test:history; }
 part_protocol() { npm --prefix tests run test:protocol; }
 part_cluster() { npm --prefix tests run test:cluster; }
+part_faults() {
+    sabotaged_testbed
+    HITHER_SABOTAGED=$ROOT/target/debug/testbed-sabotaged npm --prefix tests run test:faults
+}
 part_chat() { npm --prefix tests run test:chat; }
 part_browser() { npm --prefix tests run test:browser; }
+
+# A testbed that makes mistakes on purpose, to see whether they are found; Cargo's own copy is then made whole again.
+sabotaged_testbed() {
+    local -a build=(cargo build --locked --package hither --example testbed)
+    "${build[@]}" --features fault-injection
+    cp target/debug/examples/testbed target/debug/testbed-sabotaged
+    "${build[@]}"
+}
 
 npm_packages() {
     if [[ $1/node_modules/.package-lock.json -nt $1/package-lock.json ]]; then

@@ -43,7 +43,10 @@ export class Guest {
   readonly unacknowledged: string[] = [];
   readonly #history: History;
   readonly #tell: (line: string) => void;
+  /** How the nodes' logs name its session. */
+  #session = "";
   #lives = 1;
+  readonly #latest = new Map<string, number>();
   #present = false;
   #door: number;
 
@@ -110,17 +113,28 @@ export class Guest {
     this.socket.on("connect", () => void this.#connected());
     this.socket.on("disconnect", (reason) => {
       this.#present = false;
-      this.#tell(`${this.#life} is disconnected: ${reason}`);
+      this.#tell(`${this.#life} (session ${this.#session}) is disconnected: ${reason}`);
       this.absences.push({ at: Date.now(), reason });
     });
     this.socket.on("message", (room: string, { sender, number }: Words) => {
       // What comes between the server's joining and its answer is a present.
-      if (this.#history.isIn(room, this.#life)) this.#history.hear(room, this.#life, sender, number);
+      if (this.#history.isIn(room, this.#life)) this.#hear(room, sender, number);
     });
+  }
+
+  #hear(room: string, sender: string, number: number): void {
+    this.#history.hear(room, this.#life, sender, number);
+    // The verdict is the history's; this tells when it went wrong.
+    const latest = this.#latest.get(`${room} ${sender}`) ?? 0;
+    if (number <= latest) this.#tell(`${this.#life} hears ${number} of ${sender} after ${latest}`);
+    else if (latest > 0 && number > latest + 1)
+      this.#tell(`${this.#life} hears ${number} of ${sender} right after ${latest}`);
+    this.#latest.set(`${room} ${sender}`, Math.max(latest, number));
   }
 
   async #connected(): Promise<void> {
     const { recovered, id } = this.socket;
+    this.#session = this.socket.io.engine.id.slice(0, 6);
     const absence = this.absences.at(-1);
     if (absence && !recovered) {
       this.#history.brokeOff(this.#life);
@@ -130,10 +144,15 @@ export class Guest {
       if (!(await this.#enter(room, id))) return;
     }
     this.#present = true;
-    if (!absence) return;
+    if (!absence) {
+      this.#tell(`${this.#life} (session ${this.#session}) is in by ${this.transport ?? "nothing"}`);
+      return;
+    }
     absence.back = { at: Date.now(), recovered };
     const how = recovered ? "as it was" : "as somebody new";
-    this.#tell(`${this.#life} is back ${how} after ${absence.back.at - absence.at} ms`);
+    this.#tell(
+      `${this.#life} (session ${this.#session}) is back ${how} after ${absence.back.at - absence.at} ms`,
+    );
   }
 
   /** Joins a room unless it is in it. Says whether the connection is still the same then. */

@@ -38,6 +38,8 @@ export interface Setting {
   /** Nodes on hosts of their own, so that the network can be broken, or (`relayed`) be slow. */
   hosts?: "direct" | "relayed";
   program?: Program;
+  /** The verdict is to be a bad one, so that it needs no account. */
+  expectsFailure?: boolean;
 }
 
 /**
@@ -95,7 +97,13 @@ export class Trial {
       ...(hosts && { place: (number) => hosts.place(number) }),
     });
     const trial = new Trial(setting, cluster, hosts);
-    await trial.#gather(setting.guests ?? 60);
+    try {
+      await trial.#gather(setting.guests ?? 60);
+    } catch (error) {
+      const accounted = trial.#account(error);
+      await trial.#end();
+      throw accounted;
+    }
     return trial;
   }
 
@@ -219,15 +227,17 @@ export class Trial {
 
   /** The error, with all that one needs to find out what happened. */
   #account(error: unknown): Error {
-    const { seed, name } = this.#setting;
+    const { seed, name, expectsFailure } = this.#setting;
+    const message = error instanceof Error ? error.message : String(error);
+    const failure = new Error(`trial "${name}", seed ${seed}: ${message}`, { cause: error });
+    if (expectsFailure) return failure;
     const logs = this.cluster.nodes.map((node) => node.child.logPath);
     const merged = this.journal.mergedWith(logs);
     const file = artifactPath(`${name}-merged.log`);
     writeFileSync(file, merged.join("\n"));
     console.error(`\n--- trial "${name}" failed; seed ${seed}; the merged log (whole: ${file})`);
     for (const line of merged.slice(-LINES_SHOWN)) console.error(`  ${line}`);
-    const message = error instanceof Error ? error.message : String(error);
-    return new Error(`trial "${name}", seed ${seed}: ${message}`, { cause: error });
+    return failure;
   }
 
   async #end(): Promise<void> {
