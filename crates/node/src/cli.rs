@@ -38,7 +38,29 @@ pub enum Command {
     Node(Box<NodeCommand>),
     /// Ask a node that runs to leave in order, as SIGTERM does
     Leave(LeaveCommand),
+    /// Show how a cluster is: its members, their shards and sessions, and what moves
+    Status(StatusCommand),
 }
+
+/// Which node is to tell of its cluster, and how.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_NOTES)]
+pub struct StatusCommand {
+    /// Where a node of the cluster serves clients; any will do
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9001")]
+    pub node: NodeUrl,
+
+    /// Print the node's answer as it is: JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const STATUS_NOTES: &str = "\
+OWNED: sessions that live on the node. ATTACHED: WebSockets that landed on it, whoever owns their sessions. MOVING: \
+sessions that live on it, belong to another node and are being handed off. What follows counts since the node started. A \
+node that does not answer the one that is asked has no numbers.
+
+Exit codes: 0 the node answered, 1 it did not, 2 a flag is wrong.";
 
 /// Which node is to leave.
 #[derive(Debug, Args)]

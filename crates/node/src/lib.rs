@@ -14,12 +14,14 @@ mod rlimit;
 mod run;
 mod settings;
 mod site;
+mod status;
 
 pub use cli::{
     ChatArgs, Cli, ClusterArgs, Command, DoorArgs, LeaveCommand, LogArgs, LogFilter, LogFormat, NodeArgs,
-    NodeCommand, NodeUrl, Placement, parse,
+    NodeCommand, NodeUrl, Placement, StatusCommand, parse,
 };
 pub use http::pages;
 pub use leave::ask_to_leave;
 pub use run::run;
 pub use site::{Site, SiteError};
+pub use status::show_status;

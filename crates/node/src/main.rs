@@ -4,13 +4,16 @@ use std::process::ExitCode;
 
 use hither::{RecoveryConfig, Server, ServerConfig};
 use hither_chat::{Chat, ChatConfig};
-use hither_node::{ChatArgs, Cli, Command, NodeCommand, Site, SiteError, ask_to_leave, pages, parse, run};
+use hither_node::{
+    ChatArgs, Cli, Command, NodeCommand, Site, SiteError, ask_to_leave, pages, parse, run, show_status,
+};
 
 fn main() -> ExitCode {
     let Cli { command } = parse();
     match command {
         Command::Node(command) => chat_node(&command),
         Command::Leave(command) => ask_to_leave(&command),
+        Command::Status(command) => show_status(&command),
     }
 }
 

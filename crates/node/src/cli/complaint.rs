@@ -81,6 +81,7 @@ mod tests {
             ),
             ("hither node --sed a:1", ["'--sed'", "'--seed'"]),
             ("hither nod", ["'nod'", "'node'"]),
+            ("hither status --node https://x", ["'--node", "http://"]),
             ("hither node --secret hunter2", ["'--secret'", "'--secret-file'"]),
         ] {
             let complaint = complaint(line);
