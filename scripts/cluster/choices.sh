@@ -34,9 +34,9 @@ stop_seconds() {
         esac
     done < <(cat -- "$CHOICES/flags" 2>/dev/null)
     case $text in
-        *ms) say $((${text%ms} / 1000 + 10)) ;;
-        *s) say $((${text%s} + 10)) ;;
-        *m) say $((${text%m} * 60 + 10)) ;;
+        *ms) say $((10#${text%ms} / 1000 + 10)) ;;
+        *s) say $((10#${text%s} + 10)) ;;
+        *m) say $((10#${text%m} * 60 + 10)) ;;
     esac
 }
 

@@ -1,0 +1,92 @@
+//! `hither leave` and a node, as processes.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{TcpListener, UdpSocket},
+    process::{Child, Command, Output, Stdio},
+};
+
+const SECRET: &str = "0123456789abcdef";
+
+/// A node that runs, and is killed if a test fails.
+struct Node {
+    process: Child,
+    url: String,
+}
+
+impl Node {
+    /// Waits until it says where clients are served.
+    fn start() -> Self {
+        let mut process = hither()
+            .args(["node", "--name", "node1", "--http", "127.0.0.1:0", "--cluster"])
+            .arg(format!("127.0.0.1:{}", free_port()))
+            .env("HITHER_SECRET", SECRET)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let url = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.split_once("served at ")?.1.to_owned()))
+            .unwrap();
+        // A node whose log nobody reads would wait for ever.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, url }
+    }
+
+    fn ask_to_leave(&self, secret: &str) -> Output {
+        hither()
+            .args(["leave", "--node", &self.url])
+            .env("HITHER_SECRET", secret)
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It has ended already, unless a test failed.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn hither() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_hither"))
+}
+
+/// Free for TCP and UDP alike.
+fn free_port() -> u16 {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        if UdpSocket::bind(address).is_ok() {
+            return address.port();
+        }
+    }
+}
+
+#[test]
+fn a_node_leaves_for_who_knows_the_secret_and_for_nobody_else() {
+    let mut node = Node::start();
+
+    let refused = node.ask_to_leave("a secret of another cluster");
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&refused.stderr),
+        "error: node1 stays: the pass was made with another secret, or for another node\n"
+    );
+    assert!(node.process.try_wait().unwrap().is_none());
+
+    let granted = node.ask_to_leave(SECRET);
+    assert_eq!(String::from_utf8_lossy(&granted.stdout), "node1 leaves\n");
+    assert_eq!(granted.status.code(), Some(0));
+    assert_eq!(node.process.wait().unwrap().code(), Some(0));
+
+    let late = node.ask_to_leave(SECRET);
+    assert_eq!(late.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&late.stderr).contains("cannot be reached"));
+}
