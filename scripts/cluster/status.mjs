@@ -3,7 +3,8 @@
 import { createInterface } from "node:readline";
 
 const PATIENCE_MS = 2000;
-const HEADER = ["NODE", "PID", "HTTP", "PHASE", "MEMBERS", "SESSIONS"];
+const HEADER = ["NODE", "PID", "HTTP", "PHASE", "MEMBERS", "SHARDS", "OWNED", "ATTACHED", "MOVING"];
+const NUMBERS = HEADER.indexOf("SHARDS");
 const NOTHING = "-";
 
 const ask = async (url) => {
@@ -19,22 +20,31 @@ const describeMembers = (members = []) => {
   return [...counts].map(([phase, count]) => `${count} ${phase}`).join(", ") || NOTHING;
 };
 
-/** A number as it is; an object as `12 owned, 9 attached`. */
-const describeSessions = (sessions = NOTHING) =>
-  typeof sessions === "object"
-    ? Object.entries(sessions)
-        .map(([name, count]) => `${count} ${name}`)
-        .join(", ")
-    : String(sessions);
+/** Its shards, and of its sessions those that it owns, whose WebSockets it holds, and that are being handed off. */
+const counts = ({ node, members = [], sessions = {} }) =>
+  [
+    members.find(({ name }) => name === node)?.shards,
+    sessions.owned,
+    sessions.attached,
+    sessions.moving,
+  ].map((count) => String(count ?? NOTHING));
 
 const row = async (line) => {
   const [name, pid, url] = line.split(" ");
-  if (pid === NOTHING) return [name, pid, url, "down", NOTHING, NOTHING];
+  const without = (phase) => HEADER.map((_, column) => [name, pid, url, phase][column] ?? NOTHING);
+  if (pid === NOTHING) return without("down");
   try {
-    const { phase, members, sessions } = await ask(url);
-    return [name, pid, url, String(phase), describeMembers(members), describeSessions(sessions)];
+    const status = await ask(url);
+    return [
+      name,
+      pid,
+      url,
+      String(status.phase),
+      describeMembers(status.members),
+      ...counts(status),
+    ];
   } catch {
-    return [name, pid, url, "no answer", NOTHING, NOTHING];
+    return without("no answer");
   }
 };
 
@@ -46,7 +56,9 @@ const widths = HEADER.map((_, column) => Math.max(...rows.map((cells) => cells[c
 for (const cells of rows) {
   console.log(
     cells
-      .map((cell, column) => cell.padEnd(widths[column]))
+      .map((cell, column) =>
+        column < NUMBERS ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+      )
       .join("  ")
       .trimEnd(),
   );

@@ -115,14 +115,14 @@ test("status tells of each node what it says of itself", async (t) => {
   await cluster.do("start", "1");
   const pid = await cluster.pid("node1");
   const [header, row, front] = (await cluster.do("status")).split("\n");
-  assert.match(header, /^NODE +PID +HTTP +PHASE +MEMBERS +SESSIONS$/);
+  assert.match(header, /^NODE +PID +HTTP +PHASE +MEMBERS +SHARDS +OWNED +ATTACHED +MOVING$/);
   assert.deepEqual(row.split(/ {2,}/), [
     "node1",
     String(pid),
     cluster.url(1),
     "up",
     "1 up",
-    "0 owned, 0 moving",
+    ...["-", "0", "-", "0"],
   ]);
   assert.ok(front.startsWith(`front: http://localhost:${cluster.http}`));
 });
