@@ -133,7 +133,7 @@ function paintTraces(
 ): void {
   context.lineCap = "round";
   context.lineWidth = dotRadius(scene, now) * 1.2;
-  context.globalAlpha = 0.35;
+  context.globalAlpha = 0.25;
   for (const { tag, dot, at } of placed) {
     if (!dot.isTravelling(now) || dot.flight === null) continue;
     const behind = scene.place(tag, dot, Math.max(dot.flight.start, now - TRACE));

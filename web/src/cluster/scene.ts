@@ -88,7 +88,6 @@ export class Scene {
   /** How far dots are from one another. */
   readonly spacing = new Gliding(12);
   #size = { width: 600, height: 400 };
-  #still = false;
 
   /** Without motion everything is at once where it goes. */
   constructor(public motion: boolean) {}
@@ -143,12 +142,7 @@ export class Scene {
       this.#arrange(now);
       still = false;
     }
-    this.#still = still;
     return !still;
-  }
-
-  get isStill(): boolean {
-    return this.#still;
   }
 
   travelling(now: number): number {
@@ -272,7 +266,6 @@ export class Scene {
       area.y.glide(place.y, now, duration);
       area.radius.glide(place.radius, now, this.#ms(FLIGHT));
     }
-    this.#still = false;
   }
 
   #ms(duration: number): number {
