@@ -22,12 +22,9 @@ const describeMembers = (members = []) => {
 
 /** Its shards, and of its sessions those that it owns, whose WebSockets it holds, and that are being handed off. */
 const counts = ({ node, members = [], sessions = {} }) =>
-  [
-    members.find(({ name }) => name === node)?.shards,
-    sessions.owned,
-    sessions.attached,
-    sessions.moving,
-  ].map((count) => String(count ?? NOTHING));
+  [members.find(({ name }) => name === node)?.shards, sessions.owned, sessions.attached, sessions.moving].map(
+    (count) => String(count ?? NOTHING),
+  );
 
 const row = async (line) => {
   const [name, pid, url] = line.split(" ");
@@ -35,14 +32,7 @@ const row = async (line) => {
   if (pid === NOTHING) return without("down");
   try {
     const status = await ask(url);
-    return [
-      name,
-      pid,
-      url,
-      String(status.phase),
-      describeMembers(status.members),
-      ...counts(status),
-    ];
+    return [name, pid, url, String(status.phase), describeMembers(status.members), ...counts(status)];
   } catch {
     return without("no answer");
   }
@@ -56,9 +46,7 @@ const widths = HEADER.map((_, column) => Math.max(...rows.map((cells) => cells[c
 for (const cells of rows) {
   console.log(
     cells
-      .map((cell, column) =>
-        column < NUMBERS ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
-      )
+      .map((cell, column) => (column < NUMBERS ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
       .join("  ")
       .trimEnd(),
   );
