@@ -20,7 +20,7 @@ const TRACE = 70;
 /** Draws the scene as it is now, over whatever there was. */
 export function paint(context: Context, scene: Scene, palette: Palette, now: number): void {
   const areas = [...scene.areas.values()];
-  for (const area of areas) paintArea(context, area, palette, now);
+  for (const area of areas) paintArea(context, area, palette, scene.motion, now);
   const placed = [...scene.dots].map(([tag, dot]): PlacedDot => ({
     tag,
     dot,
@@ -50,7 +50,7 @@ function circle(context: Context, { x, y }: Point, radius: number): void {
   context.arc(x, y, radius, 0, FULL_CIRCLE);
 }
 
-function paintArea(context: Context, area: NodeArea, palette: Palette, now: number): void {
+function paintArea(context: Context, area: NodeArea, palette: Palette, motion: boolean, now: number): void {
   const at = { x: area.x.at(now), y: area.y.at(now) };
   const color = area.look === "gone" ? palette.bad : hue(palette, area);
   const opacity = area.opacity.at(now);
@@ -62,10 +62,11 @@ function paintArea(context: Context, area: NodeArea, palette: Palette, now: numb
   context.strokeStyle = color;
   context.lineWidth = area.look === "gone" ? 2 : 1.5;
   // What comes and what goes breathes.
-  const breath = area.look === "up" ? 0.5 : 0.45 + 0.3 * Math.sin(now / 180);
+  const breathes = motion && area.look !== "up";
+  const breath = breathes ? 0.45 + 0.3 * Math.sin(now / 180) : 0.5;
   context.globalAlpha = opacity * breath;
   context.setLineDash(area.look === "up" ? [] : [6, 6]);
-  context.lineDashOffset = area.look === "leaving" ? now / 40 : -now / 40;
+  context.lineDashOffset = breathes ? (area.look === "leaving" ? now / 40 : -now / 40) : 0;
   context.stroke();
   context.setLineDash([]);
 }
