@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask, closeClients, transports, type Transport } from "../harness/client.ts";
 import { Cluster } from "../harness/cluster.ts";
-import { Crowd, type Seat } from "../harness/crowd.ts";
+import { Crowd, type Member, type Seat } from "../harness/crowd.ts";
 import { testbedDialect } from "../harness/dialects.ts";
 import { engineUrl, PollingSession } from "../harness/engine.ts";
 import { send } from "../harness/http.ts";
@@ -86,7 +86,7 @@ describe("one of three nodes is killed and restarted under the same name while p
       const crowd = await Crowd.gather(testbedDialect, seats);
       await crashWhileTalking(crowd);
       await crowd.verify();
-      for (const { socket, name } of crowd.members) assert.equal(await ask(socket, "echo", name), name);
+      await Promise.all(crowd.members.map(assertAnswered));
     } finally {
       await proxy.stop();
     }
@@ -119,3 +119,9 @@ describe("one of three nodes is killed and restarted under the same name while p
       for (const { status, text } of [push, poll]) assert.deepEqual([status, text], [400, SESSION_UNKNOWN]);
   });
 });
+
+async function assertAnswered({ name, socket }: Member): Promise<void> {
+  const { id, transport } = socket.io.engine;
+  const answer = await ask(socket, "echo", name).catch((error: unknown) => error);
+  assert.equal(answer, name, `${name}, session ${id} over ${transport.name}, is not answered`);
+}
