@@ -41,6 +41,8 @@ export class Guest {
   readonly socket: Client;
   readonly absences: Absence[] = [];
   readonly unacknowledged: string[] = [];
+  /** Messages that were not answered although the client stayed connected. */
+  unanswered = 0;
   readonly #history: History;
   readonly #tell: (line: string) => void;
   /** How the nodes' logs name its session. */
@@ -173,11 +175,15 @@ export class Guest {
   async #say(room: string, life: string): Promise<void> {
     const number = this.#history.say(room, life);
     const words: Words = { sender: life, number };
+    const absences = this.absences.length;
     try {
       await this.socket.timeout(ANSWER_WITHIN).emitWithAck("publish", room, words);
       this.#history.acknowledge(room, life, number);
     } catch (error) {
       this.unacknowledged.push(`${life} in ${room}, ${number}: ${String(error)}`);
+      if (absences < this.absences.length) return;
+      this.unanswered += 1;
+      this.#tell(`${life} (session ${this.#session}) got no answer to ${number} in ${ANSWER_WITHIN} ms`);
     }
   }
 }

@@ -7,6 +7,8 @@ export interface Summary {
   said: number;
   acknowledged: number;
   heard: number;
+  /** Messages without an answer although the client stayed connected: a node died that had handled them. */
+  unanswered: number;
   disconnects: number;
   recovered: number;
   /** Guests that came back as somebody new. */
@@ -26,6 +28,7 @@ export function summarize(
   return {
     guests: guests.length,
     ...history.totals,
+    unanswered: guests.reduce((sum, guest) => sum + guest.unanswered, 0),
     disconnects: absences.length,
     recovered: returns.filter(({ recovered }) => recovered).length,
     reborn: returns.filter(({ recovered }) => !recovered).length,
