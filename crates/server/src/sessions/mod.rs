@@ -4,27 +4,30 @@ mod calls;
 mod cause;
 mod direct;
 mod effects;
+mod entities;
 mod env;
 mod epochs;
 mod history;
 mod ingress_sockets;
+mod moving;
 mod query;
 mod recovery;
+mod requests;
 mod session;
 mod shared;
 mod sights;
 mod snapshot;
+mod speaking;
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
-use hither_cluster::{Entities, Entry, Key, Marks, NodeId, Placement, Publication, ReplyTo, Topic};
-use hither_engineio::{CloseReason, Refusal};
+use hither_cluster::{Key, ReplyTo, Topic};
+use hither_engineio::Refusal;
 use hither_socketio::{Connection, ConnectionConfig, NamespaceName, RecoveryId};
 use slab::Slab;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -36,15 +39,16 @@ use ingress_sockets::SocketNews;
 pub use query::FoundSocket;
 pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
 pub(crate) use recovery::Surrendered;
-use session::{EncodedEvent, Heard, Opening, Session, SocketIo, Upper};
+use session::{Opening, Session, SocketIo, Upper};
 pub(crate) use shared::{Counters, Service, Shared};
 use snapshot::SessionSnapshot;
+use speaking::{EncodedEvent, Heard};
 
 use crate::{
     ingress::{CloseCode, SocketWriter},
     job::Outcome,
     request::{Served, ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
-    room::{Room, RoomEvent, room_of},
+    room::{Room, RoomEvent},
     socket::Effect,
 };
 
@@ -364,427 +368,5 @@ impl Sessions {
         let slots = self.env.listeners.get(topic).map_or(&[][..], Vec::as_slice);
         let sessions = slots.iter().filter_map(|slot| self.slots.get(*slot));
         sessions.filter_map(|session| session.found(topic)).collect()
-    }
-}
-
-impl Entities for Sessions {
-    type Request = SessionRequest;
-    type Reply = SessionReply;
-    type Snapshot = SessionSnapshot;
-    type Direct = Direct;
-    type Publication = RoomEvent;
-    type Event = LaneEvent;
-
-    fn creates(request: &SessionRequest) -> bool {
-        matches!(request, SessionRequest::Open { .. })
-    }
-
-    fn route(direct: Direct, lanes: usize, lane_of: &dyn Fn(&Key) -> usize) -> Vec<(usize, Direct)> {
-        direct::route(direct, lanes, lane_of)
-    }
-
-    fn request(&mut self, lane: &mut Lane, key: &Key, request: SessionRequest, reply: ReplyTo<Self>) {
-        // What was due before the request came is not put off by it.
-        self.with(lane, key, |session, env, lane| {
-            if session.scheduled.is_some_and(|due| due <= lane.now()) {
-                session.tick(env, lane);
-            }
-        });
-        match request {
-            SessionRequest::Open {
-                id,
-                service,
-                transport,
-                handshake,
-            } => {
-                self.open(
-                    lane,
-                    key,
-                    Opening {
-                        id,
-                        service,
-                        transport,
-                        handshake,
-                    },
-                    reply,
-                );
-            }
-            SessionRequest::Push { id, service, body } => {
-                if let Some(reply) = self.find(key, service, reply) {
-                    self.with(lane, key, |session, env, lane| {
-                        session.push(env, lane, id, body, reply)
-                    });
-                }
-            }
-            SessionRequest::PushTooLarge { service } => {
-                if let Some(reply) = self.find(key, service, reply) {
-                    self.with(lane, key, Session::push_too_large);
-                    reply.send(SessionReply::Done);
-                }
-            }
-            SessionRequest::Pull { id, service } => {
-                if let Some(reply) = self.find(key, service, reply) {
-                    self.with(lane, key, |session, env, lane| session.pull(env, lane, id, reply));
-                }
-            }
-            SessionRequest::ReleasePull { id } => {
-                self.with(lane, key, |session, _, _| session.release_pull(id));
-                reply.send(SessionReply::Done);
-            }
-            SessionRequest::CancelPull { id } => {
-                self.with(lane, key, |session, env, lane| session.cancel_pull(env, lane, id));
-                reply.send(SessionReply::Done);
-            }
-            SessionRequest::Attach { service, socket } => {
-                if let Some(reply) = self.find(key, service, reply) {
-                    self.with(lane, key, |session, env, lane| {
-                        session.attach(env, lane, socket, reply)
-                    });
-                }
-            }
-            SessionRequest::SocketPush {
-                socket,
-                first,
-                frames,
-            } => {
-                if self.by_key.contains_key(key) {
-                    self.with(lane, key, |session, env, lane| {
-                        session.socket_push(env, lane, &socket, first, frames, reply);
-                    });
-                } else {
-                    reply.send(SessionReply::Refused(Refusal::UnknownSid));
-                }
-            }
-            SessionRequest::SocketClosed { socket } => {
-                self.with(lane, key, |session, env, lane| {
-                    session.socket_closed(env, lane, &socket)
-                });
-                reply.send(SessionReply::Done);
-            }
-            SessionRequest::Reattach { socket, next, served } => {
-                let mut found = false;
-                self.with(lane, key, |session, env, lane| {
-                    found = session.reattached(env, lane, &socket, next, served);
-                });
-                reply.send(if found {
-                    SessionReply::Done
-                } else {
-                    SessionReply::Refused(Refusal::UnknownSid)
-                });
-            }
-            SessionRequest::Claim { claim } => {
-                let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
-                reply.send(SessionReply::Claimable(
-                    session.and_then(|session| session.claimable(&claim)),
-                ));
-            }
-            SessionRequest::Surrender { claim } => {
-                if self.by_key.contains_key(key) {
-                    self.with(lane, key, |session, env, lane| {
-                        session.surrender_to(env, lane, claim, reply)
-                    });
-                } else {
-                    reply.send(SessionReply::Surrendered(None));
-                }
-            }
-        }
-    }
-
-    fn event(&mut self, lane: &mut Lane, event: LaneEvent) {
-        match event {
-            LaneEvent::SocketReserved { number, session } => self.env.sockets.reserve(number, session),
-            LaneEvent::SocketOpened { number, writer } => {
-                self.env.shared.counters.sockets.up();
-                self.env.sockets.open(number, writer, &mut self.env.news);
-            }
-            LaneEvent::SocketPinged {
-                number,
-                payload,
-                taken,
-            } => {
-                self.env.sockets.pinged(number, payload, &mut self.env.news);
-                // A reader that has ended waits for nothing.
-                taken.send(()).ok();
-            }
-            LaneEvent::SocketWritable { number } => {
-                self.env.sockets.writable(number, &mut self.env.news);
-            }
-            LaneEvent::SocketEnded { number, close } => {
-                if self.env.sockets.ended(number, close) {
-                    self.env.shared.counters.sockets.down();
-                }
-            }
-            LaneEvent::SocketOrphaned { number } => self.env.sockets.close(number),
-            LaneEvent::Effects {
-                address,
-                effects,
-                done,
-            } => {
-                self.event_of_session(lane, &address, |session, env, lane| {
-                    session.handler_flushed(env, lane, effects, done);
-                });
-            }
-            LaneEvent::HandlerEnded { address, outcome } => {
-                self.event_of_session(lane, &address, |session, env, lane| {
-                    session.handler_ended(env, lane, outcome);
-                });
-            }
-            LaneEvent::LocalRooms { namespace, reply } => {
-                let rooms = self
-                    .env
-                    .listeners
-                    .keys()
-                    .filter_map(|topic| room_of(&namespace, topic));
-                // Who asked may have stopped waiting.
-                drop(reply.send(rooms.collect()));
-            }
-            LaneEvent::LocalEvent { topic, event } => {
-                let heard = Heard {
-                    event: &event,
-                    position: lane.position(),
-                    published: None,
-                };
-                self.hear(lane, &topic, &heard);
-            }
-            LaneEvent::Passed { .. } => {}
-            LaneEvent::Evict { over } => self.env.sockets.evict(over, lane.now()),
-            LaneEvent::Shutdown => {
-                let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
-                for slot in slots {
-                    self.with_slot(lane, slot, |session, env, lane| {
-                        session.engine.close(CloseReason::ShuttingDown);
-                        session.drive(env, lane);
-                    });
-                }
-            }
-        }
-        self.settle(lane);
-    }
-
-    fn direct(&mut self, lane: &mut Lane, from: &NodeId, direct: Direct) {
-        match direct {
-            Direct::Orders(batch) => {
-                for (socket, order) in batch.unpack() {
-                    self.env.sockets.order(from, socket, order, &mut self.env.news);
-                }
-                self.settle(lane);
-            }
-            Direct::Delivered(all) => {
-                for delivered in all {
-                    self.with(lane, &delivered.session.clone(), |session, env, lane| {
-                        session.delivered(env, lane, &delivered);
-                    });
-                }
-            }
-            Direct::Query(Query { id, question }) => {
-                let found = match question {
-                    Question::Hears(topic) => Found {
-                        sockets: self.sockets_of(&topic),
-                        ..Found::default()
-                    },
-                    Question::Holds(recovery) => Found {
-                        holder: self.holder_of(&recovery),
-                        ..Found::default()
-                    },
-                    Question::Lives { limit } => Found {
-                        sights: self.sights(lane, limit),
-                        ..Found::default()
-                    },
-                };
-                let reply = QueryReply {
-                    id,
-                    lanes: self.env.shared.lanes,
-                    found,
-                };
-                if *from == *lane.node() {
-                    self.env.shared.queries.reply(from, reply);
-                } else {
-                    // Without a link whoever asked finds out that we are gone.
-                    lane.send(from, &Direct::QueryReply(reply));
-                }
-            }
-            Direct::QueryReply(reply) => self.env.shared.queries.reply(from, reply),
-        }
-    }
-
-    fn publication(&mut self, lane: &mut Lane, publication: &Arc<Publication<RoomEvent>>) {
-        self.hear(lane, &publication.topic, &Heard::of(publication, lane.position()));
-    }
-
-    fn subscribed(&mut self, lane: &mut Lane, topic: &Topic) {
-        for slot in self.env.awaiting.remove(topic).unwrap_or_default() {
-            self.with_slot(lane, slot, |session, env, lane| {
-                session.subscribed(env, lane, topic)
-            });
-        }
-    }
-
-    fn placed(&mut self, lane: &mut Lane, _: &Placement, now: &Placement) {
-        self.env.shared.queries.members_changed(now.view());
-        let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.with_slot(lane, slot, Session::members_changed);
-        }
-        for number in self.env.sockets.orphans(now) {
-            self.reattach(lane, number);
-        }
-    }
-
-    fn linked(&mut self, lane: &mut Lane, peer: &NodeId) {
-        let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.with_slot(lane, slot, |session, env, lane| session.relinked(env, lane, peer));
-        }
-    }
-
-    fn tick(&mut self, lane: &mut Lane) {
-        self.env.sockets.evict_some(lane.now());
-        while let Some(Reverse((due, slot))) = self.env.timers.peek().copied()
-            && due <= lane.now()
-        {
-            self.env.timers.pop();
-            self.with_slot(lane, slot, |session, env, lane| {
-                if session.scheduled == Some(due) {
-                    session.tick(env, lane);
-                }
-            });
-        }
-    }
-
-    fn flush(&mut self, lane: &mut Lane) {
-        for slot in std::mem::take(&mut self.env.dirty) {
-            if let Some(session) = self.slots.get_mut(slot) {
-                session.flush(&mut self.env, lane);
-            }
-        }
-        self.settle(lane);
-        for (node, orders) in self.env.outbound.take() {
-            // Without a link it is sent again when there is one, or given up with the node.
-            lane.send(&node, &orders);
-        }
-        for (node, delivered) in std::mem::take(&mut self.env.delivered) {
-            lane.send(&node, &Direct::Delivered(delivered));
-        }
-    }
-
-    fn keys(&self) -> Vec<Key> {
-        self.by_key.keys().cloned().collect()
-    }
-
-    fn contains(&self, key: &Key) -> bool {
-        self.by_key.contains_key(key)
-    }
-
-    fn topics(&self, key: &Key) -> Vec<Topic> {
-        self.by_key
-            .get(key)
-            .and_then(|slot| self.slots.get(*slot))
-            .map(Session::topics)
-            .unwrap_or_default()
-    }
-
-    fn freeze(&mut self, lane: &mut Lane, key: &Key) -> Option<SessionSnapshot> {
-        let session = self.by_key.get(key).and_then(|slot| self.slots.get_mut(*slot))?;
-        session.moving = true;
-        if session.is_busy() {
-            return None;
-        }
-        match session.snapshot(&self.env.shared, lane.now()) {
-            Ok(snapshot) => {
-                session.rest();
-                Some(snapshot)
-            }
-            Err(error) => {
-                error!(session = %key, %error, "a session cannot be moved");
-                self.kill(lane, key, "its data cannot be moved");
-                None
-            }
-        }
-    }
-
-    fn thaw(&mut self, lane: &mut Lane, key: &Key) {
-        if let Some(session) = self.by_key.get(key).and_then(|slot| self.slots.get_mut(*slot)) {
-            session.moving = false;
-            session.frozen = false;
-        }
-        self.with(lane, key, |session, env, lane| {
-            session.scheduled = None;
-            session.resume_socket();
-            session.mark_dirty(env, lane);
-            session.drive(env, lane);
-        });
-    }
-
-    fn missed(&mut self, lane: &mut Lane, key: &Key, entry: &Entry<RoomEvent>) {
-        self.with(lane, key, |session, env, lane| {
-            session.hear(
-                env,
-                lane,
-                &Heard::of(&entry.publication, entry.position),
-                &mut EncodedEvent::default(),
-            );
-        });
-    }
-
-    fn adopt(&mut self, lane: &mut Lane, key: &Key, snapshot: SessionSnapshot, marks: &Marks) {
-        if let Some(slot) = self.restore(lane, key, snapshot) {
-            self.env.shared.counters.moved_in.up();
-            self.with_slot(lane, slot, |session, env, lane| {
-                session.begin_epoch(lane, marks);
-                session.arrived(env, lane);
-            });
-        }
-    }
-
-    fn passed(&mut self, lane: &mut Lane, key: &Key) {
-        self.with(lane, key, Session::barrier_passed);
-    }
-
-    fn is_better(&self, key: &Key, arriving: &SessionSnapshot) -> bool {
-        let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
-        session.is_none_or(|session| arriving.standing() > session.standing())
-    }
-
-    fn replica(&mut self, lane: &mut Lane, key: &Key) -> Option<SessionSnapshot> {
-        let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot))?;
-        // Of what is over nothing is to be kept.
-        (!session.is_over())
-            .then(|| session.replica(&self.env.shared, lane.now()))
-            .flatten()
-    }
-
-    fn topics_of(snapshot: &SessionSnapshot) -> Vec<Topic> {
-        snapshot.topics()
-    }
-
-    fn revive(&mut self, lane: &mut Lane, key: &Key, replica: SessionSnapshot) {
-        if let Some(slot) = self.restore(lane, key, replica) {
-            self.env.shared.counters.revived.up();
-            self.with_slot(lane, slot, Session::revived);
-        }
-    }
-
-    fn give_up(&mut self, lane: &mut Lane) {
-        let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.forget(lane, slot);
-        }
-        for number in self.env.sockets.all() {
-            self.reattach(lane, number);
-        }
-    }
-
-    fn remove(&mut self, lane: &mut Lane, key: &Key) {
-        if let Some(&slot) = self.by_key.get(key) {
-            self.env.shared.counters.moved_out.up();
-            self.forget(lane, slot);
-        }
-    }
-
-    fn kill(&mut self, lane: &mut Lane, key: &Key, why: &str) {
-        if let Some(session) = self.by_key.get(key).and_then(|slot| self.slots.get_mut(*slot)) {
-            session.kill(&mut self.env, lane, why);
-        }
-        self.settle(lane);
     }
 }

@@ -19,9 +19,10 @@ use super::{
     LaneEvent, SessionAddress, Sessions,
     env::{Env, Lane},
     history::Place,
-    session::{EncodedEvent, Heard, NamespaceSocket, Session, Upper},
+    session::{NamespaceSocket, Session, Upper},
     shared::{Service, Shared},
     snapshot::SocketSnapshot,
+    speaking::{EncodedEvent, Heard},
 };
 use crate::{
     io::Io,

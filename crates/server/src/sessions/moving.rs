@@ -1,0 +1,86 @@
+//! A session on its way to another node, and what is left of it here.
+
+use hither_cluster::Topic;
+use hither_engineio::TransportName;
+use hither_socketio::SocketId;
+
+use super::{
+    direct::Order,
+    env::{Env, Lane},
+    query::FoundSocket,
+    session::{NamespaceSocket, Session, Upper},
+    speaking::IN_FLIGHT,
+};
+use crate::{request::SessionReply, room::room_of};
+
+impl Session {
+    /// The snapshot is out: nothing happens any more, unless the session is thawed.
+    pub(crate) fn rest(&mut self) {
+        self.frozen = true;
+        if let Some(hanging) = self.polling.hanging.take() {
+            self.engine.poll_lost();
+            hanging.reply.moved();
+        }
+        if let Some(held) = self.held.take() {
+            held.send(SessionReply::Done);
+        }
+        for claim in self.claims.drain(..) {
+            claim.reply.moved();
+        }
+    }
+
+    /// The session has come from another node, and goes on.
+    pub(crate) fn arrived(&mut self, env: &mut Env, lane: &mut Lane) {
+        if let Some(socket) = &self.socket
+            && self.engine.transport() == Some(TransportName::WebSocket)
+        {
+            // Also when there is nothing to say: the socket learns where its session lives.
+            let address = socket.address.clone();
+            let base = self.outgoing.acknowledged();
+            let (first, frames) = self.outgoing.send(IN_FLIGHT);
+            env.order(
+                lane,
+                &address,
+                Order::Frames {
+                    base,
+                    first,
+                    frames,
+                    told: self.told(lane),
+                },
+            );
+        }
+        self.drive(env, lane);
+    }
+
+    /// The session is over or has gone: it hears nothing any more.
+    pub(crate) fn silence(&mut self, env: &mut Env, lane: &mut Lane) {
+        let Upper::SocketIo(upper) = &self.upper else {
+            return;
+        };
+        let sockets: Vec<SocketId> = upper.sockets.iter().map(|socket| socket.id.clone()).collect();
+        for socket in sockets {
+            self.unlisten(env, lane, &socket);
+        }
+    }
+
+    /// The socket that hears a topic, for a query.
+    pub(crate) fn found(&self, heard: &Topic) -> Option<FoundSocket> {
+        let Upper::SocketIo(upper) = &self.upper else {
+            return None;
+        };
+        let hears = |socket: &&NamespaceSocket| {
+            let is_gone = socket.away.as_ref().is_some_and(|away| away.tell_at.is_none());
+            socket.listening
+                && !is_gone
+                && match room_of(&socket.namespace, heard) {
+                    Some(room) => socket.rooms.contains(&room),
+                    None => heard.as_str() == socket.namespace.as_str(),
+                }
+        };
+        let socket = upper.sockets.iter().find(hears)?;
+        Some(FoundSocket {
+            id: socket.id.clone(),
+            card: socket.card.clone(),
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! What clients and their nodes ask of a session, and what becomes of it when they are lost.
+
+use bytes::Bytes;
+use hither_cluster::NodeId;
+use hither_engineio::{self as engineio, CloseReason, Frame, Refusal, TransportName};
+
+use super::{
+    cause::Cause,
+    direct::Delivered,
+    env::{Env, Lane},
+    session::{HangingPoll, Reply, Session, SessionSocket},
+};
+use crate::request::{RequestId, SessionReply, SocketAddress, SocketFrame};
+
+/// Pushes that are remembered, so that one which is asked again is not handled again. A client posts one at a time.
+const REMEMBERED_PUSHES: usize = 8;
+
+impl Session {
+    pub(crate) fn pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, reply: Reply) {
+        if let Some(hanging) = &mut self.polling.hanging
+            && hanging.id == id
+        {
+            // Asked again: whoever asked before waits no more.
+            hanging.reply = reply;
+            return;
+        }
+        let repeated = self.polling.answered == Some(id);
+        if let Err(refusal) = self.engine.poll_started() {
+            reply.send(SessionReply::Refused(refusal));
+            return self.drive(env, lane);
+        }
+        if repeated {
+            self.outgoing.rewind();
+        } else {
+            // The client polls again: it has what it was given before.
+            self.outgoing.acknowledge_sent();
+        }
+        self.polling.hanging = Some(HangingPoll { id, reply });
+        if self.outgoing.has_unsent() {
+            self.mark_dirty(env, lane);
+        }
+        self.drive(env, lane);
+    }
+
+    pub(crate) fn release_pull(&mut self, id: RequestId) {
+        if self
+            .polling
+            .hanging
+            .as_ref()
+            .is_some_and(|hanging| hanging.id == id)
+        {
+            self.answer_poll(vec![Frame::noop()]);
+        }
+    }
+
+    pub(crate) fn cancel_pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId) {
+        if self
+            .polling
+            .hanging
+            .as_ref()
+            .is_some_and(|hanging| hanging.id == id)
+        {
+            self.engine.poll_cancelled();
+        } else if self.opened_by == id && self.polling.answered.is_none() {
+            // The client left before it could learn that it has a session.
+            self.engine.close(CloseReason::TransportClose);
+        }
+        self.drive(env, lane);
+    }
+
+    pub(crate) fn push(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, body: Bytes, reply: Reply) {
+        if self.polling.pushes.contains(&id) {
+            return self.hold_or_answer(env, reply);
+        }
+        if self.polling.pushes.len() == REMEMBERED_PUSHES {
+            self.polling.pushes.pop_front();
+        }
+        self.polling.pushes.push_back(id);
+        self.input = Cause::of_push(&self.key, id);
+        let result = self.engine.payload(engineio::payload::decode(body), lane.now());
+        self.drive(env, lane);
+        match result {
+            Ok(()) => self.hold_or_answer(env, reply),
+            Err(refusal) => reply.send(SessionReply::Refused(refusal)),
+        }
+    }
+
+    pub(crate) fn push_too_large(&mut self, env: &mut Env, lane: &mut Lane) {
+        self.engine.close(CloseReason::TransportError);
+        self.drive(env, lane);
+    }
+
+    pub(crate) fn attach(&mut self, env: &mut Env, lane: &mut Lane, address: SocketAddress, reply: Reply) {
+        if self
+            .socket
+            .as_ref()
+            .is_some_and(|socket| socket.address == address)
+        {
+            return reply.send(SessionReply::Done);
+        }
+        match self.engine.websocket_attached(lane.now()) {
+            Ok(()) => {
+                self.socket = Some(SessionSocket { address, next: 0 });
+                reply.send(SessionReply::Done);
+            }
+            Err(refusal) => reply.send(SessionReply::Refused(refusal)),
+        }
+        self.drive(env, lane);
+    }
+
+    pub(crate) fn socket_push(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        address: &SocketAddress,
+        first: u64,
+        frames: Vec<SocketFrame>,
+        reply: Reply,
+    ) {
+        let Some(socket) = self.socket.as_mut().filter(|socket| socket.address == *address) else {
+            // A socket that the session gave up, such as a failed probe.
+            return reply.send(SessionReply::Refused(Refusal::UnknownSid));
+        };
+        // What was pushed before and is pushed again, because our answer was lost, is not handled again.
+        let known = usize::try_from(socket.next.saturating_sub(first)).unwrap_or(usize::MAX);
+        socket.next = socket.next.max(first + frames.len() as u64);
+        for (number, frame) in (first..).zip(frames).skip(known) {
+            self.input = Cause::of_frame(&self.key, address.number.0, number);
+            let packet = match frame {
+                SocketFrame::Text(text) => engineio::Packet::decode_text(text),
+                SocketFrame::Binary(bytes) => Ok(engineio::Packet::decode_binary(bytes)),
+            };
+            self.engine.websocket_packet(packet, lane.now());
+            self.drive(env, lane);
+            if self
+                .socket
+                .as_ref()
+                .is_none_or(|socket| socket.address != *address)
+            {
+                break;
+            }
+        }
+        self.hold_or_answer(env, reply);
+    }
+
+    pub(crate) fn socket_closed(&mut self, env: &mut Env, lane: &mut Lane, address: &SocketAddress) {
+        if self.socket.take_if(|socket| socket.address == *address).is_some() {
+            self.engine.websocket_closed();
+            self.drive(env, lane);
+        }
+    }
+
+    /// Answers a push when there is room for another; so the client is read no faster than its events are handled.
+    fn hold_or_answer(&mut self, env: &Env, reply: Reply) {
+        if self.jobs_bytes < env.shared.config.max_incoming_bytes {
+            reply.send(SessionReply::Done);
+        } else if let Some(earlier) = self.held.replace(reply) {
+            // An overlapping push: the earlier one is let go.
+            earlier.send(SessionReply::Done);
+        }
+    }
+
+    pub(crate) fn release_held(&mut self, env: &Env) {
+        if self.jobs_bytes < env.shared.config.max_incoming_bytes
+            && let Some(held) = self.held.take()
+        {
+            held.send(SessionReply::Done);
+        }
+    }
+
+    // What is lost
+
+    /// A node is gone, and with it what of this session's client was there.
+    pub(crate) fn members_changed(&mut self, env: &mut Env, lane: &mut Lane) {
+        let view = lane.placement().view().clone();
+        let gone = |node: &NodeId| view.member(node).is_none();
+        if self
+            .polling
+            .hanging
+            .as_ref()
+            .is_some_and(|hanging| hanging.reply.peer().is_some_and(gone))
+        {
+            self.polling.hanging = None;
+            self.engine.poll_lost();
+        }
+        if self
+            .socket
+            .take_if(|socket| gone(&socket.address.ingress))
+            .is_some()
+        {
+            self.engine.websocket_closed();
+        }
+        self.drive(env, lane);
+    }
+
+    /// A link is back: what was sent over it before may be lost.
+    pub(crate) fn relinked(&mut self, env: &mut Env, lane: &mut Lane, peer: &NodeId) {
+        if self
+            .socket
+            .as_ref()
+            .is_some_and(|socket| socket.address.ingress == *peer)
+        {
+            self.resume_socket();
+            self.mark_dirty(env, lane);
+        }
+    }
+
+    /// Sends its socket again what that has not confirmed; what it has already it passes over. A poll needs no such
+    /// thing: the client's next one confirms it.
+    pub(crate) fn resume_socket(&mut self) {
+        if self.engine.transport() == Some(TransportName::WebSocket) {
+            self.outgoing.rewind();
+        }
+    }
+
+    /// A socket says how far it is.
+    pub(crate) fn delivered(&mut self, env: &mut Env, lane: &mut Lane, delivered: &Delivered) {
+        if self
+            .socket
+            .as_ref()
+            .is_none_or(|socket| socket.address.number != delivered.socket)
+            || self.engine.transport() != Some(TransportName::WebSocket)
+        {
+            return;
+        }
+        self.outgoing.acknowledge(delivered.next);
+        if delivered.gap {
+            self.outgoing.rewind();
+        }
+        if self.outgoing.has_unsent() {
+            self.mark_dirty(env, lane);
+        }
+    }
+}

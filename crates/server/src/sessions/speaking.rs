@@ -1,0 +1,235 @@
+//! What a session tells its client: gathered during the lane's turn, sent at its end.
+
+use hither_cluster::{NodeId, Position, Publication};
+use hither_engineio::{CloseReason, Frame, TransportName};
+use hither_socketio::{EmitError, Encoded, Event, SocketId};
+use tracing::warn;
+
+use super::{
+    direct::Order,
+    env::{Env, Lane},
+    history::Place,
+    session::{HangingPoll, NamespaceSocket, Session, Upper},
+};
+use crate::{request::SessionReply, room::RoomEvent};
+
+/// Bytes that may be on their way to a socket on another node. Enough to keep a link busy between two acknowledgements.
+pub(super) const IN_FLIGHT: usize = 256 << 10;
+/// Bytes that the answer to one poll may have.
+const POLL_ANSWER: usize = 1 << 20;
+
+/// An event for a room, as it comes to the sessions of a lane.
+pub(crate) struct Heard<'a> {
+    pub(crate) event: &'a RoomEvent,
+    /// Where whoever has heard it is in the lane's log.
+    pub(crate) position: Position,
+    /// Its origin and its number there; none if it is for this node alone and stands in no log.
+    pub(crate) published: Option<(&'a NodeId, u64)>,
+}
+
+impl<'a> Heard<'a> {
+    pub(crate) fn of(publication: &'a Publication<RoomEvent>, position: Position) -> Self {
+        let published = Some((&publication.origin, publication.number));
+        Self {
+            event: &publication.payload,
+            position,
+            published,
+        }
+    }
+}
+
+/// An event for a room in the two forms that clients hear, each made when the first of them hears it.
+#[derive(Default)]
+pub(crate) struct EncodedEvent {
+    plain: Option<Encoded>,
+    with_offset: Option<Encoded>,
+}
+
+impl Session {
+    /// Puts a packet into the outgoing buffer.
+    pub(crate) fn say(&mut self, env: &mut Env, lane: &mut Lane, frames: impl IntoIterator<Item = Frame>) {
+        if self.engine.close_reason().is_some() {
+            return;
+        }
+        for frame in frames {
+            env.shared.counters.frames.up();
+            self.outgoing.push(frame);
+        }
+        self.mark_dirty(env, lane);
+        if self.outgoing.bytes() > env.shared.config.max_outgoing_bytes {
+            env.shared.counters.overflows.up();
+            warn!(
+                session = %self.key,
+                bytes = self.outgoing.bytes(),
+                "the client does not take what it is sent; the session is closed"
+            );
+            self.engine.close(CloseReason::Overflow);
+        }
+    }
+
+    /// Something was said to a room of this session's socket. `encoded` is shared by all who hear it.
+    pub(crate) fn hear(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        heard: &Heard<'_>,
+        encoded: &mut EncodedEvent,
+    ) {
+        // A revived session hears what it missed once it knows from where on.
+        if self.reattach_by.is_some() {
+            return;
+        }
+        let event = heard.event;
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return;
+        };
+        let hears = |socket: &&NamespaceSocket| {
+            let knows = heard
+                .published
+                .is_some_and(|(origin, number)| socket.epochs.knew(origin, number));
+            socket.away.is_none() && !knows && socket.is_addressed(event)
+        };
+        let Some(socket) = upper.sockets.iter().find(hears) else {
+            return;
+        };
+        let encoded = if socket.recovery.is_some() {
+            encoded.with_offset.get_or_insert_with(|| {
+                let offset = Place {
+                    position: heard.position,
+                    directs: 0,
+                }
+                .offset();
+                Encoded::event(&event.namespace, None, &event.event.with_offset(&offset))
+            })
+        } else {
+            encoded
+                .plain
+                .get_or_insert_with(|| Encoded::event(&event.namespace, None, &event.event))
+        };
+        match upper.connection.emit_encoded(&event.namespace, encoded.clone()) {
+            Ok(()) => self.drain(env, lane),
+            // It has left since.
+            Err(EmitError::NotConnected(_)) => {}
+            Err(error) => warn!(session = %self.key, %error, "an event for a room is lost"),
+        }
+    }
+
+    /// Emits an event to one socket of this session.
+    pub(crate) fn tell(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId, event: Event) {
+        self.tell_at(env, lane, lane.position(), id, event);
+    }
+
+    /// As [`tell`](Self::tell), when the client has been told what the lane's log holds up to this position only.
+    pub(crate) fn tell_at(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        position: Position,
+        id: &SocketId,
+        event: Event,
+    ) {
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return;
+        };
+        let Some(socket) = upper.sockets.iter().find(|socket| socket.id == *id) else {
+            return;
+        };
+        let namespace = socket.namespace.clone();
+        let event = match env.shared.config.recovery.filter(|_| socket.recovery.is_some()) {
+            Some(recovery) => {
+                let place = self.history.push(position, id, &event, recovery.max_bytes);
+                lane.changed(&self.key);
+                event.with_offset(&place.offset())
+            }
+            None => event,
+        };
+        if socket.away.is_some() {
+            return;
+        }
+        match upper.connection.emit(&namespace, &event) {
+            Ok(()) => self.drain(env, lane),
+            Err(EmitError::NotConnected(_)) => {}
+            Err(error) => warn!(session = %self.key, %namespace, %error, "an event is lost"),
+        }
+    }
+
+    pub(crate) fn mark_dirty(&mut self, env: &mut Env, lane: &mut Lane) {
+        if !self.dirty {
+            self.dirty = true;
+            env.dirty.push(self.slot);
+            lane.request_flush();
+        }
+    }
+
+    /// The end of the lane's turn: what gathered goes out on the session's transport.
+    pub(crate) fn flush(&mut self, env: &mut Env, lane: &mut Lane) {
+        self.dirty = false;
+        if self.frozen || !self.outgoing.has_unsent() {
+            return;
+        }
+        match self.engine.transport() {
+            Some(TransportName::Polling) if self.polling.hanging.is_none() => {}
+            Some(TransportName::Polling) => {
+                let frames = self.poll_answer(lane);
+                self.answer_poll(frames);
+            }
+            Some(TransportName::WebSocket) => self.write(env, lane),
+            None => {}
+        }
+    }
+
+    fn write(&mut self, env: &mut Env, lane: &mut Lane) {
+        let Some(socket) = &self.socket else { return };
+        let here = socket.address.ingress == *lane.node();
+        let limit = if here {
+            if env.sockets.is_blocked(socket.address.number) {
+                // Comes again when it can be written to.
+                return;
+            }
+            usize::MAX
+        } else {
+            match IN_FLIGHT.checked_sub(self.outgoing.in_flight()) {
+                None | Some(0) => return,
+                Some(left) => left,
+            }
+        };
+        let base = self.outgoing.acknowledged();
+        let (first, frames) = self.outgoing.send(limit);
+        let address = socket.address.clone();
+        env.order(
+            lane,
+            &address,
+            Order::Frames {
+                base,
+                first,
+                frames,
+                told: self.told(lane),
+            },
+        );
+    }
+
+    /// How far the client is told with all that was sent so far; none while something is left to send.
+    pub(super) fn told(&self, lane: &Lane) -> Option<Place> {
+        let place = Place {
+            position: lane.position(),
+            directs: self.history.count(),
+        };
+        (!self.outgoing.has_unsent()).then_some(place)
+    }
+
+    /// What has gathered, as the answer to a poll.
+    pub(super) fn poll_answer(&mut self, lane: &mut Lane) -> Vec<Frame> {
+        let (_, frames) = self.outgoing.send(POLL_ANSWER);
+        self.polled = self.told(lane);
+        lane.changed(&self.key);
+        frames
+    }
+
+    pub(super) fn answer_poll(&mut self, frames: Vec<Frame>) {
+        if let Some(HangingPoll { id, reply }) = self.polling.hanging.take() {
+            self.polling.answered = Some(id);
+            self.engine.poll_answered();
+            reply.send(SessionReply::Pulled(frames));
+        }
+    }
+}
