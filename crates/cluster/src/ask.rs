@@ -103,7 +103,11 @@ pub(crate) enum LinkMessage {
         number: u64,
         /// How far the sender has heard the receiver, if there was a link before: what follows is to be sent again.
         heard: Option<u64>,
+        /// Whom the sender knows to be alive.
+        members: Vec<NodeId>,
     },
+    /// Whom the sender knows to be alive has changed.
+    Members(Vec<NodeId>),
     /// What the sender wants has changed.
     Interest(InterestChange),
     /// The sender knows of a change.

@@ -1,6 +1,7 @@
 //! A node's part in the cluster: starting it, asking through it, leaving it.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -361,8 +362,9 @@ impl<E: Entities> Conductor<E> {
                 self.router.placed(view.clone());
             }
             let known = introduced.borrow_and_update().clone();
-            let linked = view.others().all(|member| known.contains(&member.id));
-            let found = self.membership.has_heard_anyone() || Instant::now() >= self.alone_at;
+            let linked = is_linked_to_all(&view, &known);
+            let met = self.membership.has_heard_anyone() && view.others().next().is_some();
+            let found = met || Instant::now() >= self.alone_at;
             if !up && linked && found {
                 up = true;
                 info!(
@@ -397,6 +399,24 @@ impl<E: Entities> Conductor<E> {
             }
         }
     }
+}
+
+/// Whether a node has links to all live members: those it sees, and those whom its peers see. It may be the last to see
+/// somebody, and must own nothing before that one can tell it what is published.
+fn is_linked_to_all(view: &View, introduced: &HashMap<NodeId, Vec<NodeId>>) -> bool {
+    let is_linked = |id: &NodeId| introduced.contains_key(id);
+    let is_over = |id: &NodeId| {
+        let life = view.members.get(&id.name).map(|member| member.id.incarnation);
+        life.is_some_and(|life| life > id.incarnation)
+    };
+    let of_peers = view
+        .others()
+        .filter_map(|peer| introduced.get(&peer.id))
+        .flatten();
+    view.others().all(|member| is_linked(&member.id))
+        && of_peers
+            .into_iter()
+            .all(|id| *id == view.me || is_linked(id) || is_over(id))
 }
 
 /// Supervises the lanes: one that ends takes the node with it, for its entities are gone.
@@ -436,5 +456,57 @@ impl Actor for Supervisor {
         error!(why, "a lane ended, and its sessions with it: this node must end");
         drop(fatal.try_send(Fatal::Lane(why)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::Member;
+
+    fn node(name: &str, incarnation: u64) -> NodeId {
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(incarnation),
+        }
+    }
+
+    fn view(ids: &[NodeId]) -> View {
+        let address = ([127, 0, 0, 1], 1).into();
+        let member = |id: &NodeId| {
+            let member = Member {
+                id: id.clone(),
+                phase: Phase::Up,
+                http: address,
+                gossip: address,
+                link: address,
+            };
+            (id.name.clone(), member)
+        };
+        View {
+            me: ids[0].clone(),
+            members: ids.iter().map(member).collect(),
+        }
+    }
+
+    #[test]
+    fn a_member_that_only_peers_see_is_waited_for() {
+        let (me, b, c) = (node("a", 1), node("b", 1), node("c", 1));
+        let view = view(&[me.clone(), b.clone()]);
+        let everybody = vec![me.clone(), b.clone(), c.clone()];
+        assert!(!is_linked_to_all(&view, &HashMap::new()));
+        assert!(!is_linked_to_all(&view, &[(b.clone(), everybody.clone())].into()));
+        assert!(is_linked_to_all(
+            &view,
+            &[(b.clone(), vec![me, b.clone()])].into()
+        ));
+        assert!(is_linked_to_all(&view, &[(b, everybody), (c, Vec::new())].into()));
+    }
+
+    #[test]
+    fn an_earlier_life_of_a_member_is_not_waited_for() {
+        let (me, b, old) = (node("a", 2), node("b", 2), node("b", 1));
+        let view = view(&[me, b.clone()]);
+        assert!(is_linked_to_all(&view, &[(b, vec![old])].into()));
     }
 }

@@ -10,6 +10,9 @@ use crate::{
     topic::MAX_LANES,
 };
 
+/// What a node announces that is not done any more: no placement has this fingerprint.
+pub(crate) const UNSETTLED: u64 = 0;
+
 /// What this node knows about the handoffs of all nodes, for its current placement.
 #[derive(Debug)]
 pub(crate) struct Settlement {
@@ -29,7 +32,7 @@ impl Settlement {
             (1 << lanes) - 1
         };
         Self {
-            fingerprint: 0,
+            fingerprint: UNSETTLED,
             others: Vec::new(),
             said: HashMap::new(),
             all_lanes,
@@ -37,9 +40,12 @@ impl Settlement {
         }
     }
 
-    /// The members changed: every lane has to look through its entities again.
-    pub(crate) fn placed(&mut self, view: &View, fingerprint: u64) {
-        if fingerprint != self.fingerprint {
+    /// The members changed: every lane has to look through its entities again. Says whether what this node announced
+    /// before holds no longer, so that its peers must be told.
+    pub(crate) fn placed(&mut self, view: &View, fingerprint: u64) -> bool {
+        let had_announced = self.announced().is_some();
+        let changed = fingerprint != self.fingerprint;
+        if changed {
             self.busy_lanes = self.all_lanes;
             self.fingerprint = fingerprint;
         }
@@ -49,6 +55,12 @@ impl Settlement {
                 .get(&node.name)
                 .is_none_or(|member| member.id == *node)
         });
+        changed && had_announced
+    }
+
+    /// A peer has no link: what it said may hold no longer, and it says so again when it has one.
+    pub(crate) fn peer_down(&mut self, peer: &NodeId) {
+        self.said.remove(peer);
     }
 
     /// A lane has nothing to hand off. Returns the placement to announce, when it was the last lane.
@@ -62,7 +74,7 @@ impl Settlement {
 
     /// The placement for which this node is done, to be told to a peer that has just got a link.
     pub(crate) fn announced(&self) -> Option<u64> {
-        (self.busy_lanes == 0 && self.fingerprint != 0).then_some(self.fingerprint)
+        (self.busy_lanes == 0 && self.fingerprint != UNSETTLED).then_some(self.fingerprint)
     }
 
     /// A peer has handed off all that is not its own.
@@ -122,6 +134,24 @@ mod tests {
         settlement.placed(&view(&["a", "b"]), 8);
         assert_eq!(settlement.lane_done(0, 7), None);
         assert_eq!(settlement.settled(), None);
+    }
+
+    #[test]
+    fn a_peers_word_holds_until_it_takes_it_back_or_its_link_goes() {
+        let mut settlement = Settlement::new(1);
+        assert!(
+            !settlement.placed(&view(&["a", "b"]), 7),
+            "nothing was announced before"
+        );
+        settlement.lane_done(0, 7);
+        settlement.peer_done(node("b"), 7);
+        assert_eq!(settlement.settled(), Some(7));
+        settlement.peer_done(node("b"), UNSETTLED);
+        assert_eq!(settlement.settled(), None);
+        settlement.peer_done(node("b"), 7);
+        settlement.peer_down(&node("b"));
+        assert_eq!(settlement.settled(), None);
+        assert!(settlement.placed(&view(&["a"]), 8));
     }
 
     #[test]

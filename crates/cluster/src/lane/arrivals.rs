@@ -94,6 +94,16 @@ impl<E: Entities> LaneState<E> {
         }
     }
 
+    /// Whether these topics have been heard here since the entity was announced, and every node knows of it.
+    fn is_prepared(&self, key: &Key, topics: &[Topic]) -> bool {
+        match self.preparations.get(key) {
+            Some(ready) => {
+                ready.waits_for.is_empty() && topics.iter().all(|topic| ready.topics.contains(topic))
+            }
+            None => topics.is_empty(),
+        }
+    }
+
     /// The topics of entities that did not come are given up.
     pub(super) fn expire_preparations(&mut self) {
         let now = self.lane.now;
@@ -124,6 +134,10 @@ impl<E: Entities> LaneState<E> {
         }
         let shard = self.lane.placement.shards().shard_of(key);
         if !self.entities.contains(key) && !self.lane.placement.is_mine(shard) {
+            return reply.answer(Err(Refusal::NotOwner));
+        }
+        if !self.is_prepared(key, &E::topics_of(&snapshot)) {
+            // It joined a topic since it was announced, or was announced too long ago: once more, with all its topics.
             return reply.answer(Err(Refusal::NotOwner));
         }
         self.arrived.note(move_id, self.lane.now);

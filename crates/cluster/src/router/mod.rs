@@ -28,7 +28,7 @@ use crate::{
     log::{Marks, Position},
     member::{NodeId, View},
     membership::Membership,
-    settlement::Settlement,
+    settlement::{Settlement, UNSETTLED},
     shard::{Key, Placement, ShardCount},
     topic::lanes_in,
     trace::{TracePart, Traces},
@@ -92,7 +92,7 @@ pub(crate) struct Router<E: Entities> {
     last_ask: AtomicU64,
     topics: Mutex<Topics>,
     settlement: Mutex<Settlement>,
-    introduced: watch::Sender<HashSet<NodeId>>,
+    introduced: watch::Sender<HashMap<NodeId, Vec<NodeId>>>,
     traces: Mutex<Traces>,
     /// The placement under which this node has handed off all that is not its own.
     handed_off: watch::Sender<Option<u64>>,
@@ -134,7 +134,7 @@ impl<E: Entities> Router<E> {
             last_ask: AtomicU64::new(0),
             topics: Mutex::default(),
             settlement: Mutex::new(Settlement::new(lanes)),
-            introduced: watch::Sender::new(HashSet::new()),
+            introduced: watch::Sender::new(HashMap::new()),
             traces: Mutex::default(),
             handed_off: watch::Sender::new(None),
             moves: (0..lanes).map(|_| AtomicUsize::new(0)).collect(),
@@ -163,7 +163,7 @@ impl<E: Entities> Router<E> {
     }
 
     /// The peers that have told which topics they want, and so can be relied upon.
-    pub(crate) fn introduced(&self) -> watch::Receiver<HashSet<NodeId>> {
+    pub(crate) fn introduced(&self) -> watch::Receiver<HashMap<NodeId, Vec<NodeId>>> {
         self.introduced.subscribe()
     }
 
@@ -497,12 +497,17 @@ impl<E: Entities> Router<E> {
         log_moved_shards(&before, &placement);
         lock(&self.traces).members_changed(placement.view(), std::time::Instant::now());
         let mut settlement = lock(&self.settlement);
-        settlement.placed(placement.view(), placement.fingerprint());
+        if settlement.placed(placement.view(), placement.fingerprint()) {
+            self.to_peers(&LinkMessage::Settled {
+                fingerprint: UNSETTLED,
+            });
+        }
         self.placement.send_replace(placement.clone());
         self.to_all_lanes(|| LaneMessage::Placed(placement.clone()));
         self.tell_if_settled(&settlement);
         drop(settlement);
         self.members_gone(before.view(), placement.view());
+        self.to_peers(&LinkMessage::Members(members_of(placement.view())));
     }
 
     fn handle(self: &Arc<Self>, peer: &NodeId, message: LinkMessage, credit: &Credit) {
@@ -533,14 +538,25 @@ impl<E: Entities> Router<E> {
             LinkMessage::Publish(parcel) => self.published(peer, parcel, credit),
             LinkMessage::Relay { origin, parcel } => self.relayed(&origin, parcel, credit),
             LinkMessage::Heard { origin, number } => self.relay(peer, &origin, number),
+            LinkMessage::Members(members) => {
+                self.introduced
+                    .send_if_modified(|introduced| match introduced.get_mut(peer) {
+                        Some(known) if *known != members => {
+                            *known = members;
+                            true
+                        }
+                        _ => false,
+                    });
+            }
             LinkMessage::Introduction {
                 topics,
                 number,
                 heard,
+                members,
             } => {
                 self.peer_introduced(peer, topics, number, heard);
                 self.introduced
-                    .send_if_modified(|introduced| introduced.insert(peer.clone()));
+                    .send_modify(|introduced| drop(introduced.insert(peer.clone(), members)));
             }
             LinkMessage::Interest(change) => {
                 lock(&self.topics)
@@ -650,8 +666,9 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
         debug!(%peer, %reason, "requests under way are asked again");
         router
             .introduced
-            .send_if_modified(|introduced| introduced.remove(peer));
+            .send_if_modified(|introduced| introduced.remove(peer).is_some());
         lock(&router.asks).retain(|_, pending| pending.peer != *peer);
+        lock(&router.settlement).peer_down(peer);
         for (topic, lanes) in lock(&router.topics).interest.link_down(peer) {
             router.to_lanes(lanes, || LaneMessage::Subscribed(topic.clone()));
         }
@@ -660,6 +677,11 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
             membership.suspect(peer);
         }
     }
+}
+
+/// Everybody whom a view knows to be alive.
+fn members_of(view: &View) -> Vec<NodeId> {
+    view.members.values().map(|member| member.id.clone()).collect()
 }
 
 /// One line per pair of nodes between which shards moved.

@@ -8,7 +8,7 @@ use std::{
 
 use tracing::{debug, error, warn};
 
-use super::{Router, lock};
+use super::{Router, lock, members_of};
 use crate::{
     ask::LinkMessage,
     backlog::{Backlog, Parcel},
@@ -98,7 +98,9 @@ impl<E: Entities> Router<E> {
         topics.number += 1;
         let number = topics.number;
         let peers = topics.interest.nodes(&topic).to_vec();
-        if !peers.is_empty() {
+        // Who is away may come back, and is then told what it missed.
+        let anybody_away = topics.heard.values().any(|heard| heard.gone_since.is_some());
+        if !peers.is_empty() || anybody_away {
             match wire::encode(&payload) {
                 Ok(payload) => {
                     let parcel = Parcel {
@@ -189,12 +191,15 @@ impl<E: Entities> Router<E> {
         let mut topics = lock(&self.topics);
         let wanted = topics.interest.link_up(peer);
         let heard = topics.heard.get(peer).map(|heard| heard.number);
+        let members = members_of(self.placement().view());
+        let number = topics.number;
         self.to_peer(
             peer,
             &LinkMessage::Introduction {
                 topics: wanted,
-                number: topics.number,
+                number,
                 heard,
+                members,
             },
         );
     }
