@@ -1,7 +1,7 @@
 import { describe, test } from "node:test";
 import type { NetworkFault, Step } from "./fault.ts";
 import { whyNoHosts } from "./hosts.ts";
-import { Trial } from "./trial.ts";
+import { Trial, type Promised } from "./trial.ts";
 
 /** Long enough for the nodes to count each other out, or too short for it; in milliseconds. */
 const LONG = 7_000;
@@ -14,23 +14,52 @@ function passing(fault: NetworkFault, lasting: number): Step[] {
   ];
 }
 
+interface Story {
+  steps: Step[];
+  promise: Promised;
+}
+
 describe("while 60 people chat on three hosts", { skip: whyNoHosts() }, () => {
-  const stories: Record<string, Step[]> = {
-    "a link is cut for a moment": passing({ kind: "cut", between: [1, 2] }, SHORT),
-    "a link is cut for long": passing({ kind: "cut", between: [1, 2] }, LONG),
-    "nothing comes from one to another": passing({ kind: "mute", from: 1, to: 2 }, LONG),
-    "one is cut off": passing({ kind: "partition", sides: [[1], [2, 3]] }, LONG),
-    "each is on its own": passing({ kind: "partition", sides: [[1], [2], [3]] }, LONG),
-    "half of the gossip is lost": passing({ kind: "lose", what: "datagrams", share: 0.5 }, LONG),
-    "a tenth of all packets is lost": passing({ kind: "lose", what: "packets", share: 0.1 }, LONG),
-    "all takes 50 ms from host to host": passing({ kind: "delay", by: 50 }, LONG),
+  const stories: Record<string, Story> = {
+    "a link is cut for a moment": {
+      steps: passing({ kind: "cut", between: [1, 2] }, SHORT),
+      promise: "no disconnect",
+    },
+    "a link is cut for long": {
+      steps: passing({ kind: "cut", between: [1, 2] }, LONG),
+      promise: "recovered",
+    },
+    "nothing comes from one to another": {
+      steps: passing({ kind: "mute", from: 1, to: 2 }, LONG),
+      promise: "recovered",
+    },
+    "one is cut off": {
+      steps: passing({ kind: "partition", sides: [[1], [2, 3]] }, LONG),
+      promise: "recovered",
+    },
+    "each is on its own": {
+      steps: passing({ kind: "partition", sides: [[1], [2], [3]] }, LONG),
+      promise: "recovered",
+    },
+    "half of the gossip is lost": {
+      steps: passing({ kind: "lose", what: "datagrams", share: 0.5 }, LONG),
+      promise: "no disconnect",
+    },
+    "a tenth of all packets is lost": {
+      steps: passing({ kind: "lose", what: "packets", share: 0.1 }, LONG),
+      promise: "no disconnect",
+    },
+    "all takes 50 ms from host to host": {
+      steps: passing({ kind: "delay", by: 50 }, LONG),
+      promise: "no disconnect",
+    },
   };
 
-  for (const [index, [title, steps]] of Object.entries(stories).entries()) {
+  for (const [index, [title, { steps, promise }]] of Object.entries(stories).entries()) {
     test(title, async (context) => {
       const name = `network${index + 1}`;
       const hosts = steps.some(({ fault }) => fault.kind === "delay") ? "relayed" : "direct";
-      const summary = await Trial.run({ name, seed: 11 + index, hosts }, [steps]);
+      const summary = await Trial.run({ name, seed: 11 + index, hosts, promise }, [steps]);
       context.diagnostic(JSON.stringify(summary));
     });
   }

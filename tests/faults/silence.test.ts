@@ -3,7 +3,7 @@ import { Trial } from "./trial.ts";
 
 describe("while 60 people chat on three nodes", () => {
   test("one is silent for a moment: too short to be missed", async (context) => {
-    const summary = await Trial.run({ name: "nap", seed: 4 }, [
+    const summary = await Trial.run({ name: "nap", seed: 4, promise: "no disconnect" }, [
       [
         { after: 0, fault: { kind: "freeze", node: 2 } },
         { after: 1_500, fault: { kind: "thaw", node: 2 } },
@@ -13,7 +13,7 @@ describe("while 60 people chat on three nodes", () => {
   });
 
   test("one is silent for so long that others take over, and wakes up", async (context) => {
-    const summary = await Trial.run({ name: "sleep", seed: 5 }, [
+    const summary = await Trial.run({ name: "sleep", seed: 5, promise: "recovered" }, [
       [
         { after: 0, fault: { kind: "freeze", node: 2 } },
         { after: 12_000, fault: { kind: "thaw", node: 2 } },

@@ -27,6 +27,9 @@ const MAY_JOIN = 2;
 
 const LINES_SHOWN = 400;
 
+/** Nobody is disconnected; or nobody comes back as somebody new. */
+export type Promised = "no disconnect" | "recovered";
+
 export interface Setting {
   /** Makes log files tell this trial from others. */
   name: string;
@@ -38,6 +41,8 @@ export interface Setting {
   /** Nodes on hosts of their own, so that the network can be broken, or (`relayed`) be slow. */
   hosts?: "direct" | "relayed";
   program?: Program;
+  /** What clients may notice; anything unless given. */
+  promise?: Promised;
   /** The verdict is to be a bad one, so that it needs no account. */
   expectsFailure?: boolean;
 }
@@ -117,7 +122,10 @@ export class Trial {
       await this.#callTheRoll();
       await this.#listenedToTheEnd();
       this.history.assertClean();
-      return summarize(this.guests, this.history, this.#convergedAfter);
+      const summary = summarize(this.guests, this.history, this.#convergedAfter);
+      const broken = brokenPromise(this.#setting.promise, summary);
+      if (broken !== undefined) throw new Error(`${broken}: ${JSON.stringify(summary)}`);
+      return summary;
     } catch (error) {
       throw this.#account(error);
     } finally {
@@ -247,4 +255,10 @@ export class Trial {
     await this.cluster.destroy();
     this.#hosts?.remove();
   }
+}
+
+function brokenPromise(promise: Promised | undefined, summary: Summary): string | undefined {
+  if (promise === "no disconnect" && summary.disconnects > 0) return "clients were disconnected";
+  if (promise !== undefined && summary.reborn > 0) return "clients came back as somebody new";
+  return undefined;
 }
