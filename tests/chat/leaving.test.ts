@@ -56,21 +56,34 @@ onEveryScene("leaving the chat", (scene) => {
     });
   });
 
-  test("who is cut off is announced, and comes back as another member", async () => {
+  test("who is cut off and stays away is announced", async () => {
     const room = emptyRoom();
     const ada = await Guest.signIn(scene.url, "Ada");
     const bob = await Guest.signIn(scene.url, "Bob", "websocket");
     for (const guest of [ada, bob]) await guest.join(room);
     const { id } = bob.person;
     const gone = ada.next<Person>("leave room");
-    const back = new Promise<void>((resolve) => bob.socket.once("connect", resolve));
+    bob.socket.io.reconnection(false);
     cutConnection(bob);
     assert.equal((await gone).id, id);
+  });
+
+  test("who is cut off and comes back at once is the same member, and nobody hears of it", async () => {
+    const room = emptyRoom();
+    const ada = await Guest.signIn(scene.url, "Ada");
+    const bob = await Guest.signIn(scene.url, "Bob", "websocket");
+    for (const guest of [ada, bob]) await guest.join(room);
+    const { id } = bob.person;
+    const departures = ada.gather<Person>("leave room");
+    const back = new Promise<void>((resolve) => bob.socket.once("connect", resolve));
+    cutConnection(bob);
     await back;
-    const joins = ada.next<Person>("join room");
-    await bob.join(room);
-    assert.deepEqual(await joins, { room, ...bob.person });
-    assert.notEqual(bob.id, id);
+    assert.equal(bob.socket.recovered, true);
+    assert.equal(bob.id, id);
+    const heard = ada.next<{ message: string }>("chat message");
+    await bob.say(room, "here I am");
+    assert.equal((await heard).message, "here I am");
+    assert.deepEqual(departures, []);
   });
 });
 
