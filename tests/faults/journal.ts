@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /** What the test did and what its clients saw, in lines like those of the nodes, to be read together with them. */
 export class Journal {
@@ -12,7 +12,7 @@ export class Journal {
   mergedWith(logs: readonly string[]): string[] {
     const lines = [
       ...this.#lines,
-      ...new Set(logs.flatMap((log) => readFileSync(log, "utf8").split("\n").filter(Boolean))),
+      ...new Set(logs.filter(existsSync).flatMap((log) => readFileSync(log, "utf8").split("\n").filter(Boolean))),
     ];
     let latest = "";
     const timed = lines.map((line) => {
