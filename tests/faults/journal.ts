@@ -12,7 +12,9 @@ export class Journal {
   mergedWith(logs: readonly string[]): string[] {
     const lines = [
       ...this.#lines,
-      ...new Set(logs.filter(existsSync).flatMap((log) => readFileSync(log, "utf8").split("\n").filter(Boolean))),
+      ...new Set(
+        logs.filter(existsSync).flatMap((log) => readFileSync(log, "utf8").split("\n").filter(Boolean)),
+      ),
     ];
     let latest = "";
     const timed = lines.map((line) => {
