@@ -78,20 +78,9 @@ part_tests_types() { npm --prefix tests run typecheck; }
 part_history() { npm --prefix tests run test:history; }
 part_protocol() { npm --prefix tests run test:protocol; }
 part_cluster() { npm --prefix tests run test:cluster; }
-part_faults() {
-    sabotaged_testbed
-    HITHER_SABOTAGED=$ROOT/target/debug/testbed-sabotaged npm --prefix tests run test:faults
-}
+part_faults() { npm --prefix tests run test:faults; }
 part_chat() { npm --prefix tests run test:chat; }
 part_browser() { npm --prefix tests run test:browser; }
-
-# A testbed that makes mistakes on purpose, to see whether they are found; Cargo's own copy is then made whole again.
-sabotaged_testbed() {
-    local -a build=(cargo build --locked --package hither --example testbed)
-    "${build[@]}" --features fault-injection
-    cp target/debug/examples/testbed target/debug/testbed-sabotaged
-    "${build[@]}"
-}
 
 npm_packages() {
     if [[ $1/node_modules/.package-lock.json -nt $1/package-lock.json ]]; then

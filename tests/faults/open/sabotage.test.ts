@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Program } from "../harness/programs.ts";
-import type { Step } from "./fault.ts";
-import { Trial } from "./trial.ts";
+import type { Program } from "../../harness/programs.ts";
+import type { Step } from "../fault.ts";
+import { Trial } from "../trial.ts";
 
 /** A testbed built with the feature `fault-injection`. */
 const sabotaged = process.env["HITHER_SABOTAGED"];
