@@ -133,8 +133,9 @@ export class Hosts {
 
   #add(number: number): void {
     const namespace = this.#namespace(number);
-    // At most 15 characters.
+    // At most 15 characters. The kernel may still be taking down the one of an earlier trial.
     const outside = `hth${process.pid}n${number}`;
+    quietly("link", "delete", outside);
     ip("netns", "add", namespace);
     ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", namespace);
     ip("link", "set", outside, "master", this.#bridge, "up");

@@ -1,6 +1,6 @@
 //! A cluster of equal nodes that hosts entities and spreads topics. It knows nothing of HTTP or Socket.IO.
 //!
-//! - [`Membership`](membership): who is there, by gossip.
+//! - [`Membership`]: who is there, by gossip.
 //! - [`Placement`]: which member owns which shard of the key space; a pure function of the [`View`].
 //! - [`Entities`]: what you write. They live in [`Lane`]s and move between nodes as members come and go.
 //! - [`Cluster`]: asks an entity wherever it lives, and publishes to topics.

@@ -47,7 +47,7 @@ impl Marks {
 pub struct LogId(pub u64);
 
 /// How far somebody has been served from one log. Short, however many origins there are; whoever has the log, or its
-/// [trace](crate::trace), can tell the marks that it stands for.
+/// trace, can tell the marks that it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// Which log.
@@ -56,7 +56,7 @@ pub struct Position {
     pub entry: u64,
 }
 
-/// Bounds of a [`Log`].
+/// Bounds of a lane's log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogLimits {
     /// Bytes of publications kept per lane.
