@@ -104,19 +104,22 @@ function startUpload(url: string, headers: Record<string, string>) {
     headers: { "content-type": "text/plain", ...headers },
     agent: false,
   });
-  // The connection breaks when the server cuts it, which is what is tested.
-  request.on("error", () => undefined);
   request.flushHeaders();
   const closed = new Promise<void>((resolve) => {
     request.once("close", resolve);
   });
-  const status = new Promise<number | undefined>((resolve) => {
+  /** The answer's, or what became of the connection before there was one. */
+  const status = new Promise<number | string | undefined>((resolve) => {
     request.once("response", (response) => {
       resolve(response.statusCode);
       response.resume();
     });
+    // The connection breaks when the server cuts it, which is what is tested.
+    request.on("error", (error) => {
+      resolve(error.message);
+    });
     request.once("close", () => {
-      resolve(undefined);
+      resolve("closed");
     });
   });
   /** Writes until `limit` bytes are gone or the connection is; gives how many were. */
