@@ -8,7 +8,7 @@ use crate::{
     entity::Entities,
     log::Marks,
     member::NodeId,
-    shard::Key,
+    shard::{Key, ShardClass},
     topic::{InterestChange, Topic},
     trace::TracePart,
 };
@@ -95,6 +95,8 @@ pub(crate) enum LinkMessage {
     Relay { origin: NodeId, parcel: Parcel },
     /// How far the sender had heard a node that is gone.
     Heard { origin: NodeId, number: u64 },
+    /// The receiver has been sent all that the sender had heard more of a node that is gone.
+    Relayed { origin: NodeId },
     /// The first message on every link.
     Introduction {
         /// All topics that the sender wants.
@@ -113,13 +115,24 @@ pub(crate) enum LinkMessage {
     /// The sender knows of a change.
     InterestKnown { topic: Topic, change: u64 },
     /// Answer with `Passed`, behind everything published so far.
-    Barrier { lane: u32, round: u64 },
-    /// Everything that the sender had published before the barrier came before this.
-    Passed { lane: u32, round: u64 },
+    Barrier { lane: u32, barrier: u64 },
+    /// Everything that the sender had published before the barrier came before this; the last had this number.
+    Passed { lane: u32, barrier: u64, number: u64 },
+    /// What was published to a topic of this entity? For one of the sender's lanes.
+    HistoryWanted { key: Key, topic: Topic, lane: u32 },
+    /// The answer, for that lane.
+    History {
+        lane: u32,
+        topic: Topic,
+        forgotten: Marks,
+        publications: Vec<(NodeId, Parcel)>,
+    },
     /// The order of the log of one of the sender's lanes goes on.
     Trace(TracePart),
     /// How an entity of the sender is, for its standby; the bytes are an [`Entities::Snapshot`].
     Replica { key: Key, snapshot: Option<Bytes> },
+    /// Of the entities of a class of shards these are all that the receiver has replicas of from the sender.
+    ReplicasKept { class: ShardClass, keys: Vec<Key> },
     /// The sender has handed off everything that is not its own by this placement.
     Settled { fingerprint: u64 },
 }

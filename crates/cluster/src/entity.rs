@@ -72,6 +72,9 @@ pub trait Entities: Sized + Send + 'static {
     /// Every other node has sent what it had published when this entity raised a [barrier](Lane::barrier).
     fn passed(&mut self, lane: &mut Lane<Self>, key: &Key);
 
+    /// The standby of this entity knows how it was when [`Lane::commit`] was called, or there is none.
+    fn committed(&mut self, lane: &mut Lane<Self>, key: &Key);
+
     /// A subscription that was [pending](crate::topic::Subscribed::Pending) is now in force on every node.
     fn subscribed(&mut self, lane: &mut Lane<Self>, topic: &Topic);
 

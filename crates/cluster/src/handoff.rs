@@ -1,17 +1,19 @@
 //! Moving the entities of one lane to their new owners: which step each move is at, and what comes next.
 //!
-//! A move goes through four steps, none of which can lose a publication or leave two live copies:
+//! A move goes through five steps, none of which can lose a publication, change the order of what the entity publishes,
+//! or leave two live copies:
 //!
 //! 1. *prepare*: the new owner subscribes to the entity's topics and says so when all nodes know of it;
 //! 2. *barrier*: every other node sends all that it had published before, so nothing that the new owner could not
 //!    hear is still on its way here;
 //! 3. *freeze*: the entity stops, and its snapshot is taken with the marks of this lane;
-//! 4. *adopt*: the new owner confirms that the entity lives there. Only then is it removed here.
+//! 4. *barrier* again: every other node has got what the entity had published here, before it publishes there;
+//! 5. *adopt*: the new owner confirms that the entity lives there. Only then is it removed here.
 //!
 //! A pure state machine: inputs are method calls, outputs are [`Action`]s. Preparing and adopting are repeated by the
 //! shell until the target answers or is no member any more, so the only failure known here is [`Outcome::TargetGone`].
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use crate::{member::NodeId, shard::Key};
 
@@ -20,7 +22,7 @@ use crate::{member::NodeId, shard::Key};
 pub(crate) enum Action {
     /// Ask `to` to subscribe to the entity's topics.
     Prepare { key: Key, to: NodeId },
-    /// Ask every linked node to send all that it had published before.
+    /// Ask every node to send all that it had published before, and to say that it got all that was published here.
     Barrier { round: u64 },
     /// Stop the entity and take its snapshot, now or when its handler has ended.
     Freeze { key: Key },
@@ -47,6 +49,8 @@ enum Step {
     Prepared,
     InBarrier(u64),
     Freezing,
+    Frozen,
+    InLastBarrier(u64),
     Adopting,
 }
 
@@ -65,8 +69,8 @@ pub(crate) struct Handoff {
     waiting: VecDeque<Key>,
     moves: HashMap<Key, Move>,
     rounds: u64,
-    /// The round under way and the nodes that have not passed it.
-    barrier: Option<(u64, HashSet<NodeId>)>,
+    /// The barrier that is raised.
+    barrier: Option<u64>,
     actions: VecDeque<Action>,
 }
 
@@ -131,35 +135,28 @@ impl Handoff {
         }
     }
 
-    /// The barrier went out to these nodes.
-    pub(crate) fn barrier_raised(&mut self, round: u64, nodes: HashSet<NodeId>) {
-        if self
-            .barrier
-            .as_ref()
-            .is_some_and(|(current, _)| *current == round)
-        {
-            self.barrier = Some((round, nodes));
-            self.check_barrier();
+    /// All nodes have passed a barrier.
+    pub(crate) fn barrier_passed(&mut self, round: u64) {
+        if self.barrier.take_if(|raised| *raised == round).is_none() {
+            return;
         }
-    }
-
-    /// A node has sent all that it had published before the barrier.
-    pub(crate) fn barrier_passed(&mut self, round: u64, node: &NodeId) {
-        if let Some((current, nodes)) = &mut self.barrier
-            && *current == round
-        {
-            nodes.remove(node);
-            self.check_barrier();
+        let mut passed = Vec::new();
+        for (key, entry) in &mut self.moves {
+            let next = match entry.step {
+                Step::InBarrier(of) if of == round => Step::Freezing,
+                Step::InLastBarrier(of) if of == round => Step::Adopting,
+                _ => continue,
+            };
+            entry.step = next;
+            passed.push((key.clone(), next, entry.to.clone()));
         }
-    }
-
-    /// A node will pass no barrier any more.
-    pub(crate) fn link_down(&mut self, node: &NodeId) {
-        if let Some((_, nodes)) = &mut self.barrier
-            && nodes.remove(node)
-        {
-            self.check_barrier();
-        }
+        passed.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        self.actions
+            .extend(passed.into_iter().map(|(key, step, to)| match step {
+                Step::Adopting => Action::Adopt { key, to },
+                _ => Action::Freeze { key },
+            }));
+        self.raise_barrier();
     }
 
     /// The snapshot is taken.
@@ -167,11 +164,8 @@ impl Handoff {
         if let Some(entry) = self.moves.get_mut(key)
             && entry.step == Step::Freezing
         {
-            entry.step = Step::Adopting;
-            self.actions.push_back(Action::Adopt {
-                key: key.clone(),
-                to: entry.to.clone(),
-            });
+            entry.step = Step::Frozen;
+            self.raise_barrier();
         }
     }
 
@@ -182,11 +176,11 @@ impl Handoff {
             .is_some_and(|entry| entry.step == Step::Freezing)
     }
 
-    /// Whether the entity's snapshot is out, so that it must not act.
+    /// Whether the entity's snapshot is taken, so that it must not act.
     pub(crate) fn is_frozen(&self, key: &Key) -> bool {
-        self.moves
-            .get(key)
-            .is_some_and(|entry| entry.step == Step::Adopting)
+        let is_out =
+            |entry: &Move| matches!(entry.step, Step::Frozen | Step::InLastBarrier(_) | Step::Adopting);
+        self.moves.get(key).is_some_and(is_out)
     }
 
     /// The target answered to [`Action::Adopt`].
@@ -233,8 +227,11 @@ impl Handoff {
     /// Drops a move, so that the entity goes on here until its turn comes again.
     fn restart(&mut self, key: Key) {
         if let Some(entry) = self.moves.remove(&key) {
-            if matches!(entry.step, Step::Freezing | Step::Adopting) {
-                self.actions.push_back(Action::Thaw { key: key.clone() });
+            match entry.step {
+                Step::Preparing | Step::Prepared | Step::InBarrier(_) => {}
+                Step::Freezing | Step::Frozen | Step::InLastBarrier(_) | Step::Adopting => {
+                    self.actions.push_back(Action::Thaw { key: key.clone() });
+                }
             }
             if self.targets.get(&key).is_some_and(|to| *to != entry.to) {
                 self.waiting.push_back(key);
@@ -265,36 +262,19 @@ impl Handoff {
         }
         let round = self.rounds + 1;
         let mut any = false;
-        for entry in self
-            .moves
-            .values_mut()
-            .filter(|entry| entry.step == Step::Prepared)
-        {
-            entry.step = Step::InBarrier(round);
+        for entry in self.moves.values_mut() {
+            entry.step = match entry.step {
+                Step::Prepared => Step::InBarrier(round),
+                Step::Frozen => Step::InLastBarrier(round),
+                _ => continue,
+            };
             any = true;
         }
         if any {
             self.rounds = round;
-            self.barrier = Some((round, HashSet::new()));
+            self.barrier = Some(round);
             self.actions.push_back(Action::Barrier { round });
         }
-    }
-
-    fn check_barrier(&mut self) {
-        let Some((round, _)) = self.barrier.take_if(|(_, nodes)| nodes.is_empty()) else {
-            return;
-        };
-        let mut passed = Vec::new();
-        for (key, entry) in &mut self.moves {
-            if entry.step == Step::InBarrier(round) {
-                entry.step = Step::Freezing;
-                passed.push(key.clone());
-            }
-        }
-        passed.sort();
-        self.actions
-            .extend(passed.into_iter().map(|key| Action::Freeze { key }));
-        self.raise_barrier();
     }
 }
 
@@ -327,21 +307,23 @@ mod tests {
             .collect()
     }
 
-    /// A move of `x` to `b` whose barrier waits for node `c`.
+    /// A move of `x` to `b` that waits for its first barrier.
     fn in_barrier() -> Handoff {
         let mut handoff = Handoff::new(10);
         handoff.plan(targets(&[("x", "b")]));
         handoff.prepared(&"x".into(), &node("b"), Outcome::Done);
         assert_eq!(actions(&mut handoff), ["prepare x at b", "barrier 1"]);
-        handoff.barrier_raised(1, [node("c")].into());
         handoff
     }
 
     fn adopting() -> Handoff {
         let mut handoff = in_barrier();
-        handoff.barrier_passed(1, &node("c"));
+        handoff.barrier_passed(1);
         assert_eq!(actions(&mut handoff), ["freeze x"]);
         handoff.frozen(&"x".into());
+        assert_eq!(actions(&mut handoff), ["barrier 2"]);
+        assert!(handoff.is_frozen(&"x".into()));
+        handoff.barrier_passed(2);
         assert_eq!(actions(&mut handoff), ["adopt x at b"]);
         handoff
     }
@@ -376,25 +358,24 @@ mod tests {
     }
 
     #[test]
-    fn a_barrier_waits_for_all_nodes_that_still_have_a_link() {
-        let mut handoff = in_barrier();
-        assert!(actions(&mut handoff).is_empty());
-        handoff.link_down(&node("c"));
-        assert_eq!(actions(&mut handoff), ["freeze x"]);
-    }
-
-    #[test]
     fn what_is_prepared_during_a_barrier_waits_for_the_next() {
         let mut handoff = in_barrier();
         handoff.plan(targets(&[("x", "b"), ("y", "b")]));
         handoff.prepared(&"y".into(), &node("b"), Outcome::Done);
         assert_eq!(actions(&mut handoff), ["prepare y at b"]);
-        handoff.barrier_passed(1, &node("c"));
+        handoff.barrier_passed(1);
         assert_eq!(actions(&mut handoff), ["freeze x", "barrier 2"]);
-        handoff.barrier_passed(1, &node("c"));
+        handoff.barrier_passed(1);
         assert!(actions(&mut handoff).is_empty());
-        handoff.barrier_raised(2, HashSet::new());
-        assert_eq!(actions(&mut handoff), ["freeze y"]);
+        handoff.frozen(&"x".into());
+        handoff.barrier_passed(2);
+        assert_eq!(
+            actions(&mut handoff),
+            ["freeze y", "barrier 3"],
+            "for x, which had published until then"
+        );
+        handoff.barrier_passed(3);
+        assert_eq!(actions(&mut handoff), ["adopt x at b"]);
     }
 
     #[test]
@@ -432,7 +413,7 @@ mod tests {
         handoff.plan(targets(&[("x", "d")]));
         assert_eq!(actions(&mut handoff), ["prepare x at d"]);
         handoff.prepared(&"x".into(), &node("b"), Outcome::Done);
-        handoff.barrier_passed(1, &node("c"));
+        handoff.barrier_passed(1);
         assert!(actions(&mut handoff).is_empty());
         handoff.prepared(&"x".into(), &node("d"), Outcome::Done);
         assert_eq!(actions(&mut handoff), ["barrier 2"]);

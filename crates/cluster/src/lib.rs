@@ -29,7 +29,7 @@ mod wire;
 
 pub use cluster::{Cluster, ClusterConfig, ClusterNode, Fatal, StartError};
 pub use entity::{Entities, ReplyTo, Weigh, Wire};
-pub use lane::{Lane, LaneHandle};
+pub use lane::{Lane, LaneHandle, Missed};
 pub use links::{
     Credit, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig, LinksError,
     SendError,

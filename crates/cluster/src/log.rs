@@ -1,13 +1,17 @@
 //! What a lane was lately told of its topics, so that it can serve those who missed some of it.
 
+mod heritage;
+
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 
+use self::heritage::Heritage;
+pub(crate) use self::heritage::History;
 use crate::{
     entity::Weigh,
     member::NodeId,
@@ -31,6 +35,24 @@ impl Marks {
             Some(mark) => *mark = number.max(*mark),
             None => drop(self.0.insert(origin.clone(), number)),
         }
+    }
+
+    /// The origins of which this has seen more than another.
+    fn ahead_of<'a>(&'a self, other: &'a Marks) -> impl Iterator<Item = &'a NodeId> {
+        let ahead = self
+            .0
+            .iter()
+            .filter(|(origin, number)| **number > other.of(origin));
+        ahead.map(|(origin, _)| origin)
+    }
+
+    /// The first origin of which somebody with the `other` marks lacks something that is in these, with both numbers.
+    fn missing_in<'a>(&'a self, other: &Marks) -> Option<(&'a NodeId, u64, u64)> {
+        let mut all = self
+            .0
+            .iter()
+            .map(|(origin, number)| (origin, *number, other.of(origin)));
+        all.find(|(_, number, theirs)| number > theirs)
     }
 
     /// Notes all that another has seen, too.
@@ -80,15 +102,34 @@ impl Default for LogLimits {
 pub(crate) struct Log<P> {
     id: LogId,
     limits: LogLimits,
-    entries: VecDeque<(Instant, Arc<Publication<P>>)>,
+    entries: VecDeque<(Instant, Logged<P>)>,
     bytes: usize,
     /// How many entries there were ever.
     count: u64,
     seen: Marks,
-    /// Per origin, the last publication that is no longer here.
+    /// Per origin, the last entry that is no longer here.
     forgotten: Marks,
-    /// The causes of the entries.
-    causes: HashSet<u64>,
+    causes: Causes,
+    heritage: Heritage<P>,
+}
+
+#[derive(Debug)]
+enum Logged<P> {
+    Publication(Arc<Publication<P>>),
+    /// What was not served, for another of the same cause had been.
+    Repetition {
+        origin: NodeId,
+        number: u64,
+    },
+}
+
+impl<P> Logged<P> {
+    fn origin_and_number(&self) -> (&NodeId, u64) {
+        match self {
+            Self::Publication(publication) => (&publication.origin, publication.number),
+            Self::Repetition { origin, number } => (origin, *number),
+        }
+    }
 }
 
 /// What came of a publication.
@@ -111,15 +152,20 @@ pub struct Entry<P> {
     pub publication: Arc<Publication<P>>,
 }
 
-/// Some of what was asked for is no longer in the log.
+/// Some of what was asked for is not in the log.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "publications of {origin} after number {after} are needed, but those up to {forgotten} are no longer kept"
-)]
-pub(crate) struct Gap {
-    origin: NodeId,
-    after: u64,
-    forgotten: u64,
+pub(crate) enum Gap {
+    #[error(
+        "publications of {origin} to {topic:?} after number {after} are needed, but those up to {forgotten} are not kept"
+    )]
+    Forgotten {
+        topic: Topic,
+        origin: NodeId,
+        after: u64,
+        forgotten: u64,
+    },
+    #[error("what was published to {topic:?} before this lane heard it is not known")]
+    Unknown { topic: Topic },
 }
 
 impl<P: Weigh> Log<P> {
@@ -132,36 +178,56 @@ impl<P: Weigh> Log<P> {
             count: 0,
             seen: Marks::default(),
             forgotten: Marks::default(),
-            causes: HashSet::new(),
+            causes: Causes::default(),
+            heritage: Heritage::default(),
         }
     }
 
     /// Takes the next publication, unless it was seen before.
     pub(crate) fn push(&mut self, publication: &Arc<Publication<P>>, now: Instant) -> Pushed {
-        if publication.number <= self.seen.of(&publication.origin) {
+        let (origin, number) = (&publication.origin, publication.number);
+        if number <= self.seen.of(origin) {
             return Pushed::Repeated;
         }
-        if publication.cause != 0 && !self.causes.insert(publication.cause) {
+        self.seen.advance(origin, number);
+        self.count += 1;
+        if !self.causes.push(publication) {
+            // It stands in the log all the same, so that positions after it include it.
+            let origin = origin.clone();
+            self.entries
+                .push_back((now, Logged::Repetition { origin, number }));
             return Pushed::SameCause;
         }
-        self.seen.advance(&publication.origin, publication.number);
         self.bytes += publication.payload.weight();
-        self.count += 1;
-        self.entries.push_back((now, publication.clone()));
+        self.entries
+            .push_back((now, Logged::Publication(publication.clone())));
         self.trim(now);
         Pushed::New
     }
 
+    /// Nothing that `origin` had published up to this number is on its way to this lane any more.
+    pub(crate) fn passed(&mut self, origin: &NodeId, number: u64) {
+        self.seen.advance(origin, number);
+    }
+
     /// Drops what is too old or too much.
     pub(crate) fn trim(&mut self, now: Instant) {
-        while let Some((arrived, publication)) = self.entries.front() {
+        let spare = self.limits.bytes.saturating_sub(self.bytes);
+        self.heritage.trim(spare, self.limits.age, now, &mut self.causes);
+        while let Some((arrived, _)) = self.entries.front() {
             if self.bytes <= self.limits.bytes && now.duration_since(*arrived) < self.limits.age {
                 break;
             }
-            self.bytes -= publication.payload.weight();
-            self.forgotten.advance(&publication.origin, publication.number);
-            self.causes.remove(&publication.cause);
-            self.entries.pop_front();
+            let Some((_, oldest)) = self.entries.pop_front() else {
+                break;
+            };
+            let (origin, number) = oldest.origin_and_number();
+            self.forgotten.advance(origin, number);
+            if let Logged::Publication(publication) = &oldest {
+                self.bytes -= publication.payload.weight();
+                self.causes.forget(publication.cause);
+                self.heritage.forget(publication);
+            }
         }
     }
 
@@ -190,8 +256,9 @@ impl<P: Weigh> Log<P> {
         };
         let mut part = TracePart::new(self.id, before, base);
         // At most as many as are in memory.
-        for (_, publication) in self.entries.range((before - forgotten) as usize..) {
-            part.push(&publication.origin, publication.number);
+        for (_, entry) in self.entries.range((before - forgotten) as usize..) {
+            let (origin, number) = entry.origin_and_number();
+            part.push(origin, number);
         }
         part
     }
@@ -204,36 +271,138 @@ impl<P: Weigh> Log<P> {
         if seen > self.entries.len() {
             return None;
         }
-        for (_, publication) in self.entries.range(..seen) {
-            marks.advance(&publication.origin, publication.number);
+        for (_, entry) in self.entries.range(..seen) {
+            let (origin, number) = entry.origin_and_number();
+            marks.advance(origin, number);
         }
         Some(marks)
     }
 
-    /// What was published to `topics` after `marks`, in the order in which this lane saw it.
+    /// What was published to `topics` after `marks`, in the order in which this lane saw it, for somebody who has
+    /// missed nothing that was published before the lane heard these topics.
     pub(crate) fn after(&self, marks: &Marks, topics: &[Topic]) -> Result<Vec<Entry<P>>, Gap> {
-        for (origin, &forgotten) in &self.forgotten.0 {
-            let after = marks.of(origin);
-            if after < forgotten {
-                return Err(Gap {
-                    origin: origin.clone(),
-                    after,
-                    forgotten,
+        topics
+            .iter()
+            .try_for_each(|topic| self.heritage.check(topic, marks))?;
+        let mut behind: Vec<&NodeId> = self.seen.ahead_of(marks).collect();
+        let mut missed = Vec::new();
+        for (entry, (_, logged)) in (1..=self.count).rev().zip(self.entries.iter().rev()) {
+            if behind.is_empty() {
+                break;
+            }
+            let (origin, number) = logged.origin_and_number();
+            if number <= marks.of(origin) {
+                // Numbers of one origin only grow: there is nothing of it before this.
+                behind.retain(|other| *other != origin);
+            } else if let Logged::Publication(publication) = logged
+                && topics.contains(&publication.topic)
+                && !self.causes.has_served(publication.cause, marks)
+            {
+                missed.push(Entry {
+                    position: Position { log: self.id, entry },
+                    publication: publication.clone(),
                 });
             }
         }
-        let forgotten = self.count - self.entries.len() as u64;
-        let entries = (forgotten + 1..)
-            .zip(&self.entries)
-            .map(|(entry, (_, publication))| Entry {
-                position: Position { log: self.id, entry },
-                publication: publication.clone(),
-            });
-        let missed = |entry: &Entry<P>| {
-            entry.publication.number > marks.of(&entry.publication.origin)
-                && topics.contains(&entry.publication.topic)
-        };
-        Ok(entries.filter(missed).collect())
+        missed.reverse();
+        Ok(missed)
+    }
+
+    // Topics
+
+    /// The lane hears a topic from now on.
+    pub(crate) fn begin_topic(&mut self, topic: &Topic) {
+        self.heritage.begin(topic);
+    }
+
+    /// The lane hears a topic no more.
+    pub(crate) fn end_topic(&mut self, topic: &Topic) {
+        self.heritage.end(topic);
+    }
+
+    /// Whether the history of a topic is yet to be asked of a node, in whose entities this lane has begun to have an
+    /// interest. It is awaited from now on.
+    pub(crate) fn awaits_history(&mut self, topic: &Topic, source: &NodeId, now: Instant) -> bool {
+        self.heritage.awaits(topic, source, now)
+    }
+
+    /// What another lane knows of a topic from before this one heard it.
+    pub(crate) fn inherit(&mut self, source: &NodeId, history: History<P>, now: Instant) {
+        let here = self.entries.iter().filter_map(|(_, logged)| match logged {
+            Logged::Publication(publication) if publication.topic != history.topic => None,
+            logged => Some(logged.origin_and_number()),
+        });
+        let here: HashSet<(&NodeId, u64)> = here.collect();
+        let causes = &mut self.causes;
+        self.heritage.take(source, history, now, |publication| {
+            !here.contains(&(&publication.origin, publication.number)) && causes.push(publication)
+        });
+        self.trim(now);
+    }
+
+    /// What is known here of a topic: the latest of it, and how far what came before goes.
+    pub(crate) fn history_of(&self, topic: &Topic, max_bytes: usize) -> History<P> {
+        let own = self.entries.iter().filter_map(|(_, logged)| match logged {
+            Logged::Publication(publication) if publication.topic == *topic => Some(publication),
+            _ => None,
+        });
+        self.heritage.tell(topic, own, max_bytes)
+    }
+
+    /// What was published to `topics` after `marks` before this lane heard them.
+    ///
+    /// # Errors
+    /// When that is not known.
+    pub(crate) fn inherited_after(
+        &self,
+        marks: &Marks,
+        topics: &[Topic],
+        now: Instant,
+    ) -> Result<Vec<Arc<Publication<P>>>, Gap> {
+        let patience = self.limits.age;
+        let is_awaited = |asked: Instant| now.duration_since(asked) < patience;
+        self.heritage.after(marks, topics, &self.causes, is_awaited)
+    }
+
+    /// A node has a link again: what it was asked before may not have come to it.
+    pub(crate) fn linked(&mut self, source: &NodeId) {
+        self.heritage.ask_again(source);
+    }
+}
+
+/// What caused the entries of a log.
+#[derive(Debug, Default)]
+pub(super) struct Causes {
+    known: HashSet<u64>,
+    /// The publications that were not served for the sake of one with the same cause.
+    repetitions: HashMap<u64, Vec<(NodeId, u64)>>,
+}
+
+impl Causes {
+    /// Whether this is the first of its cause.
+    fn push<P>(&mut self, publication: &Publication<P>) -> bool {
+        let is_first = publication.cause == 0 || self.known.insert(publication.cause);
+        if !is_first {
+            self.repetitions
+                .entry(publication.cause)
+                .or_default()
+                .push((publication.origin.clone(), publication.number));
+        }
+        is_first
+    }
+
+    fn forget(&mut self, cause: u64) {
+        self.known.remove(&cause);
+        self.repetitions.remove(&cause);
+    }
+
+    /// Whether somebody with these marks has been served another publication of this cause.
+    pub(super) fn has_served(&self, cause: u64, marks: &Marks) -> bool {
+        self.repetitions.get(&cause).is_some_and(|repetitions| {
+            repetitions
+                .iter()
+                .any(|(origin, number)| *number <= marks.of(origin))
+        })
     }
 }
 
@@ -280,10 +449,14 @@ mod tests {
     }
 
     fn log(bytes: usize, age: u64) -> Log<u32> {
-        Log::new(LogLimits {
+        let mut log = Log::new(LogLimits {
             bytes,
             age: Duration::from_secs(age),
-        })
+        });
+        ["x", "y"]
+            .iter()
+            .for_each(|topic| log.begin_topic(&(*topic).into()));
+        log
     }
 
     #[test]
@@ -343,7 +516,10 @@ mod tests {
         let now = Instant::now();
         assert_eq!(log.push(&caused("a", 1, 5), now), Pushed::New);
         assert_eq!(log.push(&caused("b", 1, 5), now), Pushed::SameCause);
-        assert_eq!(log.end().entry, 1);
+        assert_eq!(log.end().entry, 2, "positions include it");
+        let missed = |of: &[(&str, u64)]| log.after(&marks(of), &["x".into()]).unwrap().len();
+        assert_eq!(missed(&[]), 1);
+        assert_eq!(missed(&[("b", 1)]), 0, "who has heard the second needs no first");
         log.trim(now + Duration::from_secs(10));
         assert_eq!(
             log.push(&caused("b", 2, 5), now),

@@ -101,6 +101,21 @@ impl fmt::Display for ShardId {
     }
 }
 
+/// The shards that run in one lane of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShardClass {
+    /// Which lane, from 0.
+    pub(crate) lane: u32,
+    /// How many lanes that node has; at least one.
+    pub(crate) lanes: u32,
+}
+
+impl ShardClass {
+    pub(crate) fn contains(self, shard: ShardId) -> bool {
+        shard.0 % self.lanes.max(1) == self.lane
+    }
+}
+
 /// Where every shard lives according to one view: rendezvous (highest random weight) over the *up* members.
 ///
 /// When a member comes, only what it now owns moves; when one goes, only what it owned moves, and each of its shards

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hither_cluster::{Cluster, Key, NodeId, NodeName, Placement, RequestError};
+use hither_cluster::{Cluster, Key, Marks, NodeId, NodeName, Placement, Position, RequestError};
 use hither_socketio::{Event, EventError, NamespaceName, RecoveryId};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
@@ -167,13 +167,20 @@ impl Io {
 
     /// The session that has a socket, whichever node owns it; none if nobody says so in time.
     pub(crate) async fn holder_of(&self, recovery: &RecoveryId) -> Option<Key> {
-        match self.ask_all(Question::Holds(recovery.clone())).await {
-            Ok(found) => found.holder,
-            Err(error) => {
-                info!(%error, "where a socket is cannot be found out");
-                None
-            }
+        let (found, silent) = self.ask(Question::Holds(recovery.clone()), QUERY_TIMEOUT).await;
+        if found.holder.is_none() && !silent.is_empty() {
+            info!(
+                ?silent,
+                "where a socket is cannot be found out: some nodes do not answer"
+            );
         }
+        found.holder
+    }
+
+    /// The marks that a position in some lane's log stands for; none if no node knows that log any more.
+    pub(crate) async fn marks_at(&self, position: Position) -> Option<Marks> {
+        let (found, _) = self.ask(Question::Marks(position), QUERY_TIMEOUT).await;
+        found.marks
     }
 
     /// Asks a session, wherever it lives.

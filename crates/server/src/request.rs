@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use hither_cluster::{Marks, NodeId, Topic};
+use hither_cluster::{Marks, NodeId, Position, Topic};
 use hither_engineio::{Frame, Refusal, TransportName};
 use hither_socketio::{NamespaceName, Offset, RecoveryId};
 use serde::{Deserialize, Serialize};
@@ -112,6 +112,17 @@ pub(crate) struct Claim {
     pub(crate) namespace: NamespaceName,
     pub(crate) recovery: RecoveryId,
     pub(crate) offset: Option<Offset>,
+    /// What the offset stands for, if it had to be asked of other nodes.
+    pub(crate) marks: Option<Marks>,
+}
+
+/// What can be had of a claimed socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Claimable {
+    /// The topics that it hears.
+    pub(crate) topics: Vec<Topic>,
+    /// The place of the claim in a log that its node does not know: others may.
+    pub(crate) unknown: Option<Position>,
 }
 
 /// How far a client was served by an owner that is gone.
@@ -152,8 +163,8 @@ pub(crate) enum SessionReply {
     Opened(Vec<Frame>),
     Pulled(Vec<Frame>),
     Done,
-    /// The topics that the claimed socket hears; none if it cannot be had.
-    Claimable(Option<Vec<Topic>>),
+    /// None if the claimed socket cannot be had.
+    Claimable(Option<Claimable>),
     /// The claimed socket; none if it cannot be had.
     Surrendered(Option<Box<Surrendered>>),
     /// As the Engine.IO specification wants it refused.

@@ -61,11 +61,15 @@ impl<E: Entities> LaneState<E> {
         if !self.lane.placement.is_mine(shard) {
             return reply.answer(Err(Refusal::NotOwner));
         }
+        let source = reply.peer().cloned();
         // Subscribe first, so that what an earlier preparation holds is not given up in between.
         let waits_for = topics
             .iter()
             .filter(|topic| self.lane.subscribe(topic) == Subscribed::Pending);
         let waits_for = waits_for.cloned().collect::<Vec<_>>().into_iter().collect();
+        if let Some(source) = source {
+            self.ask_history(&source, &key, &topics);
+        }
         let earlier = self.preparations.remove(&key);
         let mut replies = vec![reply];
         if let Some(earlier) = earlier {

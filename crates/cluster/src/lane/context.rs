@@ -8,7 +8,10 @@ use std::{
 
 use tracing::debug;
 
-use super::{LaneHandle, LaneMessage, LaneRef, barriers::Barriers};
+use super::{
+    LaneHandle, LaneMessage, LaneRef,
+    barriers::{Barriers, Waiting},
+};
 use crate::{
     cluster::Cluster,
     entity::Entities,
@@ -16,7 +19,7 @@ use crate::{
     member::NodeId,
     router::Router,
     shard::{Key, Placement},
-    topic::{Subscribed, Topic},
+    topic::{Publication, Subscribed, Topic},
 };
 
 /// What a lane offers to the entities that it hosts.
@@ -39,6 +42,17 @@ pub struct Lane<E: Entities> {
     /// Nodes that are to know the order of this lane's log, and up to which entry they do.
     pub(super) followers: HashMap<NodeId, Option<u64>>,
     pub(super) barriers: Barriers,
+    /// Entities that wait for their standbys to know how they are.
+    pub(super) commits: Vec<Key>,
+}
+
+/// What somebody missed, in its order.
+#[derive(Debug)]
+pub struct Missed<P> {
+    /// What was published before this lane heard the topics: no [`Position`] in its log stands for it.
+    pub before: Vec<Arc<Publication<P>>>,
+    /// What stands in the lane's log.
+    pub entries: Vec<Entry<P>>,
 }
 
 impl<E: Entities> Lane<E> {
@@ -58,6 +72,7 @@ impl<E: Entities> Lane<E> {
             changed: HashSet::new(),
             followers: HashMap::new(),
             barriers: Barriers::default(),
+            commits: Vec::new(),
         }
     }
 
@@ -104,8 +119,11 @@ impl<E: Entities> Lane<E> {
     pub fn subscribe(&mut self, topic: &Topic) -> Subscribed {
         let count = self.subscriptions.entry(topic.clone()).or_default();
         *count += 1;
-        if *count == 1 && self.router.subscribe(topic, self.index) == Subscribed::Pending {
-            self.pending.insert(topic.clone());
+        if *count == 1 {
+            self.log.begin_topic(topic);
+            if self.router.subscribe(topic, self.index) == Subscribed::Pending {
+                self.pending.insert(topic.clone());
+            }
         }
         if self.pending.contains(topic) {
             Subscribed::Pending
@@ -123,6 +141,7 @@ impl<E: Entities> Lane<E> {
         if *count == 0 {
             self.subscriptions.remove(topic);
             self.pending.remove(topic);
+            self.log.end_topic(topic);
             self.router.unsubscribe(topic, self.index);
         }
     }
@@ -193,10 +212,17 @@ impl<E: Entities> Lane<E> {
         self.log.seen()
     }
 
-    /// What was published to `topics` after `marks`. None when some of it is no longer kept.
-    pub fn published_after(&self, marks: &Marks, topics: &[Topic]) -> Option<Vec<Entry<E::Publication>>> {
-        match self.log.after(marks, topics) {
-            Ok(publications) => Some(publications),
+    /// What was published to `topics` after `marks`. None when some of it is not kept.
+    pub fn published_after(&self, marks: &Marks, topics: &[Topic]) -> Option<Missed<E::Publication>> {
+        let before = self.log.inherited_after(marks, topics, self.now);
+        let entries = self.log.after(marks, topics);
+        match before.and_then(|before| {
+            Ok(Missed {
+                before,
+                entries: entries?,
+            })
+        }) {
+            Ok(missed) => Some(missed),
             Err(gap) => {
                 debug!(%gap, "somebody is too late");
                 None
@@ -206,9 +232,23 @@ impl<E: Entities> Lane<E> {
 
     /// Asks all other nodes for what they had published before now; [`Entities::passed`] is called when it is here.
     pub fn barrier(&mut self, key: &Key) {
-        let round = self.barriers.next_round();
-        let nodes = self.router.raise_barrier(self.index, round);
-        self.barriers.raised(round, nodes, key.clone());
+        self.raise(self.router.barrier_nodes(), Waiting::Entity(key.clone()));
+    }
+
+    /// Nodes are to say that they got what was sent to them before, behind what they had sent.
+    pub(super) fn raise(&mut self, nodes: HashSet<NodeId>, waiting: Waiting) {
+        let barrier = self.barriers.raise(nodes.clone(), waiting);
+        for node in nodes {
+            self.router.send_barrier(&node, self.index, barrier);
+        }
+    }
+
+    /// To be called in [`Entities::flush`] when an entity is about to do what its standby must know of before. Then
+    /// [`Entities::committed`] is called, at once if there is no standby.
+    pub fn commit(&mut self, key: &Key) {
+        self.changed.remove(key);
+        self.commits.push(key.clone());
+        self.request_flush();
     }
 
     /// To be called when an entity has changed so that its replica is out of date.

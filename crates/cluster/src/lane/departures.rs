@@ -2,7 +2,7 @@
 
 use tracing::{debug, info, warn};
 
-use super::{LaneMessage, LaneState};
+use super::{LaneMessage, LaneState, barriers::Waiting};
 use crate::{
     ask::Ask,
     entity::Entities,
@@ -35,6 +35,8 @@ impl<E: Entities> LaneState<E> {
         while let Some(action) = self.handoff.next_action() {
             match action {
                 Action::Prepare { key, to } => {
+                    // Clients name positions in this lane's log when they come back.
+                    self.lane.follow(&to);
                     let ask = Ask::Prepare {
                         topics: self.entities.topics(&key),
                     };
@@ -45,8 +47,8 @@ impl<E: Entities> LaneState<E> {
                     });
                 }
                 Action::Barrier { round } => {
-                    let nodes = self.lane.router.raise_barrier(self.lane.index, round);
-                    self.handoff.barrier_raised(round, nodes);
+                    let nodes = self.lane.router.barrier_nodes();
+                    self.lane.raise(nodes, Waiting::Handoff { round });
                 }
                 Action::Freeze { key } => self.freeze(&key),
                 Action::Adopt { key, to } => {
@@ -73,7 +75,7 @@ impl<E: Entities> LaneState<E> {
             }
         }
         self.lane.router.note_moves(self.lane.index, self.handoff.left());
-        if self.handoff.is_done() && !self.done {
+        if self.handoff.is_done() && self.orphaned_by.is_empty() && !self.done {
             self.done = true;
             self.log_moved();
             self.lane
@@ -140,6 +142,7 @@ impl<E: Entities> LaneState<E> {
     fn remove(&mut self, key: &Key, to: NodeId) {
         self.frozen.remove(key);
         self.guarded(Some(key), |entities, lane| entities.remove(lane, key));
+        self.withdraw_replica(key);
         let shard = self.lane.placement.shards().shard_of(key);
         debug!(%key, %shard, %to, "moved");
         *self.moved.entry((shard, to)).or_default() += 1;

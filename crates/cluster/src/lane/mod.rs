@@ -1,14 +1,15 @@
 //! Lanes: the ractor actors that host entities, many each.
 
 mod arrivals;
-mod barriers;
+pub(crate) mod barriers;
 mod context;
 mod departures;
+mod histories;
 mod parking;
 mod replicas;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -17,10 +18,10 @@ use std::{
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::{debug, error, info, warn};
 
-pub use self::context::Lane;
+pub use self::context::{Lane, Missed};
 use self::{
     arrivals::{Arrivals, Preparation},
-    barriers::Barriers,
+    barriers::Waiting,
     departures::Frozen,
     parking::Parking,
     replicas::Replicas,
@@ -30,10 +31,10 @@ use crate::{
     entity::{Entities, ReplyTo},
     handoff::{Handoff, Outcome},
     links::Credit,
-    log::{LogLimits, Pushed},
+    log::{History, LogLimits, Pushed},
     member::NodeId,
     router::Router,
-    shard::{Key, Placement, ShardId},
+    shard::{Key, Placement, ShardClass, ShardId},
     topic::{Publication, Topic},
 };
 
@@ -62,10 +63,25 @@ pub(crate) enum LaneMessage<E: Entities> {
     Settled {
         fingerprint: u64,
     },
-    /// A node has passed a barrier of this lane.
+    /// A node has passed a barrier of this lane; so far its own publications went then.
     Passed {
         node: NodeId,
-        round: u64,
+        barrier: u64,
+        number: u64,
+    },
+    /// All that others heard of a node that is gone is here.
+    Mourned(NodeId),
+    /// A lane of another node wants to know what was published to a topic of this entity.
+    HistoryWanted {
+        from: NodeId,
+        topic: Topic,
+        lane: u32,
+    },
+    /// What another node knows of a topic.
+    History {
+        from: NodeId,
+        history: History<E::Publication>,
+        hold: Credit,
     },
     LinkUp(NodeId),
     LinkDown(NodeId),
@@ -87,6 +103,12 @@ pub(crate) enum LaneMessage<E: Entities> {
         owner: NodeId,
         snapshot: Option<E::Snapshot>,
         hold: Credit,
+    },
+    /// Of the entities of a class of shards these are all that a node has given replicas of to this one.
+    ReplicasKept {
+        owner: NodeId,
+        class: ShardClass,
+        keys: Arc<HashSet<Key>>,
     },
     /// A look at the time.
     Tick,
@@ -147,6 +169,10 @@ pub(crate) struct LaneState<E: Entities> {
     /// Whether nothing is left to hand off under this placement, and that is known.
     done: bool,
     replicas: Replicas<E>,
+    /// Who keeps the replica of each entity that lives here.
+    standbys: HashMap<Key, NodeId>,
+    /// Nodes that are gone and whose entities live on here once all that they published is here.
+    orphaned_by: HashSet<NodeId>,
     replicate: bool,
     /// Entities of which a standby has yet to be told.
     unreplicated: Vec<Key>,
@@ -203,6 +229,8 @@ impl<E: Entities> Actor for LaneActor<E> {
             moved: HashMap::new(),
             done: true,
             replicas: Replicas::new(),
+            standbys: HashMap::new(),
+            orphaned_by: HashSet::new(),
             replicate: arguments.replicate,
             unreplicated: Vec::new(),
             failure_timeout: arguments.failure_timeout,
@@ -275,16 +303,26 @@ impl<E: Entities> LaneState<E> {
             LaneMessage::Subscribed(topic) => self.subscribed(&topic),
             LaneMessage::Placed(placement) => self.placed(placement),
             LaneMessage::Settled { fingerprint } => self.settled(fingerprint),
-            LaneMessage::Passed { node, round } if Barriers::is_ours(round) => {
-                let key = self.lane.barriers.passed(round, &node);
-                self.passed(key);
+            LaneMessage::Passed {
+                node,
+                barrier,
+                number,
+            } => {
+                self.lane.log.passed(&node, number);
+                let waiting = self.lane.barriers.passed(barrier, &node);
+                self.passed(waiting);
             }
-            LaneMessage::Passed { node, round } => self.handoff.barrier_passed(round, &node),
+            LaneMessage::Mourned(node) => self.mourned(&node),
+            LaneMessage::HistoryWanted { from, topic, lane } => self.tell_history(&from, &topic, lane),
+            LaneMessage::History {
+                from,
+                history,
+                hold: _hold,
+            } => self.lane.log.inherit(&from, history, self.lane.now),
             LaneMessage::LinkUp(node) => self.link_up(&node),
             LaneMessage::LinkDown(node) => {
-                self.handoff.link_down(&node);
-                let keys = self.lane.barriers.link_down(&node);
-                self.passed(keys);
+                let waiting = self.lane.barriers.link_down(&node);
+                self.passed(waiting);
             }
             LaneMessage::Prepared { key, to, outcome } => self.handoff.prepared(&key, &to, outcome),
             LaneMessage::Adopted { key, to, outcome } => {
@@ -300,9 +338,10 @@ impl<E: Entities> LaneState<E> {
                 snapshot,
                 hold: _hold,
             } => match snapshot {
-                Some(snapshot) => self.replicas.keep(&mut self.lane, key, &owner, snapshot),
+                Some(snapshot) => self.keep_replica(key, &owner, snapshot),
                 None => self.replicas.withdrawn(&mut self.lane, &key, &owner),
             },
+            LaneMessage::ReplicasKept { owner, class, keys } => self.keep_only(&owner, class, &keys),
             LaneMessage::Tick => self.tick(),
             LaneMessage::Flush => self.flush(),
         }
@@ -372,6 +411,7 @@ impl<E: Entities> LaneState<E> {
             }
             again @ (Pushed::Repeated | Pushed::SameCause) => {
                 debug!(origin = %publication.origin, number = publication.number, ?again, "a publication is skipped");
+                self.lane.request_flush();
             }
         }
     }
@@ -387,10 +427,20 @@ impl<E: Entities> LaneState<E> {
         self.guarded(None, |entities, lane| entities.subscribed(lane, topic));
     }
 
-    fn passed(&mut self, keys: impl IntoIterator<Item = Key>) {
-        for key in keys {
-            self.guarded(Some(&key), |entities, lane| entities.passed(lane, &key));
+    fn passed(&mut self, waiting: impl IntoIterator<Item = Waiting>) {
+        for waiting in waiting {
+            match waiting {
+                Waiting::Handoff { round } => self.handoff.barrier_passed(round),
+                Waiting::Entity(key) => {
+                    self.guarded(Some(&key), |entities, lane| entities.passed(lane, &key));
+                }
+                Waiting::Commit(key) => self.committed(&key),
+            }
         }
+    }
+
+    fn committed(&mut self, key: &Key) {
+        self.guarded(Some(key), |entities, lane| entities.committed(lane, key));
     }
 
     fn link_up(&mut self, node: &NodeId) {
@@ -398,7 +448,12 @@ impl<E: Entities> LaneState<E> {
             *told = None;
         }
         self.lane.tell_followers();
+        self.lane.log.linked(node);
+        for barrier in self.lane.barriers.waiting_for(node) {
+            self.lane.router.send_barrier(node, self.lane.index, barrier);
+        }
         self.guarded(None, |entities, lane| entities.linked(lane, node));
+        self.tell_standby_what_to_keep(node);
         self.replicate_all();
     }
 
@@ -407,8 +462,12 @@ impl<E: Entities> LaneState<E> {
         self.lane
             .followers
             .retain(|node, _| placement.view().member(node).is_some());
-        self.revive_orphans();
-        self.drop_foreign_replicas();
+        let waiting = self
+            .lane
+            .barriers
+            .members_changed(|node| placement.view().member(node).is_some());
+        self.passed(waiting);
+        self.note_orphans();
         self.plan_moves();
         self.guarded(None, |entities, lane| entities.placed(lane, &before, &placement));
         self.replicate_all();
@@ -439,6 +498,9 @@ impl<E: Entities> LaneState<E> {
     }
 
     fn tick(&mut self) {
+        if self.lane.index == 0 {
+            self.lane.router.tick(self.lane.now);
+        }
         self.lane.log.trim(self.lane.now);
         self.parking.expire(self.lane.now);
         self.expire_preparations();
@@ -452,5 +514,6 @@ impl<E: Entities> LaneState<E> {
         self.lane.tell_followers();
         self.replicate_changed();
         self.guarded(None, E::flush);
+        self.commit();
     }
 }

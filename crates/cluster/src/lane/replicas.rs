@@ -2,10 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tracing::info;
+use tracing::{debug, info};
 
-use super::{Lane, LaneState};
-use crate::{entity::Entities, member::NodeId, shard::Key, topic::Topic};
+use super::{Lane, LaneState, barriers::Waiting};
+use crate::{
+    entity::Entities,
+    member::NodeId,
+    shard::{Key, ShardClass},
+    topic::Topic,
+};
 
 /// Replicas sent per look at the time when a new standby has to be given all of them. At 50 looks a second a lane
 /// gives 5,000 entities a second and hardly notices.
@@ -84,32 +89,52 @@ impl<E: Entities> LaneState<E> {
         }
     }
 
-    fn replicate(&mut self, key: &Key) {
+    /// Tells the standby of an entity how it is. Returns the standby, if it was told.
+    fn replicate(&mut self, key: &Key) -> Option<NodeId> {
         let shard = self.lane.placement.shards().shard_of(key);
-        let Some(standby) = self.lane.placement.standby(shard).cloned() else {
-            return;
-        };
+        let standby = self.lane.placement.standby(shard)?.clone();
         // What is about to move is replicated by its next owner.
         if standby == *self.lane.node() || !self.lane.placement.is_mine(shard) {
-            return;
+            return None;
         }
         let mut snapshot = None;
         self.guarded(Some(key), |entities, lane| snapshot = entities.replica(lane, key));
-        if let Some(snapshot) = snapshot {
-            self.lane.follow(&standby);
-            self.lane.router.replicate(&standby, key, Some(snapshot));
+        let snapshot = snapshot?;
+        self.lane.follow(&standby);
+        if !self.lane.router.replicate(&standby, key, Some(snapshot)) {
+            // It is told when there is a link.
+            return None;
+        }
+        let former = self.standbys.insert(key.clone(), standby.clone());
+        if let Some(former) = former.filter(|former| *former != standby) {
+            self.lane.router.replicate(&former, key, None);
+        }
+        Some(standby)
+    }
+
+    /// Entities that are about to do what their standbys must know of before.
+    pub(super) fn commit(&mut self) {
+        for key in std::mem::take(&mut self.lane.commits) {
+            let standby = self.replicate.then(|| self.replicate(&key)).flatten();
+            match standby {
+                Some(standby) => self.lane.raise([standby].into(), Waiting::Commit(key)),
+                None => self.committed(&key),
+            }
         }
     }
 
     /// An entity has ended or gone: its standby needs to keep nothing.
     pub(super) fn withdraw_replica(&mut self, key: &Key) {
-        let shard = self.lane.placement.shards().shard_of(key);
-        if self.replicate
-            && let Some(standby) = self.lane.placement.standby(shard)
-            && standby != self.lane.node()
-        {
-            self.lane.router.replicate(standby, key, None);
+        if let Some(standby) = self.standbys.remove(key) {
+            self.lane.router.replicate(&standby, key, None);
         }
+    }
+
+    /// A node has a link again: what was withdrawn meanwhile it does not know.
+    pub(super) fn tell_standby_what_to_keep(&self, node: &NodeId) {
+        let kept = self.standbys.iter().filter(|(_, standby)| *standby == node);
+        let keys = kept.map(|(key, _)| key.clone()).collect();
+        self.lane.router.tell_what_to_keep(node, self.lane.index, keys);
     }
 
     /// The members changed, or a link is back: some standbys have yet to be told of everything.
@@ -129,11 +154,54 @@ impl<E: Entities> LaneState<E> {
         }
     }
 
-    /// Entities whose owners are gone live on here. Those whose new owner is another are handed off from here.
-    pub(super) fn revive_orphans(&mut self) {
+    /// The owner of an entity says how it is now.
+    pub(super) fn keep_replica(&mut self, key: Key, owner: &NodeId, snapshot: E::Snapshot) {
+        if self.lane.router.is_mourned(owner) {
+            debug!(%key, %owner, "a replica comes too late: its owner is gone, and its entities live on elsewhere");
+            return;
+        }
+        let topics = E::topics_of(&snapshot);
+        self.replicas.keep(&mut self.lane, key.clone(), owner, snapshot);
+        self.ask_history(owner, &key, &topics);
+    }
+
+    /// A node says which replicas it has given to this one from one of its lanes: others are of entities that have
+    /// ended or gone while there was no link.
+    pub(super) fn keep_only(&mut self, owner: &NodeId, class: ShardClass, keys: &HashSet<Key>) {
+        let shards = self.lane.placement.shards();
+        let is_over = |key: &Key, of: &NodeId| {
+            of == owner && class.contains(shards.shard_of(key)) && !keys.contains(key)
+        };
+        for key in self.replicas.keys_of(is_over) {
+            self.replicas.forget(&mut self.lane, &key);
+        }
+    }
+
+    /// The members changed: some owners may be gone.
+    pub(super) fn note_orphans(&mut self) {
         let view = self.lane.placement.view().clone();
+        let owners = self.replicas.0.values().map(|replica| &replica.owner);
+        self.orphaned_by = owners
+            .filter(|owner| view.member(owner).is_none())
+            .cloned()
+            .collect();
+    }
+
+    /// All that a node had published before it was gone is here: its entities live on.
+    pub(super) fn mourned(&mut self, owner: &NodeId) {
+        if self.lane.placement.view().member(owner).is_some() {
+            return;
+        }
+        self.orphaned_by.remove(owner);
+        self.revive_orphans_of(owner);
+        self.plan_moves();
+        self.unpark_all();
+    }
+
+    /// Those whose new owner is another are handed off from here.
+    fn revive_orphans_of(&mut self, dead: &NodeId) {
         let mut lost: HashMap<NodeId, usize> = HashMap::new();
-        for key in self.replicas.keys_of(|_, owner| view.member(owner).is_none()) {
+        for key in self.replicas.keys_of(|_, owner| owner == dead) {
             let Some(Replica {
                 owner,
                 snapshot,
@@ -155,19 +223,6 @@ impl<E: Entities> LaneState<E> {
         }
     }
 
-    /// The members changed: replicas of which this node is no longer the standby are of no use.
-    pub(super) fn drop_foreign_replicas(&mut self) {
-        let placement = self.lane.placement.clone();
-        let me = self.lane.node().clone();
-        let is_foreign = |key: &Key, _: &NodeId| {
-            let shard = placement.shards().shard_of(key);
-            placement.standby(shard) != Some(&me) && placement.owner(shard) != Some(&me)
-        };
-        for key in self.replicas.keys_of(is_foreign) {
-            self.replicas.forget(&mut self.lane, &key);
-        }
-    }
-
     /// This node did not run for so long that others have taken over what it owned: it gives that up.
     pub(super) fn give_up(&mut self) {
         let keys: HashSet<Key> = self.entities.keys().into_iter().collect();
@@ -181,6 +236,8 @@ impl<E: Entities> LaneState<E> {
         self.unreplicated.clear();
         self.lane.changed.clear();
         self.lane.ended.clear();
+        self.lane.commits.clear();
+        self.standbys.clear();
         keys.iter().for_each(|key| self.handoff.gone(key));
     }
 }

@@ -46,6 +46,11 @@ impl LinkSender {
         self.table.read().keys().cloned().collect()
     }
 
+    /// Whether there is a link to this peer now.
+    pub fn is_linked(&self, peer: &NodeId) -> bool {
+        self.table.read().contains_key(peer)
+    }
+
     pub(super) fn insert(&self, peer: NodeId, outbox: Arc<Outbox>) {
         self.table.write().insert(peer, outbox);
     }

@@ -16,6 +16,7 @@ use tokio::{
 };
 use tracing::{debug, error, info, warn};
 
+mod mourning;
 mod topics;
 
 use self::topics::Topics;
@@ -29,7 +30,7 @@ use crate::{
     member::{NodeId, View},
     membership::Membership,
     settlement::{Settlement, UNSETTLED},
-    shard::{Key, Placement, ShardCount},
+    shard::{Key, Placement, ShardClass, ShardCount},
     topic::lanes_in,
     trace::{TracePart, Traces},
     wire,
@@ -403,28 +404,6 @@ impl<E: Entities> Router<E> {
 
     // Handoff
 
-    /// Asks all linked nodes to pass a barrier; returns them, this node included.
-    pub(crate) fn raise_barrier(&self, lane: usize, round: u64) -> HashSet<NodeId> {
-        let message = LinkMessage::Barrier {
-            lane: lane as u32,
-            round,
-        };
-        let mut nodes: HashSet<NodeId> = self
-            .links
-            .linked()
-            .into_iter()
-            .filter(|peer| self.to_peer(peer, &message))
-            .collect();
-        nodes.insert(self.me.clone());
-        if let Some(lane) = self.lanes().get(lane) {
-            lane.tell(LaneMessage::Passed {
-                node: self.me.clone(),
-                round,
-            });
-        }
-        nodes
-    }
-
     /// Tells a follower how the log of a lane goes on. False without a link.
     pub(crate) fn trace(&self, to: &NodeId, part: TracePart) -> bool {
         self.to_peer(to, &LinkMessage::Trace(part))
@@ -435,19 +414,31 @@ impl<E: Entities> Router<E> {
         lock(&self.traces).marks_at(position)
     }
 
-    /// Tells the standby of an entity how it is, or that nothing is to be kept of it.
-    pub(crate) fn replicate(&self, standby: &NodeId, key: &Key, snapshot: Option<E::Snapshot>) {
+    /// Tells the standby of an entity how it is, or that nothing is to be kept of it. False without a link: then it is
+    /// told when there is one.
+    pub(crate) fn replicate(&self, standby: &NodeId, key: &Key, snapshot: Option<E::Snapshot>) -> bool {
         match snapshot.as_ref().map(wire::encode).transpose() {
-            // Without a link it is told all when there is one.
-            Ok(snapshot) => drop(self.to_peer(
+            Ok(snapshot) => self.to_peer(
                 standby,
                 &LinkMessage::Replica {
                     key: key.clone(),
                     snapshot,
                 },
-            )),
-            Err(error) => error!(%key, %error, "an entity cannot be encoded for its standby"),
+            ),
+            Err(error) => {
+                error!(%key, %error, "an entity cannot be encoded for its standby");
+                false
+            }
         }
+    }
+
+    /// Tells a standby which replicas of a lane's entities it is to have.
+    pub(crate) fn tell_what_to_keep(&self, standby: &NodeId, lane: usize, keys: Vec<Key>) {
+        let class = ShardClass {
+            lane: lane as u32,
+            lanes: self.lanes().len() as u32,
+        };
+        self.to_peer(standby, &LinkMessage::ReplicasKept { class, keys });
     }
 
     /// A lane has nothing to hand off under this placement.
@@ -506,7 +497,7 @@ impl<E: Entities> Router<E> {
         self.to_all_lanes(|| LaneMessage::Placed(placement.clone()));
         self.tell_if_settled(&settlement);
         drop(settlement);
-        self.members_gone(before.view(), placement.view());
+        self.members_changed(before.view(), placement.view());
         self.to_peers(&LinkMessage::Members(members_of(placement.view())));
     }
 
@@ -537,7 +528,8 @@ impl<E: Entities> Router<E> {
             },
             LinkMessage::Publish(parcel) => self.published(peer, parcel, credit),
             LinkMessage::Relay { origin, parcel } => self.relayed(&origin, parcel, credit),
-            LinkMessage::Heard { origin, number } => self.relay(peer, &origin, number),
+            LinkMessage::Heard { origin, number } => self.peer_heard(peer, origin, number),
+            LinkMessage::Relayed { origin } => self.peer_relayed(peer, &origin),
             LinkMessage::Members(members) => {
                 self.introduced
                     .send_if_modified(|introduced| match introduced.get_mut(peer) {
@@ -575,19 +567,22 @@ impl<E: Entities> Router<E> {
                     self.to_lanes(lanes, || LaneMessage::Subscribed(topic.clone()));
                 }
             }
-            LinkMessage::Barrier { lane, round } => {
-                // Publications are sent under this lock: those before the barrier are before the answer.
-                let _topics = lock(&self.topics);
-                self.to_peer(peer, &LinkMessage::Passed { lane, round });
+            LinkMessage::Barrier { lane, barrier } => self.pass(peer, lane, barrier),
+            LinkMessage::Passed {
+                lane,
+                barrier,
+                number,
+            } => self.passed(peer, lane as usize, barrier, number),
+            LinkMessage::HistoryWanted { key, topic, lane } => {
+                let from = peer.clone();
+                self.to_lane(&key, LaneMessage::HistoryWanted { from, topic, lane });
             }
-            LinkMessage::Passed { lane, round } => {
-                if let Some(lane) = self.lanes().get(lane as usize) {
-                    lane.tell(LaneMessage::Passed {
-                        node: peer.clone(),
-                        round,
-                    });
-                }
-            }
+            LinkMessage::History {
+                lane,
+                topic,
+                forgotten,
+                publications,
+            } => self.history_told(peer, lane, topic, forgotten, publications, credit),
             LinkMessage::Trace(part) => {
                 if !lock(&self.traces).extend(peer, part) {
                     warn!(%peer, "a part of a lane's trace is missing; its clients may not be recovered if it dies");
@@ -609,6 +604,14 @@ impl<E: Entities> Router<E> {
                     }
                     Err(error) => error!(%peer, %key, %error, "a replica cannot be read"),
                 }
+            }
+            LinkMessage::ReplicasKept { class, keys } => {
+                let keys: Arc<HashSet<Key>> = Arc::new(keys.into_iter().collect());
+                self.to_all_lanes(|| LaneMessage::ReplicasKept {
+                    owner: peer.clone(),
+                    class,
+                    keys: keys.clone(),
+                });
             }
             LinkMessage::Settled { fingerprint } => {
                 let mut settlement = lock(&self.settlement);
@@ -646,6 +649,7 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
     fn link_up(&self, peer: &NodeId) {
         let router = &self.router;
         router.introduce(peer);
+        router.mourn_with(peer);
         if let Some(fingerprint) = lock(&router.settlement).announced() {
             router.to_peer(peer, &LinkMessage::Settled { fingerprint });
         }

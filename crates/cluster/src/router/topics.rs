@@ -1,21 +1,23 @@
 //! The router's part in pub/sub: who wants what, publishing, and making up for what links lost.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use tracing::{debug, error, warn};
 
-use super::{Router, lock, members_of};
+use super::{Router, lock, members_of, mourning::Mourning};
 use crate::{
     ask::LinkMessage,
     backlog::{Backlog, Parcel},
     entity::Entities,
     lane::LaneMessage,
     links::Credit,
+    log::{History, Marks},
     member::{NodeId, View},
+    shard::Key,
     topic::{Interest, Publication, Subscribed, Topic},
     wire,
 };
@@ -36,6 +38,7 @@ pub(super) struct Topics {
     sent: Backlog,
     /// What was heard of each other node.
     heard: HashMap<NodeId, Heard>,
+    mourning: Mourning,
 }
 
 struct Heard {
@@ -70,6 +73,7 @@ impl Default for Topics {
             number: 0,
             sent: Backlog::new(bytes, age),
             heard: HashMap::new(),
+            mourning: Mourning::default(),
         }
     }
 }
@@ -145,6 +149,11 @@ impl<E: Entities> Router<E> {
             .heard
             .entry(peer.clone())
             .or_insert_with(|| Heard::up_to(0));
+        if heard.gone_since.is_some() {
+            // Others count on its having said no more. When it is a member again it is asked for this once more.
+            debug!(origin = %peer, number = parcel.number, "a publication comes too late: its origin is gone");
+            return;
+        }
         heard.take(parcel.clone());
         drop(topics);
         self.hand_round(peer, parcel, lanes, credit);
@@ -230,47 +239,252 @@ impl<E: Entities> Router<E> {
         topics.interest.introduced(peer, wanted);
     }
 
-    /// Some members are gone: those who stay tell each other how far they had heard them.
-    pub(super) fn members_gone(&self, before: &View, now: &View) {
-        for gone in before.others().filter(|member| now.member(&member.id).is_none()) {
-            let mut topics = lock(&self.topics);
-            topics.interest.forget(&gone.id);
-            let number = topics.heard.get(&gone.id).map(|heard| heard.number);
-            drop(topics);
-            if let Some(number) = number {
-                self.to_peers(&LinkMessage::Heard {
-                    origin: gone.id.clone(),
-                    number,
-                });
-            }
-        }
+    /// Some members are gone: those who stay tell each other how far they had heard them. Some are back: they are asked
+    /// for what came too late while they were not here.
+    pub(super) fn members_changed(&self, before: &View, now: &View) {
+        let mut topics = lock(&self.topics);
         let at = Instant::now();
-        lock(&self.topics).heard.retain(|node, heard| {
-            if now.member(node).is_some() {
-                heard.gone_since = None;
-            } else {
+        topics.mourning.members_changed(|node| now.member(node).is_some());
+        for gone in before.others().filter(|member| now.member(&member.id).is_none()) {
+            self.mourn(&mut topics, &gone.id, now, at);
+        }
+        let mut back = Vec::new();
+        topics.heard.retain(|node, heard| {
+            if now.member(node).is_none() {
                 heard.gone_since.get_or_insert(at);
+            } else if heard.gone_since.take().is_some() {
+                back.push(node.clone());
             }
             heard
                 .gone_since
                 .is_none_or(|gone_since| at.duration_since(gone_since) < REMEMBERED_FOR)
         });
+        self.tell_who_is_mourned(&mut topics, at);
+        drop(topics);
+        for node in back.iter().filter(|node| self.links.is_linked(node)) {
+            self.introduce(node);
+        }
     }
 
-    /// A peer has heard a node that is gone up to this number: it is told what this node has heard more.
-    pub(super) fn relay(&self, peer: &NodeId, origin: &NodeId, number: u64) {
-        let topics = lock(&self.topics);
-        let Some(heard) = topics.heard.get(origin) else {
+    fn mourn(&self, topics: &mut Topics, gone: &NodeId, now: &View, at: Instant) {
+        topics.interest.forget(gone);
+        let Some(heard) = topics.heard.get_mut(gone) else {
             return;
         };
-        for parcel in heard.backlog.after(number) {
-            self.to_peer(
-                peer,
-                &LinkMessage::Relay {
-                    origin: origin.clone(),
-                    parcel: parcel.clone(),
-                },
-            );
+        heard.gone_since.get_or_insert(at);
+        let number = heard.number;
+        let survivors = now.others().map(|member| member.id.clone());
+        let survivors = survivors.filter(|node| topics.heard.contains_key(node));
+        let survivors: HashSet<NodeId> = survivors.collect();
+        let early = topics.mourning.begin(gone, survivors, at);
+        self.to_peers(&LinkMessage::Heard {
+            origin: gone.clone(),
+            number,
+        });
+        for (peer, number) in early {
+            self.relay(topics, &peer, gone, number);
+        }
+    }
+
+    /// A peer has heard a node, which it takes for gone, up to this number.
+    pub(super) fn peer_heard(&self, peer: &NodeId, origin: NodeId, number: u64) {
+        let mut topics = lock(&self.topics);
+        let is_here = |heard: &Heard| heard.gone_since.is_none();
+        if topics.heard.get(&origin).is_some_and(is_here) {
+            topics.mourning.spoke_early(origin, peer.clone(), number);
+        } else {
+            self.relay(&topics, peer, &origin, number);
+        }
+    }
+
+    /// Tells a peer what this node has heard more of a node that is gone.
+    fn relay(&self, topics: &Topics, peer: &NodeId, origin: &NodeId, number: u64) {
+        if let Some(heard) = topics.heard.get(origin) {
+            for parcel in heard.backlog.after(number) {
+                self.to_peer(
+                    peer,
+                    &LinkMessage::Relay {
+                        origin: origin.clone(),
+                        parcel: parcel.clone(),
+                    },
+                );
+            }
+        }
+        self.to_peer(
+            peer,
+            &LinkMessage::Relayed {
+                origin: origin.clone(),
+            },
+        );
+    }
+
+    /// A peer has told all that it had heard more of a node that is gone.
+    pub(super) fn peer_relayed(&self, peer: &NodeId, origin: &NodeId) {
+        let mut topics = lock(&self.topics);
+        topics.mourning.told(origin, peer);
+        self.tell_who_is_mourned(&mut topics, Instant::now());
+    }
+
+    /// A peer has a link: it is told again what it may not have heard.
+    pub(super) fn mourn_with(&self, peer: &NodeId) {
+        let topics = lock(&self.topics);
+        for origin in topics.mourning.waiting_for(peer) {
+            if let Some(heard) = topics.heard.get(origin) {
+                let (origin, number) = (origin.clone(), heard.number);
+                self.to_peer(peer, &LinkMessage::Heard { origin, number });
+            }
+        }
+    }
+
+    /// Time has passed: nobody is waited for without end.
+    pub(crate) fn tick(&self, now: Instant) {
+        self.tell_who_is_mourned(&mut lock(&self.topics), now);
+    }
+
+    fn tell_who_is_mourned(&self, topics: &mut Topics, now: Instant) {
+        for (dead, silent) in topics.mourning.over(now) {
+            if !silent.is_empty() {
+                warn!(node = %dead, ?silent, "some nodes do not say what they heard of a lost node; going on without");
+            }
+            self.to_all_lanes(|| LaneMessage::Mourned(dead.clone()));
+        }
+    }
+
+    /// Whether a node is gone and its entities live on elsewhere.
+    pub(crate) fn is_mourned(&self, node: &NodeId) -> bool {
+        let topics = lock(&self.topics);
+        let is_gone = |heard: &Heard| heard.gone_since.is_some();
+        topics.heard.get(node).is_some_and(is_gone) && !topics.mourning.contains(node)
+    }
+
+    // Barriers
+
+    /// The nodes that may have published something which is still on its way here; this one included.
+    pub(crate) fn barrier_nodes(&self) -> HashSet<NodeId> {
+        let placement = self.placement();
+        let topics = lock(&self.topics);
+        let others = placement.view().others().map(|member| &member.id);
+        let known = others.filter(|node| topics.heard.contains_key(node));
+        known.chain([&self.me]).cloned().collect()
+    }
+
+    /// Asks a node to pass a barrier of a lane. Without a link it is to be asked again when there is one.
+    pub(crate) fn send_barrier(&self, node: &NodeId, lane: usize, barrier: u64) {
+        if *node == self.me {
+            let number = lock(&self.topics).number;
+            self.passed(node, lane, barrier, number);
+        } else {
+            let lane = lane as u32;
+            self.to_peer(node, &LinkMessage::Barrier { lane, barrier });
+        }
+    }
+
+    /// A peer wants to know that everything published so far has been sent to it.
+    pub(super) fn pass(&self, peer: &NodeId, lane: u32, barrier: u64) {
+        // Publications are sent under this lock: those before the barrier are before the answer.
+        let topics = lock(&self.topics);
+        let number = topics.number;
+        self.to_peer(
+            peer,
+            &LinkMessage::Passed {
+                lane,
+                barrier,
+                number,
+            },
+        );
+    }
+
+    pub(super) fn passed(&self, node: &NodeId, lane: usize, barrier: u64, number: u64) {
+        if let Some(lane) = self.lanes().get(lane) {
+            lane.tell(LaneMessage::Passed {
+                node: node.clone(),
+                barrier,
+                number,
+            });
+        }
+    }
+
+    // Histories
+
+    /// Asks the owner of an entity what was published to a topic of it before a lane here heard that.
+    pub(crate) fn ask_history(&self, owner: &NodeId, key: &Key, topic: &Topic, lane: usize) {
+        self.to_peer(
+            owner,
+            &LinkMessage::HistoryWanted {
+                key: key.clone(),
+                topic: topic.clone(),
+                lane: lane as u32,
+            },
+        );
+    }
+
+    pub(crate) fn tell_history(&self, to: &NodeId, lane: u32, history: History<E::Publication>) {
+        let mut forgotten = history.forgotten;
+        let mut publications = Vec::with_capacity(history.publications.len());
+        for publication in &history.publications {
+            match wire::encode(&publication.payload) {
+                Ok(payload) => publications.push((
+                    publication.origin.clone(),
+                    Parcel {
+                        number: publication.number,
+                        topic: publication.topic.clone(),
+                        cause: publication.cause,
+                        payload,
+                    },
+                )),
+                Err(error) => {
+                    error!(topic = ?history.topic, %error, "a publication could not be encoded");
+                    forgotten.advance(&publication.origin, publication.number);
+                }
+            }
+        }
+        self.to_peer(
+            to,
+            &LinkMessage::History {
+                lane,
+                topic: history.topic,
+                forgotten,
+                publications,
+            },
+        );
+    }
+
+    pub(super) fn history_told(
+        &self,
+        from: &NodeId,
+        lane: u32,
+        topic: Topic,
+        mut forgotten: Marks,
+        parcels: Vec<(NodeId, Parcel)>,
+        credit: &Credit,
+    ) {
+        let mut publications = Vec::with_capacity(parcels.len());
+        for (origin, parcel) in parcels {
+            match wire::decode(&parcel.payload) {
+                Ok(payload) => publications.push(Arc::new(Publication {
+                    origin,
+                    number: parcel.number,
+                    topic: parcel.topic,
+                    cause: parcel.cause,
+                    payload,
+                })),
+                Err(error) => {
+                    error!(peer = %from, ?topic, %error, "a publication cannot be read");
+                    forgotten.advance(&origin, parcel.number);
+                }
+            }
+        }
+        let history = History {
+            topic,
+            forgotten,
+            publications,
+        };
+        if let Some(lane) = self.lanes().get(lane as usize) {
+            lane.tell(LaneMessage::History {
+                from: from.clone(),
+                history,
+                hold: credit.clone(),
+            });
         }
     }
 }

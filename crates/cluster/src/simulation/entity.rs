@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{
     entity::Weigh,
+    log::Marks,
     member::NodeId,
     topic::{Publication, Topic},
 };
@@ -29,6 +30,8 @@ pub(super) struct Entity {
     pub(super) topics: BTreeMap<Topic, Since>,
     /// Per origin, the numbers in the order in which they were served.
     served: BTreeMap<NodeId, Vec<u64>>,
+    /// What it was served, or did not want, in the lanes before.
+    floor: Marks,
     /// Whether a handler runs.
     pub(super) is_busy: bool,
 }
@@ -42,7 +45,8 @@ pub(super) struct Disorder {
 impl Entity {
     /// Serves a publication, if it was published to a topic of this entity.
     pub(super) fn hear(&mut self, publication: &Publication<()>) -> Result<(), Disorder> {
-        if !self.topics.contains_key(&publication.topic) {
+        let is_known = publication.number <= self.floor.of(&publication.origin);
+        if is_known || !self.topics.contains_key(&publication.topic) {
             return Ok(());
         }
         let numbers = self.served.entry(publication.origin.clone()).or_default();
@@ -53,6 +57,11 @@ impl Entity {
         } else {
             Err(Disorder { after })
         }
+    }
+
+    /// It comes from a lane that had served it up to these marks.
+    pub(super) fn served_up_to(&mut self, marks: &Marks) {
+        self.floor.merge(marks);
     }
 
     pub(super) fn has_heard(&self, origin: &NodeId, number: u64) -> bool {

@@ -236,7 +236,7 @@ impl Judge {
                 .filter(|(_, other)| other.lane.is_followed_by(follower))
             {
                 let end = other.lane.log.end();
-                if node.router.marks_at(end).as_ref() != Some(other.lane.log.seen()) {
+                if node.router.marks_at(end) != other.lane.log.marks_at(end.entry) {
                     return broken(format!(
                         "{follower} follows {followed} and does not know its log's end"
                     ));

@@ -1,7 +1,7 @@
 //! The lane of a simulated node. It does with the pure machines what `LaneState` does; see there for the reasons.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Instant,
 };
@@ -14,14 +14,12 @@ use super::{
 };
 use crate::{
     handoff::{Action, Handoff, Outcome},
+    lane::barriers::{Barriers, Waiting},
     log::{Log, LogLimits, Marks, Pushed},
     member::NodeId,
     shard::{Key, Placement},
     topic::{Publication, Subscribed, Topic},
 };
-
-/// Rounds of those who arrive begin here; those of the handoff count from 1.
-const FIRST_ROUND: u64 = 1 << 63;
 
 #[derive(Default)]
 struct Preparation {
@@ -57,9 +55,7 @@ pub(super) struct Lane {
     preparations: BTreeMap<Key, Preparation>,
     frozen: BTreeMap<Key, Frozen>,
     attempts: u64,
-    rounds: u64,
-    /// By the round that they wait for, with the nodes that have not passed it.
-    arriving: BTreeMap<u64, (HashSet<NodeId>, Key, Arriving)>,
+    barriers: Barriers,
     /// The last attempt with which each entity came here, though it may have gone on.
     arrived: BTreeMap<Key, (NodeId, u64)>,
     followers: BTreeMap<NodeId, Option<u64>>,
@@ -89,8 +85,7 @@ impl Lane {
             preparations: BTreeMap::new(),
             frozen: BTreeMap::new(),
             attempts: 0,
-            rounds: 0,
-            arriving: BTreeMap::new(),
+            barriers: Barriers::default(),
             arrived: BTreeMap::new(),
             followers: BTreeMap::new(),
             is_flush_requested: false,
@@ -110,7 +105,6 @@ impl Lane {
         self.handoff.is_done()
             && self.done
             && self.parked.is_empty()
-            && self.arriving.is_empty()
             && self
                 .entities
                 .values()
@@ -143,7 +137,7 @@ impl Lane {
                         marks,
                         asker,
                     };
-                    self.adopt(router, key, arriving);
+                    self.take_in(router, key, arriving);
                 }
             },
             LaneMessage::Publication(publication) => self.publication(router, &publication),
@@ -154,20 +148,27 @@ impl Lane {
                     self.unpark_all(router);
                 }
             }
-            LaneMessage::Passed { node, round } if round >= FIRST_ROUND => self.passed(router, round, &node),
-            LaneMessage::Passed { node, round } => self.handoff.barrier_passed(round, &node),
+            LaneMessage::Passed {
+                node,
+                barrier,
+                number,
+            } => {
+                self.log.passed(&node, number);
+                let waiting = self.barriers.passed(barrier, &node);
+                self.passed(waiting);
+            }
             LaneMessage::LinkUp(node) => {
                 if let Some(told) = self.followers.get_mut(&node) {
                     *told = None;
                 }
                 self.tell_followers(router);
+                for barrier in self.barriers.waiting_for(&node) {
+                    router.send_barrier(&node, barrier);
+                }
             }
             LaneMessage::LinkDown(node) => {
-                self.handoff.link_down(&node);
-                let rounds: Vec<u64> = self.arriving.keys().copied().collect();
-                for round in rounds {
-                    self.passed(router, round, &node);
-                }
+                let waiting = self.barriers.link_down(&node);
+                self.passed(waiting);
             }
             LaneMessage::Prepared { key, to, outcome } => self.handoff.prepared(&key, &to, outcome),
             LaneMessage::Adopted { key, to, outcome } => {
@@ -272,8 +273,11 @@ impl Lane {
     fn subscribe(&mut self, router: &mut Router, topic: &Topic) -> Subscribed {
         let count = self.subscriptions.entry(topic.clone()).or_default();
         *count += 1;
-        if *count == 1 && router.subscribe(topic) == Subscribed::Pending {
-            self.pending.insert(topic.clone());
+        if *count == 1 {
+            self.log.begin_topic(topic);
+            if router.subscribe(topic) == Subscribed::Pending {
+                self.pending.insert(topic.clone());
+            }
         }
         if self.pending.contains(topic) {
             Subscribed::Pending
@@ -297,6 +301,7 @@ impl Lane {
         if *count == 0 {
             self.subscriptions.remove(topic);
             self.pending.remove(topic);
+            self.log.end_topic(topic);
             router.unsubscribe(topic);
         }
     }
@@ -403,24 +408,10 @@ impl Lane {
         self.preparations.insert(key, preparation);
     }
 
-    /// An entity is to come: it is taken in when everything is here that it may have been served elsewhere.
-    fn adopt(&mut self, router: &mut Router, key: Key, arriving: Arriving) {
-        if self.rules.sabotage == Some(Sabotage::ArriveAtOnce) {
-            return self.take_in(router, key, arriving);
-        }
-        self.rounds += 1;
-        let round = FIRST_ROUND + self.rounds;
-        let nodes = router.raise_barrier(round);
-        self.arriving.insert(round, (nodes, key, arriving));
-    }
-
-    fn passed(&mut self, router: &mut Router, round: u64, node: &NodeId) {
-        if let Some((nodes, ..)) = self.arriving.get_mut(&round) {
-            nodes.remove(node);
-            if nodes.is_empty()
-                && let Some((_, key, arriving)) = self.arriving.remove(&round)
-            {
-                self.take_in(router, key, arriving);
+    fn passed(&mut self, waiting: impl IntoIterator<Item = Waiting>) {
+        for waiting in waiting {
+            if let Waiting::Handoff { round } = waiting {
+                self.handoff.barrier_passed(round);
             }
         }
     }
@@ -461,6 +452,9 @@ impl Lane {
                 }
             }
             let count = snapshot.count();
+            if self.rules.sabotage != Some(Sabotage::NoFloor) {
+                snapshot.served_up_to(&marks);
+            }
             self.entities.insert(key.clone(), snapshot);
             router.see(Sight::Adopted(key.clone()));
             match self.rules.sabotage {
@@ -508,6 +502,10 @@ impl Lane {
             .retain(|node, _| placement.view().member(node).is_some());
         self.arrived
             .retain(|_, (from, _)| placement.view().member(from).is_some());
+        let waiting = self
+            .barriers
+            .members_changed(|node| placement.view().member(node).is_some());
+        self.passed(waiting);
         self.plan(router);
         self.done = false;
         self.unpark_all(router);
@@ -536,11 +534,13 @@ impl Lane {
                     router.start_task(key, Some(to), Ask::Prepare { topics });
                 }
                 Action::Barrier { round } => {
-                    let nodes = match self.rules.sabotage {
-                        Some(Sabotage::NoBarrier) => [].into(),
-                        _ => router.raise_barrier(round),
-                    };
-                    self.handoff.barrier_raised(round, nodes);
+                    if self.rules.sabotage == Some(Sabotage::NoBarrier) {
+                        self.handoff.barrier_passed(round);
+                        continue;
+                    }
+                    let nodes = router.barrier_nodes();
+                    let barrier = self.barriers.raise(nodes.clone(), Waiting::Handoff { round });
+                    nodes.iter().for_each(|node| router.send_barrier(node, barrier));
                 }
                 Action::Freeze { key } => self.freeze(router, &key),
                 Action::Adopt { key, to } => {

@@ -147,8 +147,8 @@ fn an_adopter_that_takes_anything_is_noticed() {
 }
 
 #[test]
-fn an_adopter_that_does_not_wait_is_noticed() {
-    is_noticed(Sabotage::ArriveAtOnce);
+fn an_adopter_that_serves_what_was_served_is_noticed() {
+    is_noticed(Sabotage::NoFloor);
 }
 
 #[test]

@@ -89,6 +89,8 @@ pub(super) struct Router {
     pub(super) traces: Traces,
     links: BTreeMap<NodeId, Life>,
     introduced: BTreeSet<NodeId>,
+    /// Who has ever been introduced.
+    known: BTreeSet<NodeId>,
     interest: Interest,
     published: u64,
     settlement: Settlement,
@@ -108,6 +110,7 @@ impl Router {
             traces: Traces::default(),
             links: BTreeMap::new(),
             introduced: BTreeSet::new(),
+            known: BTreeSet::new(),
             interest: Interest::default(),
             published: 0,
             settlement: Settlement::new(1),
@@ -281,14 +284,22 @@ impl Router {
 
     // Handoff
 
-    pub(super) fn raise_barrier(&mut self, round: u64) -> HashSet<NodeId> {
-        let mut nodes = self.send_to_all(|| Message::Barrier { round });
-        nodes.insert(self.me.clone());
-        self.tell_lane(LaneMessage::Passed {
-            node: self.me.clone(),
-            round,
-        });
-        nodes
+    pub(super) fn barrier_nodes(&self) -> HashSet<NodeId> {
+        let others = self.placement.view().others().map(|member| &member.id);
+        let known = others.filter(|node| self.known.contains(*node));
+        known.chain([&self.me]).cloned().collect()
+    }
+
+    pub(super) fn send_barrier(&mut self, node: &NodeId, barrier: u64) {
+        if *node == self.me {
+            self.tell_lane(LaneMessage::Passed {
+                node: self.me.clone(),
+                barrier,
+                number: self.published,
+            });
+        } else {
+            self.send(node, Message::Barrier { barrier });
+        }
     }
 
     pub(super) fn marks_at(&self, position: Position) -> Option<crate::log::Marks> {
@@ -379,6 +390,7 @@ impl Router {
                     self.interest.peer_wants(peer, topic, true);
                 }
                 self.introduced.insert(peer.clone());
+                self.known.insert(peer.clone());
             }
             Message::Interest(change) => {
                 self.interest
@@ -393,10 +405,14 @@ impl Router {
                     self.tell_lane(LaneMessage::Subscribed(topic));
                 }
             }
-            Message::Barrier { round } => drop(self.send(peer, Message::Passed { round })),
-            Message::Passed { round } => self.tell_lane(LaneMessage::Passed {
+            Message::Barrier { barrier } => {
+                let number = self.published;
+                self.send(peer, Message::Passed { barrier, number });
+            }
+            Message::Passed { barrier, number } => self.tell_lane(LaneMessage::Passed {
                 node: peer.clone(),
-                round,
+                barrier,
+                number,
             }),
             // False after a cut: the next part tells all from the beginning.
             Message::Trace(part) => drop(self.traces.extend(peer, part)),

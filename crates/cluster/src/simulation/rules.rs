@@ -27,8 +27,8 @@ pub(super) enum Sabotage {
     RemoveUnconfirmed,
     /// An entity is taken in by whoever is asked to, owner or not.
     AdoptAnything,
-    /// An adopter does not wait for what its entity was served elsewhere and it has yet to hear.
-    ArriveAtOnce,
+    /// An adopter serves an entity again what it was served elsewhere and the adopter has yet to hear.
+    NoFloor,
     /// An owner is sure at any time.
     NeverDoubt,
 }

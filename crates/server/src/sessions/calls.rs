@@ -59,6 +59,9 @@ impl Session {
             lane.calm(&self.key);
             return false;
         }
+        if self.is_dormant() {
+            return false;
+        }
         let Some(job) = self.next_job() else {
             return self.surrender(env, lane);
         };

@@ -126,7 +126,7 @@ impl Entities for Sessions {
             SessionRequest::Claim { claim } => {
                 let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
                 reply.send(SessionReply::Claimable(
-                    session.and_then(|session| session.claimable(&claim)),
+                    session.and_then(|session| session.claimable(lane, &claim)),
                 ));
             }
             SessionRequest::Surrender { claim } => {
@@ -235,6 +235,10 @@ impl Entities for Sessions {
                     },
                     Question::Holds(recovery) => Found {
                         holder: self.holder_of(&recovery),
+                        ..Found::default()
+                    },
+                    Question::Marks(position) => Found {
+                        marks: lane.marks_at(position),
                         ..Found::default()
                     },
                     Question::Lives { limit } => Found {
@@ -381,7 +385,9 @@ impl Entities for Sessions {
         if let Some(slot) = self.restore(lane, key, snapshot) {
             self.env.shared.counters.moved_in.up();
             self.with_slot(lane, slot, |session, env, lane| {
-                session.begin_epoch(lane, marks);
+                if !session.is_dormant() {
+                    session.begin_epoch(lane, marks);
+                }
                 session.arrived(env, lane);
             });
         }
@@ -389,6 +395,10 @@ impl Entities for Sessions {
 
     fn passed(&mut self, lane: &mut Lane, key: &Key) {
         self.with(lane, key, Session::barrier_passed);
+    }
+
+    fn committed(&mut self, lane: &mut Lane, key: &Key) {
+        self.with(lane, key, Session::committed);
     }
 
     fn is_better(&self, key: &Key, arriving: &SessionSnapshot) -> bool {

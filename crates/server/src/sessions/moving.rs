@@ -17,8 +17,7 @@ impl Session {
     /// The snapshot is out: nothing happens any more, unless the session is thawed.
     pub(crate) fn rest(&mut self) {
         self.frozen = true;
-        if let Some(hanging) = self.polling.hanging.take() {
-            self.engine.poll_lost();
+        if let Some(hanging) = self.drop_poll() {
             hanging.reply.moved();
         }
         if let Some(held) = self.held.take() {
@@ -33,6 +32,7 @@ impl Session {
     pub(crate) fn arrived(&mut self, env: &mut Env, lane: &mut Lane) {
         if let Some(socket) = &self.socket
             && self.engine.transport() == Some(TransportName::WebSocket)
+            && !self.is_dormant()
         {
             // Also when there is nothing to say: the socket learns where its session lives.
             let address = socket.address.clone();

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use hither_cluster::{Key, NodeId, Topic, View};
+use hither_cluster::{Key, Marks, NodeId, Position, Topic, View};
 use hither_socketio::{Json, RecoveryId, SocketId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -35,6 +35,8 @@ pub(crate) enum Question {
     Lives { limit: usize },
     /// Which of your sessions has the socket that can be recovered with this?
     Holds(RecoveryId),
+    /// Which marks does this position in some lane's log stand for?
+    Marks(Position),
 }
 
 /// What one lane answers.
@@ -51,6 +53,7 @@ pub(crate) struct QueryReply {
 pub(crate) struct Found {
     pub(crate) sockets: Vec<FoundSocket>,
     pub(crate) holder: Option<Key>,
+    pub(crate) marks: Option<Marks>,
     pub(crate) sights: Sights,
 }
 
@@ -108,6 +111,7 @@ impl Queries {
         };
         query.found.sockets.extend(reply.found.sockets);
         query.found.holder = query.found.holder.take().or(reply.found.holder);
+        query.found.marks = query.found.marks.take().or(reply.found.marks);
         query.found.sights.absorb(reply.found.sights);
         let left = waiting.unwrap_or(reply.lanes).saturating_sub(1);
         *waiting = Some(left);

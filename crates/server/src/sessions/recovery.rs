@@ -8,7 +8,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration, time::Instant};
 
 use hither_cluster::{Key, Marks, Position, Topic};
-use hither_engineio::{CloseReason, TransportName};
+use hither_engineio::CloseReason;
 use hither_socketio::{DisconnectReason, Event, NamespaceName, RecoveryId, RecoveryRequest, SocketId};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
@@ -22,13 +22,11 @@ use super::{
     session::{NamespaceSocket, Session, Upper},
     shared::{Service, Shared},
     snapshot::SocketSnapshot,
-    speaking::{EncodedEvent, Heard},
 };
 use crate::{
     io::Io,
     job::{Job, Outcome, Verdict},
-    outgoing::Outgoing,
-    request::{Claim, Served, SessionReply, SessionRequest, SocketAddress},
+    request::{Claim, Claimable, SessionReply, SessionRequest},
     room::{Room, RoomEvent},
     socket::{Effect, Effects},
 };
@@ -37,8 +35,6 @@ use crate::{
 const SECRET_LENGTH: usize = 16;
 /// How long one step of a recovery may take before the client gets a fresh socket.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a revived session waits for its socket. Its node reattaches it as soon as it sees the owner gone.
-const REATTACH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A socket whose client is away.
 #[derive(Clone, Debug)]
@@ -73,6 +69,14 @@ pub(crate) fn new_recovery_id(session: &Key) -> RecoveryId {
     RecoveryId::new(format!("{}.{secret}", session.as_str()))
 }
 
+/// How far the client that claims a socket was told.
+fn place_of(claim: &Claim, socket: &NamespaceSocket) -> Option<Place> {
+    match &claim.offset {
+        Some(offset) => Place::parse(offset),
+        None => Some(socket.since),
+    }
+}
+
 /// The session in which the socket of a `pid` began.
 fn home(recovery: &RecoveryId) -> Option<Key> {
     recovery
@@ -82,16 +86,6 @@ fn home(recovery: &RecoveryId) -> Option<Key> {
 }
 
 impl Session {
-    /// The session lives in this lane from now on; before, it had been served up to these marks.
-    pub(crate) fn begin_epoch(&mut self, lane: &Lane, served: &Marks) {
-        if let Upper::SocketIo(upper) = &mut self.upper {
-            upper
-                .sockets
-                .iter_mut()
-                .for_each(|socket| socket.epochs.begin(lane.position().log, served));
-        }
-    }
-
     /// The client is away: its sockets that can be recovered wait for it. Says whether this one does.
     pub(super) fn wait_for_client(
         &mut self,
@@ -177,98 +171,16 @@ impl Session {
         }
     }
 
-    // A session that lives on after its owner died
-
-    /// The session lives on from a replica.
-    pub(crate) fn revived(&mut self, env: &mut Env, lane: &mut Lane) {
-        match self.engine.transport() {
-            Some(TransportName::WebSocket) => self.reattach_by = Some(lane.now() + REATTACH_PATIENCE),
-            Some(TransportName::Polling) => match self.polled {
-                // It had not been told anything.
-                None => self.begin_epoch(lane, &Marks::default()),
-                Some(place) => match lane.marks_at(place.position) {
-                    Some(marks) => self.catch_up(env, lane, &marks, place.directs),
-                    None => self.engine.close(CloseReason::TransportError),
-                },
-            },
-            // Its clients say how far they got when they come back.
-            None => self.begin_epoch(lane, &Marks::default()),
-        }
-        self.drive(env, lane);
-    }
-
-    /// The client was served up to here, and is told now what it missed.
-    fn catch_up(&mut self, env: &mut Env, lane: &mut Lane, served: &Marks, directs: u64) {
-        let Some(missed) = lane.published_after(served, &self.topics()) else {
-            // Better no session than one with a hole: the client may recover, or begins anew.
-            return self.engine.close(CloseReason::TransportError);
-        };
-        self.begin_epoch(lane, served);
-        let position = before(&missed, lane);
-        for (socket, event) in self.history.take_after(directs) {
-            self.tell_at(env, lane, position, &socket, event);
-        }
-        for entry in missed {
-            self.hear(
-                env,
-                lane,
-                &Heard::of(&entry.publication, entry.position),
-                &mut EncodedEvent::default(),
-            );
-        }
-    }
-
-    /// The socket did not say in time how far its client was served.
-    pub(super) fn expire_reattachment(&mut self, now: Instant) {
-        if self.reattach_by.take_if(|by| *by <= now).is_some() {
-            self.socket = None;
-            self.engine.websocket_closed();
-        }
-    }
-
-    /// A socket whose session's owner is gone has found the session. False if it is not this session's any more.
-    pub(crate) fn reattached(
-        &mut self,
-        env: &mut Env,
-        lane: &mut Lane,
-        address: &SocketAddress,
-        next: Option<u64>,
-        served: Option<Served>,
-    ) -> bool {
-        if self
-            .socket
-            .as_ref()
-            .is_none_or(|socket| socket.address != *address)
-            || self.engine.close_reason().is_some()
-        {
-            return false;
-        }
-        if self.engine.transport() == Some(TransportName::WebSocket) {
-            if self.reattach_by.take().is_some() {
-                let (Some(next), Some(served)) = (next, served) else {
-                    info!(session = %self.key, "how far the client was served is not known; it has to come back");
-                    self.socket = None;
-                    self.engine.websocket_closed();
-                    self.drive(env, lane);
-                    return false;
-                };
-                self.outgoing = Outgoing::beginning_at(next);
-                self.catch_up(env, lane, &served.marks, served.directs);
-            } else {
-                self.outgoing.acknowledge(next.unwrap_or(0));
-                self.resume_socket();
-            }
-            self.arrived(env, lane);
-        }
-        self.engine.close_reason().is_none()
-    }
-
     // The session that has the socket
 
     /// Whether a socket can be had, and which topics it hears.
-    pub(crate) fn claimable(&self, claim: &Claim) -> Option<Vec<Topic>> {
+    pub(crate) fn claimable(&self, lane: &Lane, claim: &Claim) -> Option<Claimable> {
         let socket = self.claimed(claim)?;
-        Some(super::snapshot::topics_of(socket).collect())
+        let position = place_of(claim, socket)?.position;
+        Some(Claimable {
+            topics: super::snapshot::topics_of(socket).collect(),
+            unknown: lane.marks_at(position).is_none().then_some(position),
+        })
     }
 
     fn claimed(&self, claim: &Claim) -> Option<&NamespaceSocket> {
@@ -335,11 +247,7 @@ impl Session {
 
     fn pack(&self, env: &Env, lane: &Lane, claim: &Claim) -> Option<Surrendered> {
         let socket = self.claimed(claim)?;
-        let place = match &claim.offset {
-            Some(offset) => Place::parse(offset)?,
-            None => socket.since,
-        };
-        let missed = self.missed(lane, socket, place, env.shared.config.max_outgoing_bytes)?;
+        let missed = self.missed(lane, socket, claim, env.shared.config.max_outgoing_bytes)?;
         Some(Surrendered {
             socket: socket.snapshot(&env.shared, self.service, lane.now()).ok()?,
             missed,
@@ -348,17 +256,17 @@ impl Session {
         })
     }
 
-    /// What a socket's client has missed since a place, in order; none if not all of it is kept, or it is too much.
+    /// What the client that claims a socket has missed, in order; none if not all of it is kept, or it is too much.
     fn missed(
         &self,
         lane: &Lane,
         socket: &NamespaceSocket,
-        place: Place,
+        claim: &Claim,
         limit: usize,
     ) -> Option<Vec<Event>> {
-        let marks = socket
-            .epochs
-            .at(place.position.log, lane.marks_at(place.position)?)?;
+        let place = place_of(claim, socket)?;
+        let marks = lane.marks_at(place.position).or_else(|| claim.marks.clone())?;
+        let marks = socket.epochs.at(place.position.log, marks)?;
         let topics: Vec<Topic> = super::snapshot::topics_of(socket).collect();
         let mut missed: Vec<((bool, u64, bool), Event)> = Vec::new();
         let now = lane.position().log;
@@ -369,7 +277,14 @@ impl Session {
         {
             missed.push(((position.log == now, position.entry, true), event.clone()));
         }
-        for entry in lane.published_after(&marks, &topics)? {
+        let published = lane.published_after(&marks, &topics)?;
+        for publication in published.before {
+            // Told, if it was told, in lanes before this one, though nobody knows between what.
+            if socket.is_addressed(&publication.payload) {
+                missed.push(((false, u64::MAX, false), publication.payload.event.clone()));
+            }
+        }
+        for entry in published.entries {
             // What it knew in an earlier epoch, its client may still have missed.
             if socket.is_addressed(&entry.publication.payload) {
                 missed.push((
@@ -429,19 +344,15 @@ impl Session {
             info!(session = %self.key, %namespace, socket = %id, missed = missed.len(), "socket recovered");
             env.shared.counters.recovered.up();
         }
-        let since = lane.published_after(&marks, &topics).unwrap_or_default();
-        let position = before(&since, lane);
+        let Some(since) = lane.published_after(&marks, &topics) else {
+            info!(session = %self.key, socket = %id, "a socket that came back cannot go on without a gap");
+            return self.engine.close(CloseReason::TransportError);
+        };
+        let position = before(&since.entries, lane);
         for event in missed {
             self.tell_at(env, lane, position, &id, event);
         }
-        for entry in since {
-            self.hear(
-                env,
-                lane,
-                &Heard::of(&entry.publication, entry.position),
-                &mut EncodedEvent::default(),
-            );
-        }
+        self.hear_missed(env, lane, position, &since);
         self.enqueue(Job::Recovered {
             socket: id.clone(),
             disconnected,
@@ -452,7 +363,7 @@ impl Session {
 }
 
 /// The position before entries that are about to be heard: what is told before them must not seem to be told after.
-fn before(entries: &[hither_cluster::Entry<RoomEvent>], lane: &Lane) -> Position {
+pub(super) fn before(entries: &[hither_cluster::Entry<RoomEvent>], lane: &Lane) -> Position {
     match entries.first() {
         Some(first) => Position {
             entry: first.position.entry - 1,
@@ -503,22 +414,26 @@ impl Recovery {
     }
 
     async fn recover(&self) -> Option<Surrendered> {
-        let claim = Claim {
+        let mut claim = Claim {
             namespace: self.namespace.clone(),
             recovery: self.request.pid.clone(),
             offset: self.request.offset.clone(),
+            marks: None,
         };
         let home = home(&claim.recovery)?;
-        let (holder, topics) = match self.ask(&home, &claim).await {
-            Some(topics) => (home, topics),
+        let (holder, claimable) = match self.ask(&home, &claim).await {
+            Some(claimable) => (home, claimable),
             None => {
                 // It has moved on since: somebody knows.
                 let holder = self.io.holder_of(&claim.recovery).await?;
-                let topics = self.ask(&holder, &claim).await?;
-                (holder, topics)
+                let claimable = self.ask(&holder, &claim).await?;
+                (holder, claimable)
             }
         };
-        self.hold(topics).await;
+        if let Some(position) = claimable.unknown {
+            claim.marks = Some(self.io.marks_at(position).await?);
+        }
+        self.hold(claimable.topics).await;
         let surrender = SessionRequest::Surrender { claim };
         match self.io.request(&holder, surrender, STEP_TIMEOUT).await {
             Ok(SessionReply::Surrendered(surrendered)) => surrendered.map(|surrendered| *surrendered),
@@ -530,7 +445,7 @@ impl Recovery {
         }
     }
 
-    async fn ask(&self, holder: &Key, claim: &Claim) -> Option<Vec<Topic>> {
+    async fn ask(&self, holder: &Key, claim: &Claim) -> Option<Claimable> {
         match self
             .io
             .request(
@@ -540,7 +455,7 @@ impl Recovery {
             )
             .await
         {
-            Ok(SessionReply::Claimable(topics)) => topics,
+            Ok(SessionReply::Claimable(claimable)) => claimable,
             Ok(_) => None,
             Err(error) => {
                 info!(%error, "a former socket's session does not answer");

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use hither_cluster::NodeId;
-use hither_engineio::{self as engineio, CloseReason, Frame, Refusal, TransportName};
+use hither_engineio::{self as engineio, CloseReason, Refusal, TransportName};
 
 use super::{
     cause::Cause,
     direct::Delivered,
     env::{Env, Lane},
-    session::{HangingPoll, Reply, Session, SessionSocket},
+    session::{Reply, Session, SessionSocket},
 };
 use crate::request::{RequestId, SessionReply, SocketAddress, SocketFrame};
 
@@ -16,58 +16,6 @@ use crate::request::{RequestId, SessionReply, SocketAddress, SocketFrame};
 const REMEMBERED_PUSHES: usize = 8;
 
 impl Session {
-    pub(crate) fn pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, reply: Reply) {
-        if let Some(hanging) = &mut self.polling.hanging
-            && hanging.id == id
-        {
-            // Asked again: whoever asked before waits no more.
-            hanging.reply = reply;
-            return;
-        }
-        let repeated = self.polling.answered == Some(id);
-        if let Err(refusal) = self.engine.poll_started() {
-            reply.send(SessionReply::Refused(refusal));
-            return self.drive(env, lane);
-        }
-        if repeated {
-            self.outgoing.rewind();
-        } else {
-            // The client polls again: it has what it was given before.
-            self.outgoing.acknowledge_sent();
-        }
-        self.polling.hanging = Some(HangingPoll { id, reply });
-        if self.outgoing.has_unsent() {
-            self.mark_dirty(env, lane);
-        }
-        self.drive(env, lane);
-    }
-
-    pub(crate) fn release_pull(&mut self, id: RequestId) {
-        if self
-            .polling
-            .hanging
-            .as_ref()
-            .is_some_and(|hanging| hanging.id == id)
-        {
-            self.answer_poll(vec![Frame::noop()]);
-        }
-    }
-
-    pub(crate) fn cancel_pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId) {
-        if self
-            .polling
-            .hanging
-            .as_ref()
-            .is_some_and(|hanging| hanging.id == id)
-        {
-            self.engine.poll_cancelled();
-        } else if self.opened_by == id && self.polling.answered.is_none() {
-            // The client left before it could learn that it has a session.
-            self.engine.close(CloseReason::TransportClose);
-        }
-        self.drive(env, lane);
-    }
-
     pub(crate) fn push(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, body: Bytes, reply: Reply) {
         if self.polling.pushes.contains(&id) {
             return self.hold_or_answer(env, reply);
@@ -101,6 +49,7 @@ impl Session {
         match self.engine.websocket_attached(lane.now()) {
             Ok(()) => {
                 self.socket = Some(SessionSocket { address, next: 0 });
+                lane.changed(&self.key);
                 reply.send(SessionReply::Done);
             }
             Err(refusal) => reply.send(SessionReply::Refused(refusal)),
@@ -180,8 +129,7 @@ impl Session {
             .as_ref()
             .is_some_and(|hanging| hanging.reply.peer().is_some_and(gone))
         {
-            self.polling.hanging = None;
-            self.engine.poll_lost();
+            drop(self.drop_poll());
         }
         if self
             .socket

@@ -22,7 +22,9 @@ use super::{
     env::{Env, Lane, Slot},
     epochs::Epochs,
     history::{History, Place},
+    polling::Polling,
     recovery::{Away, WaitingClaim},
+    revival::Dormancy,
 };
 use crate::{
     handshake::Handshake,
@@ -75,10 +77,7 @@ pub(crate) struct Session {
     pub(crate) input: Cause,
     /// What the application is doing.
     pub(crate) cause: Cause,
-    /// How far the client was told by the last answer to a poll.
-    pub(crate) polled: Option<Place>,
-    /// Until when a revived session waits for its socket to say how far the client was served.
-    pub(crate) reattach_by: Option<Instant>,
+    pub(crate) dormancy: Dormancy,
 }
 
 /// What a session begins with.
@@ -87,20 +86,6 @@ pub(crate) struct Opening {
     pub(crate) service: ServiceIndex,
     pub(crate) transport: OpenTransport,
     pub(crate) handshake: Handshake,
-}
-
-/// The polling side of a session.
-#[derive(Default)]
-pub(crate) struct Polling {
-    pub(crate) hanging: Option<HangingPoll>,
-    pub(crate) answered: Option<RequestId>,
-    pub(crate) pushes: VecDeque<RequestId>,
-}
-
-/// A poll that waits for something to be said.
-pub(crate) struct HangingPoll {
-    pub(crate) id: RequestId,
-    pub(crate) reply: Reply,
 }
 
 /// The WebSocket of a session, probing or not.
@@ -207,8 +192,7 @@ impl Session {
             claims: Vec::new(),
             recovery_failed: false,
             held_topics: Vec::new(),
-            polled: None,
-            reattach_by: None,
+            dormancy: Dormancy::Awake,
         };
         if name == TransportName::WebSocket {
             session.outgoing.push(session.open_frame(name));
@@ -291,21 +275,20 @@ impl Session {
                     env.order(lane, &address, Order::Aside(Frame::pong_probe()));
                 }
             }
-            engineio::Output::ReleasePoll => {
-                let frames = match self.engine.transport() {
-                    Some(TransportName::Polling) if self.outgoing.has_unsent() => self.poll_answer(lane),
-                    _ => vec![Frame::noop()],
-                };
-                self.answer_poll(frames);
-            }
+            engineio::Output::ReleasePoll => self.release_poll_for_upgrade(lane),
             engineio::Output::Upgraded => {
                 info!(session = %self.key, "upgraded to WebSocket");
                 // The client has finished its last poll before it said so.
                 self.outgoing.acknowledge_sent();
+                self.wake_for_upgrade(env, lane);
                 self.mark_dirty(env, lane);
+                lane.changed(&self.key);
                 self.relocated();
             }
-            engineio::Output::ProbeFailed => self.close_socket(env, lane),
+            engineio::Output::ProbeFailed => {
+                self.close_socket(env, lane);
+                lane.changed(&self.key);
+            }
             engineio::Output::Closed(reason) => self.closed(env, lane, reason),
         }
     }
@@ -318,11 +301,11 @@ impl Session {
 
     fn closed(&mut self, env: &mut Env, lane: &mut Lane, reason: CloseReason) {
         info!(session = %self.key, node = %lane.node(), %reason, "session ends");
+        self.wake_to_end(lane);
         let base = self.outgoing.acknowledged();
-        let (first, mut frames) = self.outgoing.send(usize::MAX);
+        let (first, frames) = self.outgoing.send(usize::MAX);
         if self.polling.hanging.is_some() {
-            frames.push(reason.farewell());
-            self.answer_poll(frames);
+            self.answer_poll_for_good(frames, reason.farewell());
         } else if let Some(socket) = &self.socket {
             let address = socket.address.clone();
             if !frames.is_empty() {
@@ -393,7 +376,7 @@ impl Session {
         }
         self.expire_acks(lane.now());
         self.expire_away(env, lane);
-        self.expire_reattachment(lane.now());
+        self.expire_dormancy(lane.now());
         self.drive(env, lane);
     }
 
@@ -414,7 +397,7 @@ impl Session {
             connection,
             acks,
             self.away_deadline(),
-            self.reattach_by,
+            self.dormancy.deadline(),
         ]
         .into_iter()
         .flatten()

@@ -20,8 +20,10 @@ use super::{
     env::{Env, Lane, Slot},
     epochs::Epochs,
     history::{History, Place},
+    polling::{Polling, Progress},
     recovery::Away,
-    session::{AwaitedAck, NamespaceSocket, Polling, Session, SessionSocket, SocketIo, Upper},
+    revival::{Dormancy, DormancySnapshot},
+    session::{AwaitedAck, NamespaceSocket, Session, SessionSocket, SocketIo, Upper},
     shared::{Service, Shared},
 };
 use crate::{
@@ -41,14 +43,14 @@ pub(crate) struct SessionSnapshot {
     handshake: Handshake,
     engine: engineio::SessionSnapshot,
     outgoing: Outgoing,
-    answered: Option<RequestId>,
+    polled: Progress,
     pushes: VecDeque<RequestId>,
     socket: Option<SessionSocket>,
     upper: UpperSnapshot,
     jobs: VecDeque<Job>,
     moves: u32,
     history: History,
-    polled: Option<Place>,
+    dormancy: DormancySnapshot,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -152,14 +154,14 @@ impl Session {
             handshake: Handshake::clone(&self.handshake),
             engine: self.engine.snapshot(now),
             outgoing: self.outgoing.clone(),
-            answered: self.polling.answered,
+            polled: self.polling.progress.clone(),
             pushes: self.polling.pushes.clone(),
             socket: self.socket.clone(),
             upper,
             jobs: self.jobs.clone(),
             moves: self.moves,
             history: self.history.clone(),
-            polled: self.polled,
+            dormancy: self.dormancy.snapshot(now),
         })
     }
 
@@ -195,11 +197,7 @@ impl Session {
             outgoing: snapshot.outgoing,
             #[cfg(feature = "fault-injection")]
             outgoing: snapshot.outgoing.moved(),
-            polling: Polling {
-                hanging: None,
-                answered: snapshot.answered,
-                pushes: snapshot.pushes,
-            },
+            polling: Polling::restored(snapshot.polled, snapshot.pushes),
             socket: snapshot.socket,
             upper,
             jobs: snapshot.jobs,
@@ -216,8 +214,7 @@ impl Session {
             claims: Vec::new(),
             recovery_failed: false,
             held_topics: Vec::new(),
-            polled: snapshot.polled,
-            reattach_by: None,
+            dormancy: Dormancy::restored(snapshot.dormancy, now),
         };
         session.resume_socket();
         session.relocated();

@@ -1,6 +1,6 @@
 //! What a session tells its client: gathered during the lane's turn, sent at its end.
 
-use hither_cluster::{NodeId, Position, Publication};
+use hither_cluster::{Missed, NodeId, Position, Publication};
 use hither_engineio::{CloseReason, Frame, TransportName};
 use hither_socketio::{EmitError, Encoded, Event, SocketId};
 use tracing::warn;
@@ -9,14 +9,12 @@ use super::{
     direct::Order,
     env::{Env, Lane},
     history::Place,
-    session::{HangingPoll, NamespaceSocket, Session, Upper},
+    session::{NamespaceSocket, Session, Upper},
 };
-use crate::{request::SessionReply, room::RoomEvent};
+use crate::room::RoomEvent;
 
 /// Bytes that may be on their way to a socket on another node. Enough to keep a link busy between two acknowledgements.
 pub(super) const IN_FLIGHT: usize = 256 << 10;
-/// Bytes that the answer to one poll may have.
-const POLL_ANSWER: usize = 1 << 20;
 
 /// An event for a room, as it comes to the sessions of a lane.
 pub(crate) struct Heard<'a> {
@@ -43,6 +41,16 @@ impl<'a> Heard<'a> {
 pub(crate) struct EncodedEvent {
     plain: Option<Encoded>,
     with_offset: Option<Encoded>,
+}
+
+impl NamespaceSocket {
+    /// Whether an event is for this socket, whose client is there and has not heard it.
+    fn hears(&self, heard: &Heard<'_>) -> bool {
+        let knows = heard
+            .published
+            .is_some_and(|(origin, number)| self.epochs.knew(origin, number));
+        self.away.is_none() && !knows && self.is_addressed(heard.event)
+    }
 }
 
 impl Session {
@@ -75,21 +83,15 @@ impl Session {
         heard: &Heard<'_>,
         encoded: &mut EncodedEvent,
     ) {
-        // A revived session hears what it missed once it knows from where on.
-        if self.reattach_by.is_some() {
+        // A dormant session hears what it missed once it knows from where on.
+        if self.is_dormant() {
             return;
         }
         let event = heard.event;
         let Upper::SocketIo(upper) = &mut self.upper else {
             return;
         };
-        let hears = |socket: &&NamespaceSocket| {
-            let knows = heard
-                .published
-                .is_some_and(|(origin, number)| socket.epochs.knew(origin, number));
-            socket.away.is_none() && !knows && socket.is_addressed(event)
-        };
-        let Some(socket) = upper.sockets.iter().find(hears) else {
+        let Some(socket) = upper.sockets.iter().find(|socket| socket.hears(heard)) else {
             return;
         };
         let encoded = if socket.recovery.is_some() {
@@ -112,6 +114,35 @@ impl Session {
             Err(EmitError::NotConnected(_)) => {}
             Err(error) => warn!(session = %self.key, %error, "an event for a room is lost"),
         }
+    }
+
+    /// What was said to rooms of this session's sockets while it could not hear. `position` is before all of it.
+    pub(crate) fn hear_missed(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        position: Position,
+        missed: &Missed<RoomEvent>,
+    ) {
+        for publication in &missed.before {
+            if let Some(socket) = self.listener(&Heard::of(publication, position)) {
+                // For no position in the lane's log stands for it, it counts as told to this socket alone.
+                self.tell_at(env, lane, position, &socket, publication.payload.event.clone());
+            }
+        }
+        for entry in &missed.entries {
+            let heard = Heard::of(&entry.publication, entry.position);
+            self.hear(env, lane, &heard, &mut EncodedEvent::default());
+        }
+    }
+
+    /// The socket for which an event is, if its client is there and has not heard it.
+    fn listener(&self, heard: &Heard<'_>) -> Option<SocketId> {
+        let Upper::SocketIo(upper) = &self.upper else {
+            return None;
+        };
+        let listener = upper.sockets.iter().find(|socket| socket.hears(heard));
+        listener.map(|socket| socket.id.clone())
     }
 
     /// Emits an event to one socket of this session.
@@ -164,15 +195,11 @@ impl Session {
     /// The end of the lane's turn: what gathered goes out on the session's transport.
     pub(crate) fn flush(&mut self, env: &mut Env, lane: &mut Lane) {
         self.dirty = false;
-        if self.frozen || !self.outgoing.has_unsent() {
+        if self.frozen || self.is_dormant() || !self.outgoing.has_unsent() {
             return;
         }
         match self.engine.transport() {
-            Some(TransportName::Polling) if self.polling.hanging.is_none() => {}
-            Some(TransportName::Polling) => {
-                let frames = self.poll_answer(lane);
-                self.answer_poll(frames);
-            }
+            Some(TransportName::Polling) => self.offer_answer(lane),
             Some(TransportName::WebSocket) => self.write(env, lane),
             None => {}
         }
@@ -215,21 +242,5 @@ impl Session {
             directs: self.history.count(),
         };
         (!self.outgoing.has_unsent()).then_some(place)
-    }
-
-    /// What has gathered, as the answer to a poll.
-    pub(super) fn poll_answer(&mut self, lane: &mut Lane) -> Vec<Frame> {
-        let (_, frames) = self.outgoing.send(POLL_ANSWER);
-        self.polled = self.told(lane);
-        lane.changed(&self.key);
-        frames
-    }
-
-    pub(super) fn answer_poll(&mut self, frames: Vec<Frame>) {
-        if let Some(HangingPoll { id, reply }) = self.polling.hanging.take() {
-            self.polling.answered = Some(id);
-            self.engine.poll_answered();
-            reply.send(SessionReply::Pulled(frames));
-        }
     }
 }

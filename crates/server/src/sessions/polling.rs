@@ -1,0 +1,240 @@
+//! The polling side of a session: the poll that hangs, its answer, and how far the client is told by its answers.
+//!
+//! Nobody confirms the answer to a poll but the client, with its next one. So before an answer leaves, the standby knows
+//! of it: whoever takes over from a dead owner can tell by the client's next poll whether it had the answer, and neither
+//! gives it twice nor never.
+
+use std::collections::VecDeque;
+
+use hither_engineio::{CloseReason, Frame};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    env::{Env, Lane},
+    history::Place,
+    session::{Reply, Session},
+};
+use crate::request::{RequestId, SessionReply};
+
+/// Bytes that the answer to one poll may have.
+const POLL_ANSWER: usize = 1 << 20;
+
+/// The polling side of a session.
+#[derive(Default)]
+pub(crate) struct Polling {
+    pub(crate) hanging: Option<HangingPoll>,
+    /// The answer to the hanging poll, of which the standby is being told.
+    prepared: Option<Vec<Frame>>,
+    pub(crate) progress: Progress,
+    pub(crate) pushes: VecDeque<RequestId>,
+}
+
+/// A poll that waits for something to be said.
+pub(crate) struct HangingPoll {
+    pub(crate) id: RequestId,
+    pub(crate) reply: Reply,
+}
+
+/// How far a client is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Told {
+    /// It was told nothing yet.
+    #[default]
+    Nothing,
+    UpTo(Place),
+    /// In the middle of what it is to be told: no place says that.
+    Unknown,
+}
+
+/// How far a client is told by the answers to its polls.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// The poll that was answered last, or is about to be.
+    answered: Option<RequestId>,
+    /// How far the client was told before that.
+    before: Told,
+    /// How far it is told with that.
+    after: Told,
+}
+
+impl Progress {
+    /// The client polls. Whether it has polled with this before: then it may not have had the answer.
+    fn polled(&mut self, id: RequestId) -> bool {
+        let repeated = self.answered == Some(id);
+        if !repeated {
+            self.before = self.after;
+        }
+        repeated
+    }
+
+    fn answering(&mut self, id: RequestId, told: Told) {
+        self.answered = Some(id);
+        self.after = told;
+    }
+
+    /// How far the client is told when it has had all answers.
+    pub(super) fn told_last(&self) -> Told {
+        self.after
+    }
+
+    /// How far a client was told that polls with this next.
+    pub(super) fn told_to(&self, id: RequestId) -> Told {
+        if self.answered == Some(id) {
+            self.before
+        } else {
+            self.after
+        }
+    }
+}
+
+impl Polling {
+    /// As it goes on elsewhere, or after its owner died.
+    pub(super) fn restored(progress: Progress, pushes: VecDeque<RequestId>) -> Self {
+        Self {
+            progress,
+            pushes,
+            ..Self::default()
+        }
+    }
+}
+
+impl Session {
+    pub(crate) fn pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, reply: Reply) {
+        if let Some(hanging) = &mut self.polling.hanging
+            && hanging.id == id
+        {
+            // Asked again: whoever asked before waits no more.
+            hanging.reply = reply;
+            return;
+        }
+        self.wake_for_poll(env, lane, id);
+        if let Err(refusal) = self.engine.poll_started() {
+            reply.send(SessionReply::Refused(refusal));
+            return self.drive(env, lane);
+        }
+        if self.polling.progress.polled(id) {
+            self.outgoing.rewind();
+        } else {
+            // The client polls again: it has what it was given before.
+            self.outgoing.acknowledge_sent();
+        }
+        self.polling.hanging = Some(HangingPoll { id, reply });
+        if self.outgoing.has_unsent() {
+            self.mark_dirty(env, lane);
+        }
+        self.drive(env, lane);
+    }
+
+    /// Answers a poll now, though there may be nothing to say.
+    pub(crate) fn release_pull(&mut self, id: RequestId) {
+        if self.hangs(id) && self.polling.prepared.is_none() {
+            self.answer_poll(vec![Frame::noop()]);
+        }
+    }
+
+    pub(crate) fn cancel_pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId) {
+        if self.hangs(id) {
+            self.engine.poll_cancelled();
+        } else if self.opened_by == id && self.polling.progress.answered.is_none() {
+            // The client left before it could learn that it has a session.
+            self.engine.close(CloseReason::TransportClose);
+        }
+        self.drive(env, lane);
+    }
+
+    fn hangs(&self, id: RequestId) -> bool {
+        self.polling
+            .hanging
+            .as_ref()
+            .is_some_and(|hanging| hanging.id == id)
+    }
+
+    /// A WebSocket probes: the hanging poll is to be answered, so that the client can go on with its upgrade.
+    pub(super) fn release_poll_for_upgrade(&mut self, lane: &mut Lane) {
+        if self.polling.prepared.is_some() {
+            // Its answer is on the way.
+        } else if self.outgoing.has_unsent() {
+            self.offer_answer(lane);
+        } else {
+            self.answer_poll(vec![Frame::noop()]);
+        }
+    }
+
+    /// What has gathered is the answer to the hanging poll, as soon as the standby knows of it.
+    pub(super) fn offer_answer(&mut self, lane: &mut Lane) {
+        let Some(hanging) = &self.polling.hanging else {
+            return;
+        };
+        if self.polling.prepared.is_some() {
+            return;
+        }
+        let id = hanging.id;
+        let (_, frames) = self.outgoing.send(POLL_ANSWER);
+        let told = self.told(lane).map_or(Told::Unknown, Told::UpTo);
+        self.polling.progress.answering(id, told);
+        self.polling.prepared = Some(frames);
+        lane.commit(&self.key);
+    }
+
+    /// The standby knows how this session is.
+    pub(crate) fn committed(&mut self, _: &mut Env, _: &mut Lane) {
+        if let Some(frames) = self.polling.prepared.take() {
+            self.answer_poll(frames);
+        }
+    }
+
+    /// The session ends: the hanging poll gets all that is left to say.
+    pub(super) fn answer_poll_for_good(&mut self, rest: Vec<Frame>, farewell: Frame) {
+        let mut frames = self.polling.prepared.take().unwrap_or_default();
+        frames.extend(rest);
+        frames.push(farewell);
+        self.answer_poll(frames);
+    }
+
+    /// The hanging poll will not be answered here; what it was to be given is for the next one.
+    pub(super) fn drop_poll(&mut self) -> Option<HangingPoll> {
+        let hanging = self.polling.hanging.take()?;
+        self.polling.prepared = None;
+        self.outgoing.rewind();
+        self.engine.poll_lost();
+        Some(hanging)
+    }
+
+    fn answer_poll(&mut self, frames: Vec<Frame>) {
+        if let Some(HangingPoll { id, reply }) = self.polling.hanging.take() {
+            self.polling.progress.answered = Some(id);
+            self.engine.poll_answered();
+            reply.send(SessionReply::Pulled(frames));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hither_cluster::{LogId, Position};
+
+    use super::*;
+
+    fn told(entry: u64) -> Told {
+        let position = Position { log: LogId(1), entry };
+        Told::UpTo(Place { position, directs: 0 })
+    }
+
+    #[test]
+    fn the_next_poll_tells_whether_the_last_answer_came() {
+        let mut progress = Progress::default();
+        assert!(!progress.polled(RequestId(1)));
+        progress.answering(RequestId(1), told(5));
+        assert_eq!(
+            progress.told_to(RequestId(1)),
+            Told::Nothing,
+            "it asks for the answer again"
+        );
+        assert_eq!(progress.told_to(RequestId(2)), told(5));
+        assert!(progress.polled(RequestId(1)));
+        assert!(!progress.polled(RequestId(2)));
+        progress.answering(RequestId(2), told(9));
+        assert_eq!(progress.told_to(RequestId(2)), told(5));
+        assert_eq!(progress.told_to(RequestId(3)), told(9));
+    }
+}

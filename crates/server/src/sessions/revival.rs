@@ -1,0 +1,224 @@
+//! A session that lives on after its owner died.
+//!
+//! Its replica says how the session was, but not how far its client was told. That the client's own node knows (for a
+//! WebSocket), or its next poll shows. Until then the session is dormant: it keeps what comes, and says and does nothing.
+
+use std::time::{Duration, Instant};
+
+use hither_cluster::Marks;
+use hither_engineio::{CloseReason, TransportName};
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use super::{
+    env::{Env, Lane},
+    polling::Told,
+    recovery::before,
+    session::{Session, SessionSocket, Upper},
+};
+use crate::{
+    outgoing::Outgoing,
+    request::{RequestId, Served, SocketAddress},
+};
+
+/// How long a dormant session waits for its socket. Its node reattaches it as soon as it sees the owner gone.
+const REATTACH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether a session goes on, or waits for word of how far its client was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dormancy {
+    Awake,
+    AwaitsSocket {
+        until: Instant,
+    },
+    /// Heartbeats end the wait, if the client does not.
+    AwaitsPoll,
+}
+
+/// [`Dormancy`], with what is left of the wait.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum DormancySnapshot {
+    Awake,
+    AwaitsSocket { left: Duration },
+    AwaitsPoll,
+}
+
+impl Dormancy {
+    pub(super) fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::AwaitsSocket { until } => Some(until),
+            Self::Awake | Self::AwaitsPoll => None,
+        }
+    }
+
+    pub(super) fn snapshot(self, now: Instant) -> DormancySnapshot {
+        match self {
+            Self::Awake => DormancySnapshot::Awake,
+            Self::AwaitsSocket { until } => DormancySnapshot::AwaitsSocket {
+                left: until.saturating_duration_since(now),
+            },
+            Self::AwaitsPoll => DormancySnapshot::AwaitsPoll,
+        }
+    }
+
+    pub(super) fn restored(snapshot: DormancySnapshot, now: Instant) -> Self {
+        match snapshot {
+            DormancySnapshot::Awake => Self::Awake,
+            DormancySnapshot::AwaitsSocket { left } => Self::AwaitsSocket { until: now + left },
+            DormancySnapshot::AwaitsPoll => Self::AwaitsPoll,
+        }
+    }
+}
+
+impl Session {
+    /// The session lives in this lane from now on; before, it had been served up to these marks.
+    pub(crate) fn begin_epoch(&mut self, lane: &Lane, served: &Marks) {
+        if let Upper::SocketIo(upper) = &mut self.upper {
+            upper
+                .sockets
+                .iter_mut()
+                .for_each(|socket| socket.epochs.begin(lane.position().log, served));
+        }
+    }
+
+    /// The session lives on from a replica.
+    pub(crate) fn revived(&mut self, env: &mut Env, lane: &mut Lane) {
+        match self.engine.transport() {
+            Some(TransportName::WebSocket) => {
+                self.dormancy = Dormancy::AwaitsSocket {
+                    until: lane.now() + REATTACH_PATIENCE,
+                };
+            }
+            Some(TransportName::Polling) => self.dormancy = Dormancy::AwaitsPoll,
+            // Its clients say how far they got when they come back.
+            None => self.begin_epoch(lane, &Marks::default()),
+        }
+        self.drive(env, lane);
+    }
+
+    /// Whether it is not known how far the client was told.
+    pub(crate) fn is_dormant(&self) -> bool {
+        self.dormancy != Dormancy::Awake
+    }
+
+    /// The client polls, which shows how far it was told.
+    pub(super) fn wake_for_poll(&mut self, env: &mut Env, lane: &mut Lane, poll: RequestId) {
+        if self.dormancy == Dormancy::AwaitsPoll {
+            self.wake_told(env, lane, self.polling.progress.told_to(poll));
+        }
+    }
+
+    /// The client has had its last poll answered, and goes on by WebSocket.
+    pub(super) fn wake_for_upgrade(&mut self, env: &mut Env, lane: &mut Lane) {
+        if self.dormancy == Dormancy::AwaitsPoll {
+            self.wake_told(env, lane, self.polling.progress.told_last());
+        }
+    }
+
+    fn wake_told(&mut self, env: &mut Env, lane: &mut Lane, told: Told) {
+        match told {
+            Told::Nothing => {
+                self.begin_epoch(lane, &Marks::default());
+                self.wake(env, lane, 0, |_, _, _| {});
+            }
+            Told::UpTo(place) => match lane.marks_at(place.position) {
+                Some(marks) => self.wake(env, lane, 0, |session, env, lane| {
+                    session.catch_up(env, lane, &marks, place.directs);
+                }),
+                None => self.end_for_a_gap("the order of its former owner's log is not known"),
+            },
+            Told::Unknown => self.end_for_a_gap("its client was in the middle of what it was told"),
+        }
+    }
+
+    /// The session ends before its client has said how far it was told. It may say so when it comes back.
+    pub(super) fn wake_to_end(&mut self, lane: &Lane) {
+        if self.is_dormant() {
+            self.dormancy = Dormancy::Awake;
+            self.begin_epoch(lane, &Marks::default());
+        }
+    }
+
+    /// Tells the client what it missed, and then what the session had to say meanwhile.
+    fn wake(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        next: u64,
+        catch_up: impl FnOnce(&mut Self, &mut Env, &mut Lane),
+    ) {
+        self.dormancy = Dormancy::Awake;
+        let mut meanwhile = std::mem::replace(&mut self.outgoing, Outgoing::beginning_at(next));
+        catch_up(self, env, lane);
+        let (_, frames) = meanwhile.send(usize::MAX);
+        self.say(env, lane, frames);
+        lane.changed(&self.key);
+    }
+
+    /// Better no session than one with a hole: the client may recover, or begins anew.
+    fn end_for_a_gap(&mut self, why: &str) {
+        info!(session = %self.key, why, "a session cannot go on without a gap; its client has to come back");
+        self.engine.close(CloseReason::TransportError);
+    }
+
+    /// The client was served up to here, and is told now what it missed.
+    fn catch_up(&mut self, env: &mut Env, lane: &mut Lane, served: &Marks, directs: u64) {
+        let Some(missed) = lane.published_after(served, &self.topics()) else {
+            return self.end_for_a_gap("some of what it missed is no longer kept");
+        };
+        self.begin_epoch(lane, served);
+        let position = before(&missed.entries, lane);
+        for (socket, event) in self.history.take_after(directs) {
+            self.tell_at(env, lane, position, &socket, event);
+        }
+        self.hear_missed(env, lane, position, &missed);
+    }
+
+    /// The socket did not say in time how far its client was served.
+    pub(super) fn expire_dormancy(&mut self, now: Instant) {
+        if let Dormancy::AwaitsSocket { until } = self.dormancy
+            && until <= now
+        {
+            self.lose_socket();
+        }
+    }
+
+    fn lose_socket(&mut self) {
+        self.socket = None;
+        self.engine.websocket_closed();
+    }
+
+    /// A socket whose session's owner is gone has found the session. False if it is not this session's any more.
+    pub(crate) fn reattached(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        address: &SocketAddress,
+        next: Option<u64>,
+        served: Option<Served>,
+    ) -> bool {
+        let is_mine = |socket: &SessionSocket| socket.address == *address;
+        if !self.socket.as_ref().is_some_and(is_mine) || self.engine.close_reason().is_some() {
+            return false;
+        }
+        if self.engine.transport() == Some(TransportName::WebSocket) {
+            match (self.dormancy, next, served) {
+                (Dormancy::AwaitsSocket { .. }, Some(next), Some(served)) => {
+                    self.wake(env, lane, next, |session, env, lane| {
+                        session.catch_up(env, lane, &served.marks, served.directs);
+                    });
+                }
+                (Dormancy::AwaitsSocket { .. }, ..) => {
+                    info!(session = %self.key, "how far the client was served is not known; it has to come back");
+                    self.lose_socket();
+                }
+                _ => {
+                    self.outgoing.acknowledge(next.unwrap_or(0));
+                    self.resume_socket();
+                }
+            }
+            self.arrived(env, lane);
+        }
+        self.engine.close_reason().is_none()
+    }
+}
