@@ -1,7 +1,7 @@
 //! A node's part in the cluster: starting it, asking through it, leaving it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -356,12 +356,18 @@ impl<E: Entities> Conductor<E> {
         let mut introduced = self.router.introduced();
         let mut events = self.membership.events();
         let mut up = false;
+        let mut doubted = HashSet::new();
         loop {
             let view = self.views.borrow_and_update().clone();
             if **self.router.placement().view() != *view || !up {
                 self.router.placed(view.clone());
             }
             let known = introduced.borrow_and_update().clone();
+            let doubtful = only_rumoured(&view, &known);
+            for member in doubtful.difference(&doubted) {
+                self.membership.suspect(member);
+            }
+            doubted = doubtful;
             let linked = is_linked_to_all(&view, &known);
             let met = self.membership.has_heard_anyone() && view.others().next().is_some();
             let found = met || Instant::now() >= self.alone_at;
@@ -417,6 +423,18 @@ fn is_linked_to_all(view: &View, introduced: &HashMap<NodeId, Vec<NodeId>>) -> b
         && of_peers
             .into_iter()
             .all(|id| *id == view.me || is_linked(id) || is_over(id))
+}
+
+/// Members to which this node has no link, and of whom no peer says that it lives: they may have died just before this
+/// node could link to them.
+fn only_rumoured(view: &View, introduced: &HashMap<NodeId, Vec<NodeId>>) -> HashSet<NodeId> {
+    let others = view.others().map(|member| &member.id);
+    let rumoured = others.filter(|id| {
+        !introduced.is_empty()
+            && !introduced.contains_key(id)
+            && introduced.values().all(|living| !living.contains(id))
+    });
+    rumoured.cloned().collect()
 }
 
 /// Supervises the lanes: one that ends takes the node with it, for its entities are gone.
@@ -501,6 +519,20 @@ mod tests {
             &[(b.clone(), vec![me, b.clone()])].into()
         ));
         assert!(is_linked_to_all(&view, &[(b, everybody), (c, Vec::new())].into()));
+    }
+
+    #[test]
+    fn a_member_of_whom_no_peer_knows_is_doubted() {
+        let (me, b, c) = (node("a", 1), node("b", 1), node("c", 1));
+        let view = view(&[me.clone(), b.clone(), c.clone()]);
+        assert!(
+            only_rumoured(&view, &HashMap::new()).is_empty(),
+            "nobody has been asked"
+        );
+        let without = [(b.clone(), vec![me.clone(), b.clone()])].into();
+        assert_eq!(only_rumoured(&view, &without), [c.clone()].into());
+        let with = [(b.clone(), vec![me, b, c])].into();
+        assert!(only_rumoured(&view, &with).is_empty());
     }
 
     #[test]

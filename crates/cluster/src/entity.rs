@@ -84,6 +84,9 @@ pub trait Entities: Sized + Send + 'static {
     /// A link to this node has come up: what was sent to it before may have been lost.
     fn linked(&mut self, lane: &mut Lane<Self>, peer: &NodeId);
 
+    /// Nodes that had counted each other out are members again, and all entities are where they belong.
+    fn reunited(&mut self, lane: &mut Lane<Self>);
+
     /// Time has passed; called every few milliseconds.
     fn tick(&mut self, lane: &mut Lane<Self>);
 

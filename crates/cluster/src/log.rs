@@ -191,7 +191,8 @@ impl<P: Weigh> Log<P> {
         }
         self.seen.advance(origin, number);
         self.count += 1;
-        if !self.causes.push(publication) {
+        let is_inherited = self.heritage.arrives(publication);
+        if !is_inherited && !self.causes.push(publication) {
             // It stands in the log all the same, so that positions after it include it.
             let origin = origin.clone();
             self.entries
@@ -210,10 +211,13 @@ impl<P: Weigh> Log<P> {
         self.seen.advance(origin, number);
     }
 
-    /// Drops what is too old or too much.
-    pub(crate) fn trim(&mut self, now: Instant) {
-        let spare = self.limits.bytes.saturating_sub(self.bytes);
-        self.heritage.trim(spare, self.limits.age, now, &mut self.causes);
+    /// Drops what is too old.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.trim(now);
+        self.heritage.expire(self.limits.age, now, &mut self.causes);
+    }
+
+    fn trim(&mut self, now: Instant) {
         while let Some((arrived, _)) = self.entries.front() {
             if self.bytes <= self.limits.bytes && now.duration_since(*arrived) < self.limits.age {
                 break;
@@ -317,27 +321,39 @@ impl<P: Weigh> Log<P> {
 
     /// The lane hears a topic no more.
     pub(crate) fn end_topic(&mut self, topic: &Topic) {
-        self.heritage.end(topic);
+        self.heritage.end(topic, &mut self.causes);
     }
 
     /// Whether the history of a topic is yet to be asked of a node, in whose entities this lane has begun to have an
     /// interest. It is awaited from now on.
-    pub(crate) fn awaits_history(&mut self, topic: &Topic, source: &NodeId, now: Instant) -> bool {
-        self.heritage.awaits(topic, source, now)
+    pub(crate) fn awaits_history(&mut self, topic: &Topic, source: &NodeId) -> bool {
+        self.heritage.awaits(topic, source)
+    }
+
+    /// Some nodes are no members any more, and will not tell what they were asked.
+    pub(crate) fn members_changed(&mut self, is_member: impl Fn(&NodeId) -> bool, now: Instant) {
+        self.heritage.members_changed(is_member, now);
     }
 
     /// What another lane knows of a topic from before this one heard it.
     pub(crate) fn inherit(&mut self, source: &NodeId, history: History<P>, now: Instant) {
-        let here = self.entries.iter().filter_map(|(_, logged)| match logged {
-            Logged::Publication(publication) if publication.topic != history.topic => None,
-            logged => Some(logged.origin_and_number()),
-        });
-        let here: HashSet<(&NodeId, u64)> = here.collect();
+        let mut first: HashMap<&NodeId, u64> = HashMap::new();
+        for (_, logged) in &self.entries {
+            if let Logged::Publication(publication) = logged
+                && publication.topic == history.topic
+            {
+                first.entry(&publication.origin).or_insert(publication.number);
+            }
+        }
         let causes = &mut self.causes;
-        self.heritage.take(source, history, now, |publication| {
-            !here.contains(&(&publication.origin, publication.number)) && causes.push(publication)
-        });
-        self.trim(now);
+        self.heritage
+            .take(source, history, self.limits.bytes, now, |publication| {
+                // What followed the first that came by itself has come, or will come, by itself.
+                let comes = first
+                    .get(&publication.origin)
+                    .is_some_and(|first| *first <= publication.number);
+                !comes && causes.push(publication)
+            });
     }
 
     /// What is known here of a topic: the latest of it, and how far what came before goes.
@@ -359,9 +375,9 @@ impl<P: Weigh> Log<P> {
         topics: &[Topic],
         now: Instant,
     ) -> Result<Vec<Arc<Publication<P>>>, Gap> {
-        let patience = self.limits.age;
-        let is_awaited = |asked: Instant| now.duration_since(asked) < patience;
-        self.heritage.after(marks, topics, &self.causes, is_awaited)
+        let age = self.limits.age;
+        let is_recent = |then: Instant| now.duration_since(then) < age;
+        self.heritage.after(marks, topics, &self.causes, is_recent)
     }
 
     /// A node has a link again: what it was asked before may not have come to it.
@@ -520,7 +536,7 @@ mod tests {
         let missed = |of: &[(&str, u64)]| log.after(&marks(of), &["x".into()]).unwrap().len();
         assert_eq!(missed(&[]), 1);
         assert_eq!(missed(&[("b", 1)]), 0, "who has heard the second needs no first");
-        log.trim(now + Duration::from_secs(10));
+        log.expire(now + Duration::from_secs(10));
         assert_eq!(
             log.push(&caused("b", 2, 5), now),
             Pushed::New,
@@ -555,7 +571,7 @@ mod tests {
             numbers(&log.after(&marks(&[("a", 1)]), &["x".into()]).unwrap()),
             [("a", 2), ("a", 3)]
         );
-        log.trim(now + Duration::from_secs(10));
+        log.expire(now + Duration::from_secs(10));
         assert!(log.after(&marks(&[("a", 2)]), &["x".into()]).is_err());
         assert!(log.after(&marks(&[("a", 3)]), &["x".into()]).unwrap().is_empty());
     }

@@ -12,7 +12,9 @@ use crate::{
     census::{Census, MemberCensus},
     request::{SessionReply, SessionRequest},
     room::{Room, topic},
-    sessions::{Direct, Found, FoundSocket, LaneEvent, Queries, Query, QueryId, Question, Sessions, Shared},
+    sessions::{
+        Direct, Found, FoundSocket, Holder, LaneEvent, Queries, Query, QueryId, Question, Sessions, Shared,
+    },
     socket::publications,
     status::MemberStatus,
 };
@@ -167,14 +169,17 @@ impl Io {
 
     /// The session that has a socket, whichever node owns it; none if nobody says so in time.
     pub(crate) async fn holder_of(&self, recovery: &RecoveryId) -> Option<Key> {
-        let (found, silent) = self.ask(Question::Holds(recovery.clone()), QUERY_TIMEOUT).await;
-        if found.holder.is_none() && !silent.is_empty() {
-            info!(
-                ?silent,
-                "where a socket is cannot be found out: some nodes do not answer"
-            );
+        let holders = self.holders(Question::Holds(vec![recovery.clone()])).await;
+        Holder::rightful(holders).map(|holder| holder.session)
+    }
+
+    /// The sessions of which those nodes that answer in time say that they have the sockets in question.
+    pub(crate) async fn holders(&self, question: Question) -> Vec<Holder> {
+        let (found, silent) = self.ask(question, QUERY_TIMEOUT).await;
+        if !silent.is_empty() {
+            info!(?silent, "where a socket is was asked of nodes that do not answer");
         }
-        found.holder
+        found.holders
     }
 
     /// The marks that a position in some lane's log stands for; none if no node knows that log any more.

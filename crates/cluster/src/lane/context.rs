@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use tracing::debug;
+use tracing::info;
 
 use super::{
     LaneHandle, LaneMessage, LaneRef,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     entity::Entities,
-    log::{Entry, Log, LogLimits, Marks, Position},
+    log::{Entry, Gap, Log, LogLimits, Marks, Position},
     member::NodeId,
     router::Router,
     shard::{Key, Placement},
@@ -212,22 +212,19 @@ impl<E: Entities> Lane<E> {
         self.log.seen()
     }
 
-    /// What was published to `topics` after `marks`. None when some of it is not kept.
+    /// What was published to `topics` after `marks`, also before this lane heard them. None when some of it is not kept.
     pub fn published_after(&self, marks: &Marks, topics: &[Topic]) -> Option<Missed<E::Publication>> {
         let before = self.log.inherited_after(marks, topics, self.now);
-        let entries = self.log.after(marks, topics);
-        match before.and_then(|before| {
-            Ok(Missed {
-                before,
-                entries: entries?,
-            })
-        }) {
-            Ok(missed) => Some(missed),
-            Err(gap) => {
-                debug!(%gap, "somebody is too late");
-                None
-            }
-        }
+        kept(before).and_then(|before| {
+            let entries = self.published_since(marks, topics)?;
+            Some(Missed { before, entries })
+        })
+    }
+
+    /// As [`published_after`](Self::published_after), for somebody who has missed nothing that was published before this
+    /// lane heard the topics.
+    pub fn published_since(&self, marks: &Marks, topics: &[Topic]) -> Option<Vec<Entry<E::Publication>>> {
+        kept(self.log.after(marks, topics))
     }
 
     /// Asks all other nodes for what they had published before now; [`Entities::passed`] is called when it is here.
@@ -268,5 +265,15 @@ impl<E: Entities> Lane<E> {
     pub fn ended(&mut self, key: &Key) {
         self.changed.remove(key);
         self.ended.push(key.clone());
+    }
+}
+
+fn kept<T>(missed: Result<T, Gap>) -> Option<T> {
+    match missed {
+        Ok(missed) => Some(missed),
+        Err(gap) => {
+            info!(%gap, "somebody cannot be served what he missed");
+            None
+        }
     }
 }

@@ -11,7 +11,7 @@ impl<E: Entities> LaneState<E> {
     /// its topics.
     pub(super) fn ask_history(&mut self, source: &NodeId, key: &Key, topics: &[Topic]) {
         for topic in topics {
-            if self.lane.log.awaits_history(topic, source, self.lane.now) {
+            if self.lane.log.awaits_history(topic, source) {
                 self.lane.router.ask_history(source, key, topic, self.lane.index);
             }
         }

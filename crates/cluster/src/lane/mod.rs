@@ -71,6 +71,8 @@ pub(crate) enum LaneMessage<E: Entities> {
     },
     /// All that others heard of a node that is gone is here.
     Mourned(NodeId),
+    /// A node that was gone is a member again.
+    Reunited,
     /// A lane of another node wants to know what was published to a topic of this entity.
     HistoryWanted {
         from: NodeId,
@@ -173,6 +175,8 @@ pub(crate) struct LaneState<E: Entities> {
     standbys: HashMap<Key, NodeId>,
     /// Nodes that are gone and whose entities live on here once all that they published is here.
     orphaned_by: HashSet<NodeId>,
+    /// Whether nodes have come back that had been counted out, and entities have yet to find their places.
+    reunited: bool,
     replicate: bool,
     /// Entities of which a standby has yet to be told.
     unreplicated: Vec<Key>,
@@ -231,6 +235,7 @@ impl<E: Entities> Actor for LaneActor<E> {
             replicas: Replicas::new(),
             standbys: HashMap::new(),
             orphaned_by: HashSet::new(),
+            reunited: false,
             replicate: arguments.replicate,
             unreplicated: Vec::new(),
             failure_timeout: arguments.failure_timeout,
@@ -313,6 +318,12 @@ impl<E: Entities> LaneState<E> {
                 self.passed(waiting);
             }
             LaneMessage::Mourned(node) => self.mourned(&node),
+            LaneMessage::Reunited => {
+                self.reunited = true;
+                if let Some(fingerprint) = self.lane.router.settled() {
+                    self.settled(fingerprint);
+                }
+            }
             LaneMessage::HistoryWanted { from, topic, lane } => self.tell_history(&from, &topic, lane),
             LaneMessage::History {
                 from,
@@ -399,6 +410,9 @@ impl<E: Entities> LaneState<E> {
     fn settled(&mut self, fingerprint: u64) {
         if fingerprint == self.lane.placement.fingerprint() {
             self.unpark_all();
+            if std::mem::take(&mut self.reunited) {
+                self.guarded(None, E::reunited);
+            }
         }
     }
 
@@ -467,6 +481,8 @@ impl<E: Entities> LaneState<E> {
             .barriers
             .members_changed(|node| placement.view().member(node).is_some());
         self.passed(waiting);
+        let is_member = |node: &NodeId| placement.view().member(node).is_some();
+        self.lane.log.members_changed(is_member, self.lane.now);
         self.note_orphans();
         self.plan_moves();
         self.guarded(None, |entities, lane| entities.placed(lane, &before, &placement));
@@ -501,7 +517,7 @@ impl<E: Entities> LaneState<E> {
         if self.lane.index == 0 {
             self.lane.router.tick(self.lane.now);
         }
-        self.lane.log.trim(self.lane.now);
+        self.lane.log.expire(self.lane.now);
         self.parking.expire(self.lane.now);
         self.expire_preparations();
         self.replicate_some();

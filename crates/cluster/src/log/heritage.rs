@@ -29,27 +29,62 @@ pub(crate) struct History<P> {
 /// What a lane knows of its topics from before it heard them.
 #[derive(Debug)]
 pub(super) struct Heritage<P> {
-    topics: HashMap<Topic, Past>,
-    publications: VecDeque<(Instant, Arc<Publication<P>>)>,
+    topics: HashMap<Topic, Past<P>>,
     bytes: usize,
 }
 
 /// What is known of one topic that the lane hears.
-#[derive(Debug, Default)]
-struct Past {
+#[derive(Debug)]
+struct Past<P> {
     /// Per origin, the last publication that is known to have been and is not kept.
     forgotten: Marks,
-    /// The nodes that were asked, and when those that have not answered yet were.
-    asked: HashMap<NodeId, Option<Instant>>,
+    /// The nodes that were asked.
+    asked: HashMap<NodeId, Asked>,
+    /// When a node was gone that had not answered: for as long as it could have told of, something may be missing.
+    unknown_since: Option<Instant>,
+    publications: VecDeque<(Instant, Arc<Publication<P>>)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Waiting,
+    Answered,
 }
 
 impl<P> Default for Heritage<P> {
     fn default() -> Self {
         Self {
             topics: HashMap::new(),
-            publications: VecDeque::new(),
             bytes: 0,
         }
+    }
+}
+
+impl<P> Default for Past<P> {
+    fn default() -> Self {
+        Self {
+            forgotten: Marks::default(),
+            asked: HashMap::new(),
+            unknown_since: None,
+            publications: VecDeque::new(),
+        }
+    }
+}
+
+impl<P> Past<P> {
+    fn position(&self, of: &Publication<P>) -> Option<usize> {
+        self.publications
+            .iter()
+            .position(|(_, other)| other.number == of.number && other.origin == of.origin)
+    }
+
+    /// Where a publication belongs that another lane saw after those before `at`: numbers of one origin only grow.
+    fn place(&self, of: &Publication<P>, at: usize) -> usize {
+        let is_earlier = |(_, other): &(Instant, Arc<Publication<P>>)| {
+            other.origin == of.origin && other.number < of.number
+        };
+        let earlier = self.publications.iter().rposition(is_earlier);
+        earlier.map_or(at, |earlier| at.max(earlier + 1))
     }
 }
 
@@ -58,23 +93,19 @@ impl<P: Weigh> Heritage<P> {
         self.topics.entry(topic.clone()).or_default();
     }
 
-    pub(super) fn end(&mut self, topic: &Topic) {
-        if self.topics.remove(topic).is_some() {
-            let bytes = &mut self.bytes;
-            self.publications.retain(|(_, publication)| {
-                let stays = publication.topic != *topic;
-                if !stays {
-                    *bytes -= publication.payload.weight();
-                }
-                stays
-            });
+    pub(super) fn end(&mut self, topic: &Topic, causes: &mut Causes) {
+        if let Some(past) = self.topics.remove(topic) {
+            for (_, publication) in past.publications {
+                self.bytes -= publication.payload.weight();
+                causes.forget(publication.cause);
+            }
         }
     }
 
-    pub(super) fn awaits(&mut self, topic: &Topic, source: &NodeId, now: Instant) -> bool {
+    pub(super) fn awaits(&mut self, topic: &Topic, source: &NodeId) -> bool {
         match self.topics.get_mut(topic) {
             Some(past) if !past.asked.contains_key(source) => {
-                past.asked.insert(source.clone(), Some(now));
+                past.asked.insert(source.clone(), Asked::Waiting);
                 true
             }
             _ => false,
@@ -84,14 +115,27 @@ impl<P: Weigh> Heritage<P> {
     pub(super) fn ask_again(&mut self, source: &NodeId) {
         for past in self.topics.values_mut() {
             past.asked
-                .retain(|node, unanswered| node != source || unanswered.is_none());
+                .retain(|node, asked| node != source || *asked == Asked::Answered);
         }
     }
 
+    /// Some nodes are no members any more: those of them that have not answered will not.
+    pub(super) fn members_changed(&mut self, is_member: impl Fn(&NodeId) -> bool, now: Instant) {
+        for past in self.topics.values_mut() {
+            let gone = past.asked.extract_if(|node, _| !is_member(node));
+            if gone.filter(|(_, asked)| *asked == Asked::Waiting).count() > 0 {
+                past.unknown_since = Some(now);
+            }
+        }
+    }
+
+    /// Takes what another lane tells, within `max_bytes` of all topics; of that `is_new` what this lane has not heard
+    /// itself.
     pub(super) fn take(
         &mut self,
         source: &NodeId,
         history: History<P>,
+        max_bytes: usize,
         now: Instant,
         mut is_new: impl FnMut(&Publication<P>) -> bool,
     ) {
@@ -99,18 +143,39 @@ impl<P: Weigh> Heritage<P> {
             // Nobody here is interested any more.
             return;
         };
-        past.asked.insert(source.clone(), None);
+        past.asked.insert(source.clone(), Asked::Answered);
         past.forgotten.merge(&history.forgotten);
+        // Two lanes saw the same in the same order, but not from the same time on.
+        let mut at = 0;
         for publication in history.publications {
-            let is_here = self
-                .publications
-                .iter()
-                .any(|(_, other)| other.number == publication.number && other.origin == publication.origin);
-            if !is_here && is_new(&publication) {
-                self.bytes += publication.payload.weight();
-                self.publications.push_back((now, publication));
+            if let Some(known) = past.position(&publication) {
+                at = at.max(known + 1);
+            } else if is_new(&publication) {
+                let weight = publication.payload.weight();
+                if self.bytes + weight > max_bytes {
+                    past.forgotten.advance(&publication.origin, publication.number);
+                    continue;
+                }
+                self.bytes += weight;
+                at = past.place(&publication, at);
+                past.publications.insert(at, (now, publication));
+                at += 1;
             }
         }
+    }
+
+    /// A publication comes by itself that was inherited before. Says whether it was.
+    pub(super) fn arrives(&mut self, publication: &Publication<P>) -> bool {
+        let Some(past) = self.topics.get_mut(&publication.topic) else {
+            return false;
+        };
+        let inherited = past.position(publication);
+        if let Some(position) = inherited
+            && let Some((_, inherited)) = past.publications.remove(position)
+        {
+            self.bytes -= inherited.payload.weight();
+        }
+        inherited.is_some()
     }
 
     /// A publication is not kept any longer.
@@ -120,15 +185,16 @@ impl<P: Weigh> Heritage<P> {
         }
     }
 
-    pub(super) fn trim(&mut self, max_bytes: usize, max_age: Duration, now: Instant, causes: &mut Causes) {
-        while let Some((since, _)) = self.publications.front() {
-            if self.bytes <= max_bytes && now.duration_since(*since) < max_age {
-                break;
-            }
-            if let Some((_, oldest)) = self.publications.pop_front() {
+    /// Drops what is too old.
+    pub(super) fn expire(&mut self, max_age: Duration, now: Instant, causes: &mut Causes) {
+        for past in self.topics.values_mut() {
+            while let Some((since, _)) = past.publications.front()
+                && now.duration_since(*since) >= max_age
+                && let Some((_, oldest)) = past.publications.pop_front()
+            {
                 self.bytes -= oldest.payload.weight();
                 causes.forget(oldest.cause);
-                self.forget(&oldest);
+                past.forgotten.advance(&oldest.origin, oldest.number);
             }
         }
     }
@@ -155,43 +221,41 @@ impl<P: Weigh> Heritage<P> {
         marks: &Marks,
         topics: &[Topic],
         causes: &Causes,
-        is_awaited: impl Fn(Instant) -> bool,
+        is_recent: impl Fn(Instant) -> bool,
     ) -> Result<Vec<Arc<Publication<P>>>, Gap> {
+        let mut missed = Vec::new();
         for topic in topics {
             self.check(topic, marks)?;
-            let is_unknown = |past: &Past| past.asked.values().flatten().any(|asked| is_awaited(*asked));
-            if self.topics.get(topic).is_some_and(is_unknown) {
+            let Some(past) = self.topics.get(topic) else {
+                continue;
+            };
+            if past.unknown_since.is_some_and(&is_recent) {
                 return Err(Gap::Unknown { topic: topic.clone() });
             }
+            let later = past.publications.iter().map(|(_, publication)| publication);
+            let later = later.filter(|publication| {
+                publication.number > marks.of(&publication.origin)
+                    && !causes.has_served(publication.cause, marks)
+            });
+            missed.extend(later.cloned());
         }
-        let missed = self.publications.iter().map(|(_, publication)| publication);
-        let missed = missed.filter(|publication| {
-            publication.number > marks.of(&publication.origin)
-                && topics.contains(&publication.topic)
-                && !causes.has_served(publication.cause, marks)
-        });
-        Ok(missed.cloned().collect())
+        Ok(missed)
     }
 
+    /// What is known of a topic, with what the lane heard itself: the latest of it.
     pub(super) fn tell<'a>(
         &'a self,
         topic: &Topic,
         own: impl DoubleEndedIterator<Item = &'a Arc<Publication<P>>>,
         max_bytes: usize,
     ) -> History<P> {
-        let mut forgotten = self
-            .topics
-            .get(topic)
-            .map(|past| past.forgotten.clone())
-            .unwrap_or_default();
-        let inherited = self
-            .publications
-            .iter()
-            .map(|(_, publication)| publication)
-            .filter(|publication| publication.topic == *topic);
+        let past = self.topics.get(topic);
+        let mut forgotten = past.map(|past| past.forgotten.clone()).unwrap_or_default();
+        let inherited = past.into_iter().flat_map(|past| &past.publications);
+        let inherited: Vec<_> = inherited.map(|(_, publication)| publication).collect();
         let mut bytes = 0;
         let mut publications = Vec::new();
-        for publication in own.rev().chain(inherited.rev()) {
+        for publication in own.rev().chain(inherited.into_iter().rev()) {
             bytes += publication.payload.weight();
             if bytes <= max_bytes {
                 publications.push(publication.clone());
@@ -205,5 +269,152 @@ impl<P: Weigh> Heritage<P> {
             forgotten,
             publications,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::Incarnation;
+
+    fn node(name: &str) -> NodeId {
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(1),
+        }
+    }
+
+    fn history(of: &[(&str, u64)], forgotten: &[(&str, u64)]) -> History<u32> {
+        let publication = |(origin, number): &(&str, u64)| {
+            Arc::new(Publication {
+                origin: node(origin),
+                number: *number,
+                topic: "x".into(),
+                cause: 0,
+                payload: 10,
+            })
+        };
+        History {
+            topic: "x".into(),
+            forgotten: marks(forgotten),
+            publications: of.iter().map(publication).collect(),
+        }
+    }
+
+    fn marks(of: &[(&str, u64)]) -> Marks {
+        let mut marks = Marks::default();
+        of.iter()
+            .for_each(|(origin, number)| marks.advance(&node(origin), *number));
+        marks
+    }
+
+    fn heritage() -> Heritage<u32> {
+        let mut heritage = Heritage::default();
+        heritage.begin(&"x".into());
+        heritage
+    }
+
+    fn after(heritage: &Heritage<u32>, of: &[(&str, u64)]) -> Result<Vec<(String, u64)>, Gap> {
+        let missed = heritage.after(&marks(of), &["x".into()], &Causes::default(), |_| true)?;
+        let told = |one: &Arc<Publication<u32>>| (one.origin.to_string(), one.number);
+        Ok(missed.iter().map(told).collect())
+    }
+
+    fn named(of: &[(&str, u64)]) -> Vec<(String, u64)> {
+        of.iter()
+            .map(|(origin, number)| ((*origin).to_owned(), *number))
+            .collect()
+    }
+
+    #[test]
+    fn what_two_lanes_tell_comes_into_one_order() {
+        let mut heritage = heritage();
+        let now = Instant::now();
+        let late = history(&[("a", 7), ("b", 3)], &[]);
+        let early = history(
+            &[
+                ("a", 4),
+                ("b", 1),
+                ("a", 5),
+                ("a", 7),
+                ("b", 2),
+                ("b", 3),
+                ("a", 8),
+            ],
+            &[],
+        );
+        heritage.take(&node("c"), late, 1000, now, |_| true);
+        heritage.take(&node("d"), early, 1000, now, |_| true);
+        let all = [
+            ("a", 4),
+            ("b", 1),
+            ("a", 5),
+            ("a", 7),
+            ("b", 2),
+            ("b", 3),
+            ("a", 8),
+        ];
+        assert_eq!(after(&heritage, &[]).unwrap(), named(&all));
+        assert_eq!(after(&heritage, &[("a", 5), ("b", 1)]).unwrap(), named(&all[3..]));
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_gap() {
+        let mut heritage = heritage();
+        let now = Instant::now();
+        assert!(heritage.awaits(&"x".into(), &node("c")));
+        assert!(!heritage.awaits(&"x".into(), &node("c")), "it is asked already");
+        assert!(matches!(after(&heritage, &[]), Err(Gap::Unknown { .. })));
+        heritage.ask_again(&node("c"));
+        assert!(heritage.awaits(&"x".into(), &node("c")));
+        heritage.take(&node("c"), history(&[("a", 6)], &[("a", 5)]), 1000, now, |_| true);
+        assert!(matches!(
+            after(&heritage, &[("a", 4)]),
+            Err(Gap::Forgotten { .. })
+        ));
+        assert_eq!(after(&heritage, &[("a", 5)]).unwrap(), named(&[("a", 6)]));
+        heritage.expire(Duration::ZERO, now, &mut Causes::default());
+        assert!(matches!(
+            after(&heritage, &[("a", 5)]),
+            Err(Gap::Forgotten { .. })
+        ));
+    }
+
+    #[test]
+    fn who_dies_before_it_answers_may_have_known_more() {
+        let mut heritage = heritage();
+        let now = Instant::now();
+        heritage.awaits(&"x".into(), &node("c"));
+        heritage.take(&node("c"), history(&[], &[]), 1000, now, |_| true);
+        heritage.members_changed(|_| false, now);
+        assert_eq!(after(&heritage, &[]).unwrap(), []);
+        heritage.awaits(&"x".into(), &node("d"));
+        heritage.members_changed(|_| false, now);
+        assert!(matches!(after(&heritage, &[]), Err(Gap::Unknown { .. })));
+    }
+
+    #[test]
+    fn no_more_is_inherited_than_there_is_room_for() {
+        let mut heritage = heritage();
+        heritage.take(
+            &node("c"),
+            history(&[("a", 1), ("b", 1)], &[]),
+            10,
+            Instant::now(),
+            |_| true,
+        );
+        assert!(after(&heritage, &[]).is_err());
+        assert_eq!(after(&heritage, &[("b", 1)]).unwrap(), named(&[("a", 1)]));
+    }
+
+    #[test]
+    fn what_comes_by_itself_is_inherited_no_more() {
+        let mut heritage = heritage();
+        let told = history(&[("a", 1), ("a", 2)], &[]);
+        let first = told.publications[0].clone();
+        heritage.take(&node("c"), told, 1000, Instant::now(), |_| true);
+        assert!(heritage.arrives(&first));
+        assert!(!heritage.arrives(&first));
+        assert_eq!(after(&heritage, &[]).unwrap(), named(&[("a", 2)]));
     }
 }

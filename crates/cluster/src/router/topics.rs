@@ -244,10 +244,10 @@ impl<E: Entities> Router<E> {
     pub(super) fn members_changed(&self, before: &View, now: &View) {
         let mut topics = lock(&self.topics);
         let at = Instant::now();
-        topics.mourning.members_changed(|node| now.member(node).is_some());
         for gone in before.others().filter(|member| now.member(&member.id).is_none()) {
             self.mourn(&mut topics, &gone.id, now, at);
         }
+        topics.mourning.members_changed(|node| now.member(node).is_some());
         let mut back = Vec::new();
         topics.heard.retain(|node, heard| {
             if now.member(node).is_none() {
@@ -261,6 +261,9 @@ impl<E: Entities> Router<E> {
         });
         self.tell_who_is_mourned(&mut topics, at);
         drop(topics);
+        if !back.is_empty() {
+            self.to_all_lanes(|| LaneMessage::Reunited);
+        }
         for node in back.iter().filter(|node| self.links.is_linked(node)) {
             self.introduce(node);
         }

@@ -187,6 +187,7 @@ impl Session {
                 listening: false,
                 acks: Default::default(),
                 card: None,
+                returns: 0,
                 recovery: None,
                 since: Place {
                     position: lane.position(),

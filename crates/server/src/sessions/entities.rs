@@ -1,6 +1,6 @@
 //! What a lane does with its sessions: the requests, events and moves that the cluster hands to it.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, sync::Arc, time::Instant};
 
 use hither_cluster::{Entities, Entry, Key, Marks, NodeId, Placement, Publication, ReplyTo, Topic};
 use hither_engineio::{CloseReason, Refusal};
@@ -166,6 +166,11 @@ impl Entities for Sessions {
                 }
             }
             LaneEvent::SocketOrphaned { number } => self.env.sockets.close(number),
+            LaneEvent::SocketSuperseded { session, socket } => {
+                self.with(lane, &session, |session, env, lane| {
+                    session.superseded(env, lane, &socket);
+                });
+            }
             LaneEvent::Effects {
                 address,
                 effects,
@@ -233,8 +238,8 @@ impl Entities for Sessions {
                         sockets: self.sockets_of(&topic),
                         ..Found::default()
                     },
-                    Question::Holds(recovery) => Found {
-                        holder: self.holder_of(&recovery),
+                    Question::Holds(wanted) => Found {
+                        holders: self.holders_of(&wanted),
                         ..Found::default()
                     },
                     Question::Marks(position) => Found {
@@ -290,6 +295,10 @@ impl Entities for Sessions {
         for slot in slots {
             self.with_slot(lane, slot, |session, env, lane| session.relinked(env, lane, peer));
         }
+    }
+
+    fn reunited(&mut self, lane: &mut Lane) {
+        self.look_for_the_away(lane);
     }
 
     fn tick(&mut self, lane: &mut Lane) {
@@ -403,7 +412,7 @@ impl Entities for Sessions {
 
     fn is_better(&self, key: &Key, arriving: &SessionSnapshot) -> bool {
         let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
-        session.is_none_or(|session| arriving.standing() > session.standing())
+        session.is_none_or(|session| arriving.standing() > session.standing(Instant::now()))
     }
 
     fn replica(&mut self, lane: &mut Lane, key: &Key) -> Option<SessionSnapshot> {

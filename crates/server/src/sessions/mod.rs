@@ -8,6 +8,7 @@ mod entities;
 mod env;
 mod epochs;
 mod history;
+mod holders;
 mod ingress_sockets;
 mod moving;
 mod polling;
@@ -30,13 +31,14 @@ use std::{
 use bytes::Bytes;
 use hither_cluster::{Key, ReplyTo, Topic};
 use hither_engineio::Refusal;
-use hither_socketio::{Connection, ConnectionConfig, NamespaceName, RecoveryId};
+use hither_socketio::{Connection, ConnectionConfig, NamespaceName, SocketId};
 use slab::Slab;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::{error, info};
 
 pub(crate) use direct::Direct;
 use env::{Env, Lane, Slot};
+pub(crate) use holders::Holder;
 use ingress_sockets::SocketNews;
 pub use query::FoundSocket;
 pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
@@ -91,6 +93,11 @@ pub(crate) enum LaneEvent {
     /// No node has the session of this socket.
     SocketOrphaned {
         number: SocketNumber,
+    },
+    /// A socket whose client is away is rightly another session's.
+    SocketSuperseded {
+        session: Key,
+        socket: SocketId,
     },
     /// A handler wants done what it has asked for so far, and waits.
     Effects {
@@ -350,20 +357,6 @@ impl Sessions {
             *place = listeners;
         }
         self.settle(lane);
-    }
-
-    fn holder_of(&self, recovery: &RecoveryId) -> Option<Key> {
-        let holds = |session: &Session| match &session.upper {
-            Upper::SocketIo(upper) => upper
-                .sockets
-                .iter()
-                .any(|socket| socket.recovery.as_ref() == Some(recovery)),
-            Upper::EngineIo => false,
-        };
-        self.slots
-            .iter()
-            .find(|(_, session)| holds(session))
-            .map(|(_, session)| session.key.clone())
     }
 
     fn sockets_of(&self, topic: &Topic) -> Vec<FoundSocket> {

@@ -60,7 +60,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// The client polls. Whether it has polled with this before: then it may not have had the answer.
     fn polled(&mut self, id: RequestId) -> bool {
-        let repeated = self.answered == Some(id);
+        let repeated = self.is_last(id);
         if !repeated {
             self.before = self.after;
         }
@@ -72,18 +72,14 @@ impl Progress {
         self.after = told;
     }
 
-    /// How far the client is told when it has had all answers.
-    pub(super) fn told_last(&self) -> Told {
-        self.after
+    /// Whether this poll was answered last, or is about to be.
+    pub(super) fn is_last(&self, id: RequestId) -> bool {
+        self.answered == Some(id)
     }
 
-    /// How far a client was told that polls with this next.
-    pub(super) fn told_to(&self, id: RequestId) -> Told {
-        if self.answered == Some(id) {
-            self.before
-        } else {
-            self.after
-        }
+    /// How far the client is told without and with the last answer.
+    pub(super) fn told(&self) -> (Told, Told) {
+        (self.before, self.after)
     }
 }
 
@@ -100,6 +96,7 @@ impl Polling {
 
 impl Session {
     pub(crate) fn pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, reply: Reply) {
+        self.heard_at = lane.now();
         if let Some(hanging) = &mut self.polling.hanging
             && hanging.id == id
         {
@@ -225,16 +222,11 @@ mod tests {
         let mut progress = Progress::default();
         assert!(!progress.polled(RequestId(1)));
         progress.answering(RequestId(1), told(5));
-        assert_eq!(
-            progress.told_to(RequestId(1)),
-            Told::Nothing,
-            "it asks for the answer again"
-        );
-        assert_eq!(progress.told_to(RequestId(2)), told(5));
-        assert!(progress.polled(RequestId(1)));
+        assert!(progress.is_last(RequestId(1)) && progress.polled(RequestId(1)));
+        assert_eq!(progress.told(), (Told::Nothing, told(5)));
         assert!(!progress.polled(RequestId(2)));
+        assert_eq!(progress.told(), (told(5), told(5)), "it had the answer");
         progress.answering(RequestId(2), told(9));
-        assert_eq!(progress.told_to(RequestId(2)), told(5));
-        assert_eq!(progress.told_to(RequestId(3)), told(9));
+        assert_eq!(progress.told(), (told(5), told(9)));
     }
 }

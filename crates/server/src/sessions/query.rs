@@ -8,12 +8,12 @@ use std::{
     },
 };
 
-use hither_cluster::{Key, Marks, NodeId, Position, Topic, View};
+use hither_cluster::{Marks, NodeId, Position, Topic, View};
 use hither_socketio::{Json, RecoveryId, SocketId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::sights::Sights;
+use super::{holders::Holder, sights::Sights};
 
 /// Ties replies to their question, on the node that asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,8 +33,8 @@ pub(crate) enum Question {
     Hears(Topic),
     /// Which sessions live with you? Each lane names at most so many.
     Lives { limit: usize },
-    /// Which of your sessions has the socket that can be recovered with this?
-    Holds(RecoveryId),
+    /// Which of your sessions have the sockets that can be recovered with these?
+    Holds(Vec<RecoveryId>),
     /// Which marks does this position in some lane's log stand for?
     Marks(Position),
 }
@@ -52,7 +52,7 @@ pub(crate) struct QueryReply {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Found {
     pub(crate) sockets: Vec<FoundSocket>,
-    pub(crate) holder: Option<Key>,
+    pub(crate) holders: Vec<Holder>,
     pub(crate) marks: Option<Marks>,
     pub(crate) sights: Sights,
 }
@@ -110,7 +110,7 @@ impl Queries {
             return;
         };
         query.found.sockets.extend(reply.found.sockets);
-        query.found.holder = query.found.holder.take().or(reply.found.holder);
+        query.found.holders.extend(reply.found.holders);
         query.found.marks = query.found.marks.take().or(reply.found.marks);
         query.found.sights.absorb(reply.found.sights);
         let left = waiting.unwrap_or(reply.lanes).saturating_sub(1);

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration, time::Instant};
 
-use hither_cluster::{Key, Marks, Position, Topic};
+use hither_cluster::{Key, Marks, Missed, Position, Topic};
 use hither_engineio::CloseReason;
 use hither_socketio::{DisconnectReason, Event, NamespaceName, RecoveryId, RecoveryRequest, SocketId};
 use rand::distr::{Alphanumeric, SampleString};
@@ -231,39 +231,44 @@ impl Session {
         let WaitingClaim { claim, reply, .. } = self.claims.remove(position);
         let surrendered = self.pack(env, lane, &claim);
         if let Some(surrendered) = &surrendered {
-            let id = surrendered.socket.id().clone();
-            self.unlisten(env, lane, &id);
-            self.history.forget(&id);
-            self.jobs.retain(|job| job.socket() != Some(&id));
-            self.jobs_bytes = self.jobs.iter().map(Job::cost).sum();
-            if let Upper::SocketIo(upper) = &mut self.upper {
-                upper.sockets.retain(|socket| socket.id != id);
-            }
-            lane.changed(&self.key);
+            self.part_with(env, lane, &surrendered.socket.id().clone());
         }
         reply.send(SessionReply::Surrendered(surrendered.map(Box::new)));
         true
     }
 
+    /// The socket is another session's now: what it still had to do here is not done.
+    pub(super) fn part_with(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId) {
+        self.unlisten(env, lane, id);
+        self.history.forget(id);
+        self.jobs.retain(|job| job.socket() != Some(id));
+        self.jobs_bytes = self.jobs.iter().map(Job::cost).sum();
+        if let Upper::SocketIo(upper) = &mut self.upper {
+            upper.sockets.retain(|socket| socket.id != *id);
+        }
+        lane.changed(&self.key);
+    }
+
     fn pack(&self, env: &Env, lane: &Lane, claim: &Claim) -> Option<Surrendered> {
         let socket = self.claimed(claim)?;
-        let missed = self.missed(lane, socket, claim, env.shared.config.max_outgoing_bytes)?;
+        let (missed, marks) = self.missed(lane, socket, claim, env.shared.config.max_outgoing_bytes)?;
         Some(Surrendered {
             socket: socket.snapshot(&env.shared, self.service, lane.now()).ok()?,
             missed,
-            marks: socket.epochs.served(lane.marks()),
+            marks,
             disconnected: socket.away.as_ref().is_some_and(|away| away.tell_at.is_none()),
         })
     }
 
-    /// What the client that claims a socket has missed, in order; none if not all of it is kept, or it is too much.
+    /// What the client that claims a socket has missed, in order, and how far it is served with that; none if not all of
+    /// it is kept, or it is too much.
     fn missed(
         &self,
         lane: &Lane,
         socket: &NamespaceSocket,
         claim: &Claim,
         limit: usize,
-    ) -> Option<Vec<Event>> {
+    ) -> Option<(Vec<Event>, Marks)> {
         let place = place_of(claim, socket)?;
         let marks = lane.marks_at(place.position).or_else(|| claim.marks.clone())?;
         let marks = socket.epochs.at(place.position.log, marks)?;
@@ -278,7 +283,10 @@ impl Session {
             missed.push(((position.log == now, position.entry, true), event.clone()));
         }
         let published = lane.published_after(&marks, &topics)?;
+        let mut served = socket.epochs.served(lane.marks());
+        served.merge(&marks);
         for publication in published.before {
+            served.advance(&publication.origin, publication.number);
             // Told, if it was told, in lanes before this one, though nobody knows between what.
             if socket.is_addressed(&publication.payload) {
                 missed.push(((false, u64::MAX, false), publication.payload.event.clone()));
@@ -295,7 +303,7 @@ impl Session {
         }
         missed.sort_by_key(|(order, _)| *order);
         let bytes: usize = missed.iter().map(|(_, event)| event.args.json().len()).sum();
-        (bytes <= limit).then(|| missed.into_iter().map(|(_, event)| event).collect())
+        (bytes <= limit).then(|| (missed.into_iter().map(|(_, event)| event).collect(), served))
     }
 
     // The session that gets the socket
@@ -317,6 +325,7 @@ impl Session {
             }
         };
         socket.away = None;
+        socket.returns += 1;
         socket.since = Place {
             position: lane.position(),
             directs: self.history.count(),
@@ -344,15 +353,16 @@ impl Session {
             info!(session = %self.key, %namespace, socket = %id, missed = missed.len(), "socket recovered");
             env.shared.counters.recovered.up();
         }
-        let Some(since) = lane.published_after(&marks, &topics) else {
+        let Some(entries) = lane.published_since(&marks, &topics) else {
             info!(session = %self.key, socket = %id, "a socket that came back cannot go on without a gap");
             return self.engine.close(CloseReason::TransportError);
         };
-        let position = before(&since.entries, lane);
+        let position = before(&entries, lane);
         for event in missed {
             self.tell_at(env, lane, position, &id, event);
         }
-        self.hear_missed(env, lane, position, &since);
+        let before = Vec::new();
+        self.hear_missed(env, lane, position, &Missed { before, entries });
         self.enqueue(Job::Recovered {
             socket: id.clone(),
             disconnected,

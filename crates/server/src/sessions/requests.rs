@@ -17,6 +17,7 @@ const REMEMBERED_PUSHES: usize = 8;
 
 impl Session {
     pub(crate) fn push(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, body: Bytes, reply: Reply) {
+        self.heard_at = lane.now();
         if self.polling.pushes.contains(&id) {
             return self.hold_or_answer(env, reply);
         }
@@ -70,6 +71,7 @@ impl Session {
             // A socket that the session gave up, such as a failed probe.
             return reply.send(SessionReply::Refused(Refusal::UnknownSid));
         };
+        self.heard_at = lane.now();
         // What was pushed before and is pushed again, because our answer was lost, is not handled again.
         let known = usize::try_from(socket.next.saturating_sub(first)).unwrap_or(usize::MAX);
         socket.next = socket.next.max(first + frames.len() as u64);

@@ -12,6 +12,7 @@ use tracing::info;
 
 use super::{
     env::{Env, Lane},
+    history::Place,
     polling::Told,
     recovery::before,
     session::{Session, SessionSocket, Upper},
@@ -25,39 +26,82 @@ use crate::{
 const REATTACH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether a session goes on, or waits for word of how far its client was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Dormancy {
     Awake,
     AwaitsSocket {
         until: Instant,
     },
     /// Heartbeats end the wait, if the client does not.
-    AwaitsPoll,
+    AwaitsPoll(Box<Answered>),
 }
 
 /// [`Dormancy`], with what is left of the wait.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum DormancySnapshot {
     Awake,
     AwaitsSocket { left: Duration },
-    AwaitsPoll,
+    AwaitsPoll(Box<Answered>),
+}
+
+/// How far a client was told by the answers to its polls, in marks: where the session goes next, the log of its dead owner
+/// may not be known.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Answered {
+    /// Without the last answer.
+    before: Start,
+    /// With it.
+    after: Start,
+}
+
+/// From where on a client is to be told what it missed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Start {
+    /// It was told nothing yet, and missed nothing.
+    Beginning,
+    After(Served),
+    Unknown(Obscurity),
+}
+
+/// Why it is not known how far a client was told.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, thiserror::Error)]
+enum Obscurity {
+    #[error("the order of its former owner's log is not known")]
+    Log,
+    #[error("its client was in the middle of what it was told")]
+    Middle,
+    #[error("some of what it missed is not kept")]
+    Gap,
+}
+
+impl Start {
+    fn of(told: Told, lane: &Lane) -> Self {
+        match told {
+            Told::Nothing => Self::Beginning,
+            Told::UpTo(Place { position, directs }) => match lane.marks_at(position) {
+                Some(marks) => Self::After(Served { marks, directs }),
+                None => Self::Unknown(Obscurity::Log),
+            },
+            Told::Unknown => Self::Unknown(Obscurity::Middle),
+        }
+    }
 }
 
 impl Dormancy {
-    pub(super) fn deadline(self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::AwaitsSocket { until } => Some(until),
-            Self::Awake | Self::AwaitsPoll => None,
+            Self::AwaitsSocket { until } => Some(*until),
+            Self::Awake | Self::AwaitsPoll(_) => None,
         }
     }
 
-    pub(super) fn snapshot(self, now: Instant) -> DormancySnapshot {
+    pub(super) fn snapshot(&self, now: Instant) -> DormancySnapshot {
         match self {
             Self::Awake => DormancySnapshot::Awake,
             Self::AwaitsSocket { until } => DormancySnapshot::AwaitsSocket {
                 left: until.saturating_duration_since(now),
             },
-            Self::AwaitsPoll => DormancySnapshot::AwaitsPoll,
+            Self::AwaitsPoll(answered) => DormancySnapshot::AwaitsPoll(answered.clone()),
         }
     }
 
@@ -65,7 +109,7 @@ impl Dormancy {
         match snapshot {
             DormancySnapshot::Awake => Self::Awake,
             DormancySnapshot::AwaitsSocket { left } => Self::AwaitsSocket { until: now + left },
-            DormancySnapshot::AwaitsPoll => Self::AwaitsPoll,
+            DormancySnapshot::AwaitsPoll(answered) => Self::AwaitsPoll(answered),
         }
     }
 }
@@ -89,7 +133,13 @@ impl Session {
                     until: lane.now() + REATTACH_PATIENCE,
                 };
             }
-            Some(TransportName::Polling) => self.dormancy = Dormancy::AwaitsPoll,
+            Some(TransportName::Polling) => {
+                let (before, after) = self.polling.progress.told();
+                self.dormancy = Dormancy::AwaitsPoll(Box::new(Answered {
+                    before: Start::of(before, lane),
+                    after: Start::of(after, lane),
+                }));
+            }
             // Its clients say how far they got when they come back.
             None => self.begin_epoch(lane, &Marks::default()),
         }
@@ -98,36 +148,39 @@ impl Session {
 
     /// Whether it is not known how far the client was told.
     pub(crate) fn is_dormant(&self) -> bool {
-        self.dormancy != Dormancy::Awake
+        !matches!(self.dormancy, Dormancy::Awake)
     }
 
     /// The client polls, which shows how far it was told.
     pub(super) fn wake_for_poll(&mut self, env: &mut Env, lane: &mut Lane, poll: RequestId) {
-        if self.dormancy == Dormancy::AwaitsPoll {
-            self.wake_told(env, lane, self.polling.progress.told_to(poll));
+        if let Dormancy::AwaitsPoll(answered) = &self.dormancy {
+            // With the same as before it asks again for the last answer.
+            let start = if self.polling.progress.is_last(poll) {
+                &answered.before
+            } else {
+                &answered.after
+            };
+            self.wake_from(env, lane, start.clone());
         }
     }
 
     /// The client has had its last poll answered, and goes on by WebSocket.
     pub(super) fn wake_for_upgrade(&mut self, env: &mut Env, lane: &mut Lane) {
-        if self.dormancy == Dormancy::AwaitsPoll {
-            self.wake_told(env, lane, self.polling.progress.told_last());
+        if let Dormancy::AwaitsPoll(answered) = &self.dormancy {
+            self.wake_from(env, lane, answered.after.clone());
         }
     }
 
-    fn wake_told(&mut self, env: &mut Env, lane: &mut Lane, told: Told) {
-        match told {
-            Told::Nothing => {
+    fn wake_from(&mut self, env: &mut Env, lane: &mut Lane, start: Start) {
+        match start {
+            Start::Beginning => {
                 self.begin_epoch(lane, &Marks::default());
                 self.wake(env, lane, 0, |_, _, _| {});
             }
-            Told::UpTo(place) => match lane.marks_at(place.position) {
-                Some(marks) => self.wake(env, lane, 0, |session, env, lane| {
-                    session.catch_up(env, lane, &marks, place.directs);
-                }),
-                None => self.end_for_a_gap("the order of its former owner's log is not known"),
-            },
-            Told::Unknown => self.end_for_a_gap("its client was in the middle of what it was told"),
+            Start::After(Served { marks, directs }) => self.wake(env, lane, 0, |session, env, lane| {
+                session.catch_up(env, lane, &marks, directs);
+            }),
+            Start::Unknown(why) => self.end_for_a_gap(why),
         }
     }
 
@@ -156,15 +209,15 @@ impl Session {
     }
 
     /// Better no session than one with a hole: the client may recover, or begins anew.
-    fn end_for_a_gap(&mut self, why: &str) {
-        info!(session = %self.key, why, "a session cannot go on without a gap; its client has to come back");
+    fn end_for_a_gap(&mut self, why: Obscurity) {
+        info!(session = %self.key, %why, "a session cannot go on without a gap; its client has to come back");
         self.engine.close(CloseReason::TransportError);
     }
 
     /// The client was served up to here, and is told now what it missed.
     fn catch_up(&mut self, env: &mut Env, lane: &mut Lane, served: &Marks, directs: u64) {
         let Some(missed) = lane.published_after(served, &self.topics()) else {
-            return self.end_for_a_gap("some of what it missed is no longer kept");
+            return self.end_for_a_gap(Obscurity::Gap);
         };
         self.begin_epoch(lane, served);
         let position = before(&missed.entries, lane);
@@ -201,8 +254,9 @@ impl Session {
         if !self.socket.as_ref().is_some_and(is_mine) || self.engine.close_reason().is_some() {
             return false;
         }
+        self.heard_at = lane.now();
         if self.engine.transport() == Some(TransportName::WebSocket) {
-            match (self.dormancy, next, served) {
+            match (&self.dormancy, next, served) {
                 (Dormancy::AwaitsSocket { .. }, Some(next), Some(served)) => {
                     self.wake(env, lane, next, |session, env, lane| {
                         session.catch_up(env, lane, &served.marks, served.directs);

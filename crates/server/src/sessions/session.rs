@@ -65,8 +65,8 @@ pub(crate) struct Session {
     pub(crate) frozen: bool,
     pub(crate) dirty: bool,
     pub(crate) scheduled: Option<Instant>,
-    /// How often it has moved.
-    pub(crate) moves: u32,
+    /// When something was last heard from the client.
+    pub(crate) heard_at: Instant,
     pub(crate) history: History,
     pub(crate) claims: Vec<WaitingClaim>,
     /// A client's wish to have its former socket could not be met, and it is to get another.
@@ -120,6 +120,8 @@ pub(crate) struct NamespaceSocket {
     pub(crate) acks: BTreeMap<AckId, AwaitedAck>,
     /// What others find of it.
     pub(crate) card: Option<Json>,
+    /// How often the client has come back to it.
+    pub(crate) returns: u32,
     /// The secret with which the client may come back to it; none if it may not.
     pub(crate) recovery: Option<RecoveryId>,
     /// Where the client is told from.
@@ -187,7 +189,7 @@ impl Session {
             frozen: false,
             dirty: false,
             scheduled: None,
-            moves: 0,
+            heard_at: now,
             history: History::default(),
             claims: Vec::new(),
             recovery_failed: false,

@@ -1,6 +1,7 @@
 //! All that a session needs to live on another node.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
@@ -48,7 +49,8 @@ pub(crate) struct SessionSnapshot {
     socket: Option<SessionSocket>,
     upper: UpperSnapshot,
     jobs: VecDeque<Job>,
-    moves: u32,
+    /// How long nothing had been heard from the client.
+    silent_for: Duration,
     history: History,
     dormancy: DormancySnapshot,
 }
@@ -72,6 +74,7 @@ pub(crate) struct SocketSnapshot {
     listening: bool,
     acks: Vec<(AckId, Json, Duration)>,
     card: Option<Json>,
+    returns: u32,
     recovery: Option<RecoveryId>,
     since: Place,
     epochs: Epochs,
@@ -110,11 +113,12 @@ impl Session {
     }
 
     /// Which of two copies of a session is to go on: that to which the client is attached, of two such the one that has
-    /// moved more.
-    pub(crate) fn standing(&self) -> Standing {
+    /// heard from it last.
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
         Standing {
             attached: self.engine.close_reason().is_none(),
-            moves: self.moves,
+            awake: !self.is_dormant(),
+            silent_for: Reverse(now.saturating_duration_since(self.heard_at)),
         }
     }
 
@@ -159,7 +163,7 @@ impl Session {
             socket: self.socket.clone(),
             upper,
             jobs: self.jobs.clone(),
-            moves: self.moves,
+            silent_for: now.saturating_duration_since(self.heard_at),
             history: self.history.clone(),
             dormancy: self.dormancy.snapshot(now),
         })
@@ -209,7 +213,7 @@ impl Session {
             frozen: false,
             dirty: false,
             scheduled: None,
-            moves: snapshot.moves + 1,
+            heard_at: now.checked_sub(snapshot.silent_for).unwrap_or(now),
             history: snapshot.history,
             claims: Vec::new(),
             recovery_failed: false,
@@ -252,7 +256,8 @@ impl SessionSnapshot {
     pub(crate) fn standing(&self) -> Standing {
         Standing {
             attached: !self.engine.is_closed(),
-            moves: self.moves,
+            awake: matches!(self.dormancy, DormancySnapshot::Awake),
+            silent_for: Reverse(self.silent_for),
         }
     }
 }
@@ -261,7 +266,8 @@ impl SessionSnapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Standing {
     attached: bool,
-    moves: u32,
+    awake: bool,
+    silent_for: Reverse<Duration>,
 }
 
 /// The topics that a socket hears.
@@ -298,6 +304,7 @@ impl NamespaceSocket {
             rooms: BTreeSet::clone(&self.rooms),
             listening: self.listening,
             card: self.card.clone(),
+            returns: self.returns,
             recovery: self.recovery.clone(),
             since: self.since,
             epochs: self.epochs.clone(),
@@ -383,6 +390,7 @@ impl SocketSnapshot {
             listening: self.listening,
             acks,
             card: self.card,
+            returns: self.returns,
             recovery: self.recovery,
             since: self.since,
             epochs: self.epochs,

@@ -1,0 +1,116 @@
+//! Which session has a socket. One, while the members agree; but after a partition a copy of its former session may still
+//! wait for a client that has long come back on the other side.
+
+use hither_cluster::Key;
+use hither_socketio::{RecoveryId, SocketId};
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use super::{
+    LaneEvent, Sessions,
+    env::{Env, Lane},
+    query::Question,
+    session::{NamespaceSocket, Session, Upper},
+};
+use crate::io::Io;
+
+/// A session that has a socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    pub(crate) session: Key,
+    recovery: RecoveryId,
+    right: Right,
+}
+
+/// What speaks for a session that has a socket; of two the greater has it rightly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Right {
+    /// How often the client had come back to the socket when the session got it.
+    returns: u32,
+    /// Whether the client is there.
+    attached: bool,
+}
+
+impl NamespaceSocket {
+    fn right(&self) -> Right {
+        Right {
+            returns: self.returns,
+            attached: self.away.is_none(),
+        }
+    }
+}
+
+impl Session {
+    fn sockets(&self) -> &[NamespaceSocket] {
+        match &self.upper {
+            Upper::SocketIo(upper) => &upper.sockets,
+            Upper::EngineIo => &[],
+        }
+    }
+
+    /// Another session has this socket rightly: nobody is told that it goes here.
+    pub(super) fn superseded(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId) {
+        let is_away = |socket: &NamespaceSocket| socket.id == *id && socket.away.is_some();
+        if self.sockets().iter().any(is_away) {
+            info!(session = %self.key, socket = %id, "its client has come back elsewhere; this copy is given up");
+            self.part_with(env, lane, id);
+            self.drive(env, lane);
+        }
+    }
+}
+
+impl Holder {
+    /// The one that has the socket rightly.
+    pub(crate) fn rightful(holders: Vec<Self>) -> Option<Self> {
+        holders.into_iter().max_by_key(|holder| holder.right)
+    }
+}
+
+impl Sessions {
+    /// The sessions of this lane that have these sockets.
+    pub(super) fn holders_of(&self, wanted: &[RecoveryId]) -> Vec<Holder> {
+        let sessions = self.slots.iter().map(|(_, session)| session);
+        let sockets =
+            sessions.flat_map(|session| session.sockets().iter().map(move |socket| (session, socket)));
+        sockets
+            .filter_map(|(session, socket)| {
+                let recovery = socket.recovery.as_ref().filter(|id| wanted.contains(id))?;
+                Some(Holder {
+                    session: session.key.clone(),
+                    recovery: recovery.clone(),
+                    right: socket.right(),
+                })
+            })
+            .collect()
+    }
+
+    /// Nodes that had lost each other are together again: sockets whose clients are away may have been found by them on
+    /// the other side.
+    pub(super) fn look_for_the_away(&self, lane: &Lane) {
+        let sessions = self.slots.iter().map(|(_, session)| session);
+        let away: Vec<(Key, SocketId, RecoveryId, Right)> = sessions
+            .flat_map(|session| {
+                let away = session.sockets().iter().filter(|socket| socket.away.is_some());
+                away.filter_map(|socket| {
+                    let recovery = socket.recovery.clone()?;
+                    Some((session.key.clone(), socket.id.clone(), recovery, socket.right()))
+                })
+            })
+            .collect();
+        if away.is_empty() {
+            return;
+        }
+        let (io, handle) = (Io::new(lane.cluster(), self.env.shared.clone()), lane.handle());
+        // Ends with the query, which has a deadline.
+        tokio::spawn(async move {
+            let wanted = away.iter().map(|(_, _, recovery, _)| recovery.clone()).collect();
+            let holders = io.holders(Question::Holds(wanted)).await;
+            for (session, socket, recovery, right) in away {
+                let is_better = |holder: &Holder| holder.recovery == recovery && holder.right > right;
+                if holders.iter().any(is_better) {
+                    handle.send(LaneEvent::SocketSuperseded { session, socket });
+                }
+            }
+        });
+    }
+}
