@@ -45,6 +45,8 @@ struct Heard {
     /// The number of the last publication that could have come.
     number: u64,
     backlog: Backlog,
+    /// Whether it is known what it wants: not while it is no member, nor before it has said so again.
+    has_wished: bool,
     /// Since when it is no member.
     gone_since: Option<Instant>,
 }
@@ -55,6 +57,7 @@ impl Heard {
         Self {
             number,
             backlog: Backlog::new(bytes, age),
+            has_wished: false,
             gone_since: None,
         }
     }
@@ -102,8 +105,8 @@ impl<E: Entities> Router<E> {
         topics.number += 1;
         let number = topics.number;
         let peers = topics.interest.nodes(&topic).to_vec();
-        // Who is away may come back, and is then told what it missed.
-        let anybody_away = topics.heard.values().any(|heard| heard.gone_since.is_some());
+        // Who is away may come back, and is told what it missed when it has said what it wants.
+        let anybody_away = topics.heard.values().any(|heard| !heard.has_wished);
         if !peers.is_empty() || anybody_away {
             match wire::encode(&payload) {
                 Ok(payload) => {
@@ -219,7 +222,8 @@ impl<E: Entities> Router<E> {
         topics
             .heard
             .entry(peer.clone())
-            .or_insert_with(|| Heard::up_to(number));
+            .or_insert_with(|| Heard::up_to(number))
+            .has_wished = true;
         if let Some(heard) = heard {
             if !topics.sent.reaches_back_to(heard) {
                 warn!(%peer, "the link was cut for too long: some publications cannot be sent again");
@@ -275,6 +279,7 @@ impl<E: Entities> Router<E> {
             return;
         };
         heard.gone_since.get_or_insert(at);
+        heard.has_wished = false;
         let number = heard.number;
         let survivors = now.others().map(|member| member.id.clone());
         let survivors = survivors.filter(|node| topics.heard.contains_key(node));

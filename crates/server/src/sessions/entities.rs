@@ -9,6 +9,7 @@ use tracing::error;
 use super::{
     Direct, Found, LaneEvent, Query, QueryReply, Question, Sessions, direct,
     env::{Lane, Slot},
+    holders::Search,
     session::{Opening, Session},
     snapshot::SessionSnapshot,
     speaking::{EncodedEvent, Heard},
@@ -298,10 +299,11 @@ impl Entities for Sessions {
     }
 
     fn reunited(&mut self, lane: &mut Lane) {
-        self.look_for_the_away(lane);
+        self.env.search = Some(Search::beginning(lane.now()));
     }
 
     fn tick(&mut self, lane: &mut Lane) {
+        self.search(lane);
         self.env.sockets.evict_some(lane.now());
         while let Some(Reverse((due, slot))) = self.env.timers.peek().copied()
             && due <= lane.now()

@@ -12,6 +12,7 @@ use hither_cluster::{NodeId, Subscribed, Topic};
 use super::{
     Sessions,
     direct::{Delivered, Order, Outbound},
+    holders::Search,
     ingress_sockets::{IngressSockets, SocketNews},
     shared::Shared,
 };
@@ -40,6 +41,7 @@ pub(crate) struct Env {
     /// What is to be told to other nodes about their sessions' sockets here.
     pub(crate) delivered: HashMap<NodeId, Vec<Delivered>>,
     pub(crate) news: Vec<SocketNews>,
+    pub(super) search: Option<Search>,
     runs: u64,
 }
 
@@ -56,6 +58,7 @@ impl Env {
             outbound: Outbound::default(),
             delivered: HashMap::new(),
             news: Vec::new(),
+            search: None,
             runs: 0,
         }
     }

@@ -1,6 +1,8 @@
 //! Which session has a socket. One, while the members agree; but after a partition a copy of its former session may still
 //! wait for a client that has long come back on the other side.
 
+use std::time::{Duration, Instant};
+
 use hither_cluster::Key;
 use hither_socketio::{RecoveryId, SocketId};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,28 @@ use super::{
     session::{NamespaceSocket, Session, Upper},
 };
 use crate::io::Io;
+
+/// How long after a partition copies may still find that their clients are away: those that wait for a socket do so soon,
+/// those that wait for a heartbeat later.
+const SEARCH: Duration = Duration::from_secs(60);
+/// How often it is asked meanwhile where the clients are.
+const SEARCH_AGAIN: Duration = Duration::from_secs(2);
+
+/// Nodes that had lost each other are together again, and clients are looked for that are away here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search {
+    next: Instant,
+    until: Instant,
+}
+
+impl Search {
+    pub(super) fn beginning(now: Instant) -> Self {
+        Self {
+            next: now,
+            until: now + SEARCH,
+        }
+    }
+}
 
 /// A session that has a socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,9 +108,19 @@ impl Sessions {
             .collect()
     }
 
-    /// Nodes that had lost each other are together again: sockets whose clients are away may have been found by them on
-    /// the other side.
-    pub(super) fn look_for_the_away(&self, lane: &Lane) {
+    /// After a partition, the clients that are away here may be there on the other side.
+    pub(super) fn search(&mut self, lane: &Lane) {
+        let now = lane.now();
+        if self.env.search.take_if(|search| search.until <= now).is_none()
+            && let Some(search) = &mut self.env.search
+            && search.next <= now
+        {
+            search.next = now + SEARCH_AGAIN;
+            self.look_for_the_away(lane);
+        }
+    }
+
+    fn look_for_the_away(&self, lane: &Lane) {
         let sessions = self.slots.iter().map(|(_, session)| session);
         let away: Vec<(Key, SocketId, RecoveryId, Right)> = sessions
             .flat_map(|session| {
