@@ -86,6 +86,8 @@ pub(crate) enum LaneMessage<E: Entities> {
         hold: Credit,
     },
     LinkUp(NodeId),
+    /// A peer listens to this node from now on; what it was told before may be lost.
+    Introduced(NodeId),
     LinkDown(NodeId),
     /// The target of a move is ready for the entity, or gone.
     Prepared {
@@ -331,6 +333,7 @@ impl<E: Entities> LaneState<E> {
                 hold: _hold,
             } => self.lane.log.inherit(&from, history, self.lane.now),
             LaneMessage::LinkUp(node) => self.link_up(&node),
+            LaneMessage::Introduced(node) => self.introduced(&node),
             LaneMessage::LinkDown(node) => {
                 let waiting = self.lane.barriers.link_down(&node);
                 self.passed(waiting);
@@ -463,10 +466,13 @@ impl<E: Entities> LaneState<E> {
         }
         self.lane.tell_followers();
         self.lane.log.linked(node);
+        self.guarded(None, |entities, lane| entities.linked(lane, node));
+    }
+
+    fn introduced(&mut self, node: &NodeId) {
         for barrier in self.lane.barriers.waiting_for(node) {
             self.lane.router.send_barrier(node, self.lane.index, barrier);
         }
-        self.guarded(None, |entities, lane| entities.linked(lane, node));
         self.tell_standby_what_to_keep(node);
         self.replicate_all();
     }

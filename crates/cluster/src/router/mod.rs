@@ -549,6 +549,7 @@ impl<E: Entities> Router<E> {
                 self.peer_introduced(peer, topics, number, heard);
                 self.introduced
                     .send_modify(|introduced| drop(introduced.insert(peer.clone(), members)));
+                self.to_all_lanes(|| LaneMessage::Introduced(peer.clone()));
             }
             LinkMessage::Interest(change) => {
                 lock(&self.topics)

@@ -391,6 +391,11 @@ impl<E: Entities> Router<E> {
     pub(super) fn pass(&self, peer: &NodeId, lane: u32, barrier: u64) {
         // Publications are sent under this lock: those before the barrier are before the answer.
         let topics = lock(&self.topics);
+        let is_gone = |heard: &Heard| heard.gone_since.is_some();
+        if topics.heard.get(peer).is_some_and(is_gone) {
+            // What it published is not taken here before it is a member again. Then it is told so, and asks again.
+            return;
+        }
         let number = topics.number;
         self.to_peer(
             peer,
