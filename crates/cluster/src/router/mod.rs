@@ -487,6 +487,7 @@ impl<E: Entities> Router<E> {
         let placement = Arc::new(Placement::new(view, before.shards()));
         log_moved_shards(&before, &placement);
         lock(&self.traces).members_changed(placement.view(), std::time::Instant::now());
+        let reunited = self.welcome_back(placement.view());
         let mut settlement = lock(&self.settlement);
         if settlement.placed(placement.view(), placement.fingerprint()) {
             self.to_peers(&LinkMessage::Settled {
@@ -495,6 +496,9 @@ impl<E: Entities> Router<E> {
         }
         self.placement.send_replace(placement.clone());
         self.to_all_lanes(|| LaneMessage::Placed(placement.clone()));
+        if reunited {
+            self.to_all_lanes(|| LaneMessage::Reunited);
+        }
         self.tell_if_settled(&settlement);
         drop(settlement);
         self.members_changed(before.view(), placement.view());
@@ -674,6 +678,7 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
             .send_if_modified(|introduced| introduced.remove(peer).is_some());
         lock(&router.asks).retain(|_, pending| pending.peer != *peer);
         lock(&router.settlement).peer_down(peer);
+        router.wishes_end(peer);
         for (topic, lanes) in lock(&router.topics).interest.link_down(peer) {
             router.to_lanes(lanes, || LaneMessage::Subscribed(topic.clone()));
         }

@@ -200,10 +200,13 @@ impl<E: Entities> Router<E> {
 
     /// Says to a peer what this node wants and how far it has heard it.
     pub(super) fn introduce(&self, peer: &NodeId) {
-        let mut topics = lock(&self.topics);
+        let placement = self.placement();
+        self.introduce_with(&mut lock(&self.topics), peer, placement.view());
+    }
+
+    fn introduce_with(&self, topics: &mut Topics, peer: &NodeId, view: &View) {
         let wanted = topics.interest.link_up(peer);
         let heard = topics.heard.get(peer).map(|heard| heard.number);
-        let members = members_of(self.placement().view());
         let number = topics.number;
         self.to_peer(
             peer,
@@ -211,9 +214,16 @@ impl<E: Entities> Router<E> {
                 topics: wanted,
                 number,
                 heard,
-                members,
+                members: members_of(view),
             },
         );
+    }
+
+    /// A peer has no link at present: it says again what it wants when it has one.
+    pub(super) fn wishes_end(&self, peer: &NodeId) {
+        if let Some(heard) = lock(&self.topics).heard.get_mut(peer) {
+            heard.has_wished = false;
+        }
     }
 
     /// A peer has said what it wants, and how far it has heard this node if there was a link before: the rest follows.
@@ -243,8 +253,23 @@ impl<E: Entities> Router<E> {
         topics.interest.introduced(peer, wanted);
     }
 
-    /// Some members are gone: those who stay tell each other how far they had heard them. Some are back: they are asked
-    /// for what came too late while they were not here.
+    /// Some who were gone are members again: they are asked for what came too late while they were not, before anybody here
+    /// counts on having it. Says whether there are any.
+    pub(super) fn welcome_back(&self, now: &View) -> bool {
+        let mut topics = lock(&self.topics);
+        let mut back = Vec::new();
+        for (node, heard) in &mut topics.heard {
+            if now.member(node).is_some() && heard.gone_since.take().is_some() {
+                back.push(node.clone());
+            }
+        }
+        for node in back.iter().filter(|node| self.links.is_linked(node)) {
+            self.introduce_with(&mut topics, node, now);
+        }
+        !back.is_empty()
+    }
+
+    /// Some members are gone: those who stay tell each other how far they had heard them.
     pub(super) fn members_changed(&self, before: &View, now: &View) {
         let mut topics = lock(&self.topics);
         let at = Instant::now();
@@ -252,25 +277,12 @@ impl<E: Entities> Router<E> {
             self.mourn(&mut topics, &gone.id, now, at);
         }
         topics.mourning.members_changed(|node| now.member(node).is_some());
-        let mut back = Vec::new();
-        topics.heard.retain(|node, heard| {
-            if now.member(node).is_none() {
-                heard.gone_since.get_or_insert(at);
-            } else if heard.gone_since.take().is_some() {
-                back.push(node.clone());
-            }
+        topics.heard.retain(|_, heard| {
             heard
                 .gone_since
                 .is_none_or(|gone_since| at.duration_since(gone_since) < REMEMBERED_FOR)
         });
         self.tell_who_is_mourned(&mut topics, at);
-        drop(topics);
-        if !back.is_empty() {
-            self.to_all_lanes(|| LaneMessage::Reunited);
-        }
-        for node in back.iter().filter(|node| self.links.is_linked(node)) {
-            self.introduce(node);
-        }
     }
 
     fn mourn(&self, topics: &mut Topics, gone: &NodeId, now: &View, at: Instant) {
@@ -391,9 +403,10 @@ impl<E: Entities> Router<E> {
     pub(super) fn pass(&self, peer: &NodeId, lane: u32, barrier: u64) {
         // Publications are sent under this lock: those before the barrier are before the answer.
         let topics = lock(&self.topics);
-        let is_gone = |heard: &Heard| heard.gone_since.is_some();
-        if topics.heard.get(peer).is_some_and(is_gone) {
-            // What it published is not taken here before it is a member again. Then it is told so, and asks again.
+        let listens = |heard: &Heard| heard.has_wished && heard.gone_since.is_none();
+        if !topics.heard.get(peer).is_some_and(listens) {
+            // What it published is not taken here before it is a member again, nor does it get what it missed before it has
+            // said what that is. It asks again when it is introduced.
             return;
         }
         let number = topics.number;
