@@ -7,7 +7,8 @@ use sha2::Sha256;
 
 /// What all nodes of one cluster know and nobody else does.
 ///
-/// It never leaves the process: gossip, links and seals each use a key of their own, derived from it by HMAC-SHA256.
+/// It never leaves the process: gossip, hellos, links and seals each use a key of their own, derived from it by
+/// HMAC-SHA256.
 #[derive(Clone)]
 pub struct Secret {
     origin: Origin,
@@ -23,6 +24,10 @@ enum Origin {
 /// The key that authenticates gossip datagrams.
 #[derive(Clone)]
 pub(crate) struct GossipKey(Hmac<Sha256>);
+
+/// The key that authenticates the hello of who dials.
+#[derive(Clone)]
+pub(crate) struct HelloKey(Hmac<Sha256>);
 
 /// The cookie by which the two ends of a link know each other.
 #[derive(Clone)]
@@ -132,6 +137,10 @@ impl Secret {
         GossipKey(keyed(&self.derive(b"hither gossip 1")))
     }
 
+    pub(crate) fn hello_key(&self) -> HelloKey {
+        HelloKey(keyed(&self.derive(b"hither hello 1")))
+    }
+
     pub(crate) fn link_cookie(&self) -> LinkCookie {
         LinkCookie(hexadecimal(&self.derive(b"hither link 1")))
     }
@@ -162,6 +171,13 @@ impl Secret {
 
 impl GossipKey {
     /// A computation of the MAC of one datagram.
+    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+        self.0.clone()
+    }
+}
+
+impl HelloKey {
+    /// A computation of the MAC of one hello.
     pub(crate) fn mac(&self) -> Hmac<Sha256> {
         self.0.clone()
     }
@@ -206,6 +222,12 @@ impl fmt::Debug for GossipKey {
     }
 }
 
+impl fmt::Debug for HelloKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HelloKey")
+    }
+}
+
 impl fmt::Debug for LinkCookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LinkCookie")
@@ -245,7 +267,10 @@ mod tests {
         let one = Secret::new("0123456789abcdef").unwrap();
         let other = Secret::new("0123456789abcdeg").unwrap();
         assert_ne!(one.link_cookie().as_str(), other.link_cookie().as_str());
-        assert_ne!(one.derive(b"hither gossip 1"), one.derive(b"hither link 1"));
+        let purposes = [b"hither gossip 1".as_slice(), b"hither hello 1", b"hither link 1"];
+        let keys: std::collections::BTreeSet<_> =
+            purposes.iter().map(|purpose| one.derive(purpose)).collect();
+        assert_eq!(keys.len(), purposes.len());
     }
 
     #[test]
@@ -271,8 +296,9 @@ mod tests {
     #[test]
     fn debug_prints_no_key() {
         let secret = Secret::new("0123456789abcdef").unwrap();
-        let shown = format!("{secret:?} {:?} {:?}", secret.gossip_key(), secret.link_cookie());
-        assert_eq!(shown, "Secret(Configured) GossipKey LinkCookie");
+        let (gossip, hello, link) = (secret.gossip_key(), secret.hello_key(), secret.link_cookie());
+        let shown = format!("{secret:?} {gossip:?} {hello:?} {link:?}");
+        assert_eq!(shown, "Secret(Configured) GossipKey HelloKey LinkCookie");
     }
 
     #[test]

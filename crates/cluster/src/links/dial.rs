@@ -1,29 +1,30 @@
 //! Dialling peers, again and again while they are members.
 
-use std::{collections::BTreeMap, fmt, io, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use ractor::ActorRef;
 use tokio::{
     net::TcpStream,
-    time::{sleep, timeout},
+    time::{error::Elapsed, sleep, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 use super::{
+    course::{Attempt, Course},
     envelope::LifeId,
     gateway::{Event, GatewayMessage},
-    hello::{self, HELLO_TIMEOUT},
-    opened::{Opened, Origin},
+    hello::{HELLO_TIMEOUT, Hello, HelloError, Wish},
+    opened::{Bearings, Opened, Side, Way},
+    stream::StreamId,
 };
-use crate::member::{NodeId, View};
+use crate::{
+    member::{NodeId, View},
+    secret::HelloKey,
+};
 
 /// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long to wait before dialling again: doubles from the first to the last.
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-const LAST_BACKOFF: Duration = Duration::from_secs(1);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Has a connection, or is about to have one, with each peer that this node must dial.
 ///
@@ -31,70 +32,101 @@ const LAST_BACKOFF: Duration = Duration::from_secs(1);
 /// it needs another.
 pub(super) struct Dialler {
     me: NodeId,
+    key: HelloKey,
     gateway: ActorRef<GatewayMessage>,
+    view: Arc<View>,
     dials: BTreeMap<NodeId, Dial>,
 }
 
 /// The dialling of one peer.
 struct Dial {
     address: SocketAddr,
-    /// In a row.
-    failures: u32,
-    state: State,
+    course: Course,
+    attempt: Option<AbortOnDropHandle<()>>,
 }
 
-enum State {
-    Dialling { _task: AbortOnDropHandle<()> },
-    Connected,
+/// Why a peer was not reached.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("cannot connect: {0}")]
+    Connect(#[from] io::Error),
+    #[error("no connection within {CONNECT_TIMEOUT:?}")]
+    ConnectTimeout,
+    #[error("no answer within {HELLO_TIMEOUT:?}")]
+    Silent(#[from] Elapsed),
+    #[error("no answer: {0}")]
+    Hello(#[from] HelloError),
 }
 
 impl Dialler {
-    pub(super) fn new(me: NodeId, gateway: ActorRef<GatewayMessage>) -> Self {
+    pub(super) fn new(me: NodeId, key: HelloKey, gateway: ActorRef<GatewayMessage>, view: Arc<View>) -> Self {
         Self {
             me,
+            key,
             gateway,
+            view,
             dials: BTreeMap::new(),
         }
     }
 
     /// Dials who has come into the view, and gives up who has left it.
-    pub(super) fn follow(&mut self, view: &View) {
+    pub(super) fn follow(&mut self, view: Arc<View>) {
+        self.view = view.clone();
         self.dials.retain(|peer, _| view.member(peer).is_some());
         for member in view.others() {
             if self.me < member.id && !self.dials.contains_key(&member.id) {
-                self.dial(&member.id, member.link, 0);
+                let mut course = Course::new(rand::random_range(0..=usize::MAX));
+                let first = course.begin();
+                let dial = Dial {
+                    address: member.link,
+                    course,
+                    attempt: None,
+                };
+                self.dials.insert(member.id.clone(), dial);
+                self.dial(&member.id, first);
             }
         }
     }
 
     /// A connection to the peer has come about. False if it is no longer wanted.
-    pub(super) fn connected(&mut self, peer: &NodeId) -> bool {
-        let dial = self.dials.get_mut(peer);
-        dial.map(|dial| dial.state = State::Connected).is_some()
-    }
-
-    /// The peer was not reached, or its connection has ended: dials again, after a while.
-    pub(super) fn failed(&mut self, peer: &NodeId, reason: &dyn fmt::Display) {
-        let Some(Dial {
-            address, failures, ..
-        }) = self.dials.get(peer)
-        else {
-            return;
+    pub(super) fn opened(&mut self, peer: &NodeId, stream: StreamId, way: &Way) -> bool {
+        let Some(dial) = self.dials.get_mut(peer) else {
+            return false;
         };
-        let (address, failures) = (*address, failures + 1);
-        let (node, incarnation) = (&peer.name, peer.incarnation.0);
-        if failures == 1 || !failures.is_power_of_two() {
-            debug!(peer = %node, incarnation, %address, %reason, failures, "dialling again");
-        } else {
-            warn!(peer = %node, incarnation, %address, %reason, failures, "no link yet, and dialling on");
+        dial.attempt = None;
+        if let Some(attempt) = dial.course.opened(stream, way) {
+            self.dial(peer, attempt);
         }
-        self.dial(peer, address, failures);
+        true
     }
 
-    /// The link with the peer works: its failures are forgotten.
-    pub(super) fn succeeded(&mut self, peer: &NodeId) {
+    /// The peer was not reached: tries again, after a while and by any of these relays.
+    pub(super) fn unreached(&mut self, peer: &NodeId, way: &Way, error: &DialError, relays: &[NodeId]) {
+        let course = self.dials.get_mut(peer).map(|dial| &mut dial.course);
+        if let Some(attempt) = course.and_then(|course| course.unreached(relays)) {
+            self.again(peer, way, error, attempt);
+        }
+    }
+
+    /// A connection to the peer has ended: tries again, as above.
+    pub(super) fn ended(
+        &mut self,
+        peer: &NodeId,
+        stream: StreamId,
+        way: &Way,
+        reason: &dyn fmt::Display,
+        relays: &[NodeId],
+    ) {
+        let course = self.dials.get_mut(peer).map(|dial| &mut dial.course);
+        if let Some(attempt) = course.and_then(|course| course.ended(stream, relays)) {
+            self.again(peer, way, reason, attempt);
+        }
+    }
+
+    /// The link on a connection to the peer works.
+    pub(super) fn lasted(&mut self, peer: &NodeId, stream: StreamId) {
         if let Some(dial) = self.dials.get_mut(peer) {
-            dial.failures = 0;
+            dial.course.lasted(stream);
         }
     }
 
@@ -103,79 +135,100 @@ impl Dialler {
         self.dials.clear();
     }
 
-    fn dial(&mut self, peer: &NodeId, address: SocketAddr, failures: u32) {
-        let task = tokio::spawn(dial(
-            peer.clone(),
-            address,
-            backoff(failures),
-            self.gateway.clone(),
-        ));
-        let state = State::Dialling {
-            _task: AbortOnDropHandle::new(task),
+    fn again(&mut self, peer: &NodeId, way: &Way, reason: &dyn fmt::Display, attempt: Attempt) {
+        let Some(Dial { address, course, .. }) = self.dials.get(peer) else {
+            return;
         };
-        self.dials.insert(
-            peer.clone(),
-            Dial {
-                address,
-                failures,
-                state,
-            },
-        );
+        let (node, incarnation, failures) = (&peer.name, peer.incarnation.0, course.failures());
+        let via = way.via().map(tracing::field::display);
+        if failures < 2 || !failures.is_power_of_two() {
+            debug!(peer = %node, incarnation, %address, via, %reason, failures, "dialling again");
+        } else {
+            warn!(peer = %node, incarnation, %address, via, %reason, failures, "no link yet, and dialling on");
+        }
+        self.dial(peer, attempt);
+    }
+
+    fn dial(&mut self, peer: &NodeId, Attempt { way, after }: Attempt) {
+        let Some(dial) = self.dials.get_mut(peer) else {
+            return;
+        };
+        let address = match &way {
+            Way::Direct => Some(dial.address),
+            Way::Via(relay) => self.view.member(relay).map(|relay| relay.link),
+        };
+        let call = Call {
+            me: self.me.clone(),
+            key: self.key.clone(),
+            peer: peer.clone(),
+            // Relays are members of this view. If one were not, the peer itself would do.
+            way: if address.is_some() { way } else { Way::Direct },
+            address: address.unwrap_or(dial.address),
+        };
+        // Nodes that lost each other at the same time must not come back at the same time.
+        let after = after.mul_f64(rand::random_range(0.8..1.0));
+        let task = tokio::spawn(call.make(after, self.gateway.clone()));
+        dial.attempt = Some(AbortOnDropHandle::new(task));
     }
 }
 
-/// How long to wait before dialling, after so many failures in a row.
-fn backoff(failures: u32) -> Duration {
-    let Some(doublings) = failures.checked_sub(1) else {
-        return Duration::ZERO;
-    };
-    let longest = FIRST_BACKOFF
-        .saturating_mul(1 << doublings.min(16))
-        .min(LAST_BACKOFF);
-    // Nodes that lost each other at the same time must not come back at the same time.
-    longest.mul_f64(rand::random_range(0.8..1.0))
+/// One attempt to reach a peer.
+struct Call {
+    me: NodeId,
+    key: HelloKey,
+    peer: NodeId,
+    way: Way,
+    /// Of the peer, or of the relay.
+    address: SocketAddr,
 }
 
-/// Opens a connection to a peer, after a while, and reports how that went.
-async fn dial(peer: NodeId, address: SocketAddr, after: Duration, gateway: ActorRef<GatewayMessage>) {
-    sleep(after).await;
-    let event = match connect(&peer, address).await {
-        Ok(opened) => Event::Opened(Box::new(opened)),
-        Err(error) => Event::DialFailed { peer, error },
-    };
-    // Without a gateway there is nobody who would miss it.
-    gateway.cast(GatewayMessage::Local(event)).ok();
-}
+impl Call {
+    /// Opens a connection to the peer, after a while, and reports how that went.
+    async fn make(self, after: Duration, gateway: ActorRef<GatewayMessage>) {
+        sleep(after).await;
+        let event = match self.connect().await {
+            Ok(opened) => Event::Opened(Box::new(opened)),
+            Err(error) => Event::DialFailed {
+                peer: self.peer,
+                way: self.way,
+                error,
+            },
+        };
+        // Without a gateway there is nobody who would miss it.
+        gateway.cast(GatewayMessage::Local(event)).ok();
+    }
 
-async fn connect(peer: &NodeId, address: SocketAddr) -> io::Result<Opened> {
-    let mut tcp = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await??;
-    tcp.set_nodelay(true)?;
-    let life = LifeId(rand::random());
-    timeout(HELLO_TIMEOUT, hello::send(&mut tcp, life)).await??;
-    Ok(Opened::new(tcp, life, address, Origin::Dialled(peer.clone())))
-}
+    async fn connect(&self) -> Result<Opened, DialError> {
+        let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address));
+        let mut tcp = connecting.await.map_err(|_| DialError::ConnectTimeout)??;
+        tcp.set_nodelay(true)?;
+        let life = LifeId(rand::random());
+        timeout(HELLO_TIMEOUT, self.say_hello(&mut tcp, life)).await??;
+        let bearings = Bearings {
+            life,
+            peer: self.peer.clone(),
+            address: self.address,
+            way: self.way.clone(),
+            side: Side::Dialled,
+        };
+        Ok(Opened::new(tcp, bearings))
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    async fn say_hello(&self, tcp: &mut TcpStream, life: LifeId) -> Result<(), HelloError> {
+        if let Way::Via(relay) = &self.way {
+            let wish = Wish::PassOn(self.peer.clone());
+            self.hello(relay, wish).say(tcp, &self.key).await?;
+        }
+        let way = self.way.clone();
+        let wish = Wish::Link { life, way };
+        self.hello(&self.peer, wish).say(tcp, &self.key).await
+    }
 
-    #[test]
-    fn backoff_doubles_up_to_a_second() {
-        assert_eq!(backoff(0), Duration::ZERO);
-        for (failures, longest) in [
-            (1, 50),
-            (2, 100),
-            (3, 200),
-            (4, 400),
-            (5, 800),
-            (6, 1000),
-            (1000, 1000),
-        ] {
-            let (wait, longest) = (backoff(failures), Duration::from_millis(longest));
-            assert!(
-                wait <= longest && wait >= longest.mul_f64(0.79),
-                "{failures} failures: {wait:?}"
-            );
+    fn hello(&self, to: &NodeId, wish: Wish) -> Hello {
+        Hello {
+            from: self.me.clone(),
+            to: to.clone(),
+            wish,
         }
     }
 }

@@ -7,9 +7,10 @@
 //! An envelope without messages says that its sender lives, or only how much it has handled.
 
 use bytes::{Buf, BufMut, Bytes};
+use serde::{Deserialize, Serialize};
 
 /// One life of a link, by the same number at both ends. The node that dialled has drawn it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct LifeId(pub(super) u64);
 
 /// What an envelope adds to its messages.

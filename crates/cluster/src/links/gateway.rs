@@ -3,7 +3,10 @@
 //! It hears of everything that concerns a link as messages in one mailbox, so that what it tells the node
 //! ([`LinkEvents`]) is in one order.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use ractor::{
     Actor, ActorProcessingErr, ActorRef, Message, SupervisionEvent,
@@ -21,17 +24,21 @@ use tracing::error;
 
 use super::{
     LinkEvents, LinkLimits, LinkSender,
-    accept::accept,
+    accept::Acceptor,
+    dial::DialError,
     error::LinkDown,
+    handshakes::Handshake,
     identity::gateway_group,
     library::{self, Session},
-    opened::{Opened, Origin},
+    opened::{Opened, Way},
+    pass::Passage,
     stream::StreamId,
     switchboard::Switchboard,
 };
 use crate::{
     member::{NodeId, View},
-    secret::LinkCookie,
+    secret::{HelloKey, LinkCookie},
+    throttle::Throttle,
 };
 
 /// The process groups in which gateways are found.
@@ -51,7 +58,11 @@ pub(super) enum Event {
     /// A connection was opened, on which a link may come up.
     Opened(Box<Opened>),
     /// A peer could not be reached.
-    DialFailed { peer: NodeId, error: io::Error },
+    DialFailed {
+        peer: NodeId,
+        way: Way,
+        error: DialError,
+    },
     /// The library's handshake on a connection is done.
     Ready(Session),
     /// The library has closed a connection.
@@ -94,6 +105,7 @@ impl Message for GatewayMessage {
 /// The actor.
 pub(super) struct Gateway {
     pub(super) me: NodeId,
+    pub(super) key: HelloKey,
     pub(super) cookie: LinkCookie,
     pub(super) limits: LinkLimits,
 }
@@ -147,18 +159,26 @@ impl Actor for Gateway {
         let tick = self.limits.stall_timeout / TICKS_PER_STALL;
         let switchboard = Switchboard::new(
             self.me.clone(),
+            self.key.clone(),
             self.limits.clone(),
             sender,
             events,
             myself.clone(),
         );
+        let acceptor = Acceptor {
+            me: self.me.clone(),
+            key: self.key.clone(),
+            passage: Passage::new(views.clone(), self.limits.stall_timeout),
+            gateway: myself.clone(),
+            refusals: Mutex::new(Throttle::default()),
+        };
         let task = |task| AbortOnDropHandle::new(task);
         Ok(GatewayState {
             switchboard,
             library,
             ticked: Instant::now(),
             closing: None,
-            _acceptor: task(tokio::spawn(accept(listener, myself.clone()))),
+            _acceptor: task(tokio::spawn(acceptor.run(listener))),
             _watcher: task(tokio::spawn(watch_views(views, myself.clone()))),
             _clock: task(tokio::spawn(tell_time(tick, myself))),
         })
@@ -194,7 +214,7 @@ impl Actor for Gateway {
                 reason,
                 "the actors under all links have ended; starting them again"
             );
-            state.switchboard.close_all(&LinkDown::Closed);
+            state.switchboard.lose_library();
             state.library = self.start_library(&myself).await?;
         }
         Ok(())
@@ -222,16 +242,15 @@ impl Gateway {
         let switchboard = &mut state.switchboard;
         match event {
             Event::Opened(opened) => {
-                let dialled = matches!(opened.origin, Origin::Dialled(_));
-                if let Some((id, stream)) = switchboard.opened(*opened)
-                    && !library::connect(&state.library, stream, dialled)
-                {
-                    switchboard.closed(id);
-                }
+                let next = switchboard.opened(*opened);
+                state.shake_hands(next);
             }
-            Event::DialFailed { peer, error } => switchboard.unreached(&peer, &error),
+            Event::DialFailed { peer, way, error } => switchboard.unreached(&peer, &way, &error),
             Event::Ready(session) => switchboard.ready(&session),
-            Event::Closed(stream) => switchboard.closed(stream),
+            Event::Closed(stream) => {
+                let next = switchboard.closed(stream);
+                state.shake_hands(next);
+            }
             Event::Overflowed { stream, waiting } => {
                 let bound = self.limits.queue;
                 switchboard.down(stream, &LinkDown::QueueFull { waiting, bound });
@@ -258,6 +277,15 @@ impl Gateway {
 }
 
 impl GatewayState {
+    fn shake_hands(&mut self, mut next: Option<Handshake>) {
+        while let Some(Handshake { id, stream, side }) = next {
+            if library::connect(&self.library, stream, side) {
+                return;
+            }
+            next = self.switchboard.closed(id);
+        }
+    }
+
     fn close_if_settled(&mut self, myself: &ActorRef<GatewayMessage>) {
         let settled =
             |closing: &mut Closing| self.switchboard.is_settled() || Instant::now() >= closing.deadline;

@@ -14,6 +14,7 @@ use super::{
     envelope::{HEADER, MESSAGE_HEADER},
     gateway::{Event, GatewayMessage, SCOPE},
     identity::{gateway_group, library_name, parse_library_name},
+    opened::Side,
     stream::{LinkStream, StreamId},
 };
 use crate::{member::NodeId, secret::LinkCookie};
@@ -70,12 +71,12 @@ pub(super) async fn start(
 }
 
 /// Begins the handshake on a connection. False if the library has ended, and is about to be started again.
-pub(super) fn connect(library: &ActorRef<NodeServerMessage>, stream: LinkStream, dialled: bool) -> bool {
+pub(super) fn connect(library: &ActorRef<NodeServerMessage>, stream: LinkStream, side: Side) -> bool {
     let stream = Box::new(stream);
     library
         .cast(NodeServerMessage::ConnectionOpenedExternal {
             stream,
-            is_server: !dialled,
+            is_server: side == Side::Accepted,
         })
         .is_ok()
 }

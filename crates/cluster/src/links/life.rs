@@ -1,21 +1,20 @@
 //! One life of a link: a connection, from its first byte to its end.
 
 use std::{
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use super::{
     LinkEvents,
     credit::Credit,
-    envelope::{Envelope, LifeId},
+    envelope::Envelope,
     error::LinkDown,
+    opened::{Bearings, Side},
     outbox::Outbox,
     stream::StreamControl,
 };
@@ -29,11 +28,8 @@ const ADMISSION: Duration = Duration::from_secs(5);
 
 /// One life of a link.
 pub(super) struct Life {
-    pub(super) id: LifeId,
+    pub(super) bearings: Bearings,
     pub(super) control: StreamControl,
-    pub(super) address: SocketAddr,
-    /// Whom this node has dialled, if it has.
-    pub(super) dialled: Option<NodeId>,
     pub(super) stage: Stage,
     bytes_read: u64,
     silent: Duration,
@@ -46,7 +42,6 @@ pub(super) enum Stage {
     Opening {
         /// What the peer has sent already, for it may be done before us. It cannot be more than its window.
         held: Vec<Envelope>,
-        _place: Option<OwnedSemaphorePermit>,
     },
     /// Messages go both ways.
     Up(Up),
@@ -54,7 +49,6 @@ pub(super) enum Stage {
 
 /// What an open link has.
 pub(super) struct Up {
-    pub(super) peer: NodeId,
     pub(super) outbox: Arc<Outbox>,
     next_sequence: u64,
     /// Whether the peer has ever been in the view.
@@ -63,23 +57,12 @@ pub(super) struct Up {
 }
 
 impl Life {
-    /// A connection whose handshake begins; an accepted one takes up a place meanwhile.
-    pub(super) fn new(
-        id: LifeId,
-        control: StreamControl,
-        address: SocketAddr,
-        dialled: Option<NodeId>,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Self {
+    /// A connection whose handshake is to come.
+    pub(super) fn new(bearings: Bearings, control: StreamControl) -> Self {
         Self {
-            id,
+            bearings,
             control,
-            address,
-            dialled,
-            stage: Stage::Opening {
-                held: Vec::new(),
-                _place: place,
-            },
+            stage: Stage::Opening { held: Vec::new() },
             bytes_read: 0,
             silent: Duration::ZERO,
             age: Duration::ZERO,
@@ -91,7 +74,7 @@ impl Life {
         self.silent = Duration::ZERO;
         self.age = Duration::ZERO;
         match std::mem::replace(&mut self.stage, Stage::Up(up)) {
-            Stage::Opening { held, .. } => held,
+            Stage::Opening { held } => held,
             Stage::Up(_) => Vec::new(),
         }
     }
@@ -109,25 +92,15 @@ impl Life {
         matches!(self.stage, Stage::Up(_)) && self.age >= long
     }
 
-    /// Who is at the other end, as far as it is known.
-    pub(super) fn peer(&self) -> Option<&NodeId> {
-        match &self.stage {
-            Stage::Up(up) => Some(&up.peer),
-            Stage::Opening { .. } => self.dialled.as_ref(),
-        }
-    }
-
     /// Whether the peer has left the view. It may come into it later than its link comes up.
     pub(super) fn is_dismissed(&mut self, view: &View) -> bool {
-        let Some(present) = self.peer().map(|peer| view.member(peer).is_some()) else {
-            return false;
-        };
+        let present = view.member(&self.bearings.peer).is_some();
         match &mut self.stage {
             Stage::Up(up) => {
                 up.admitted |= present;
                 up.admitted && !present
             }
-            Stage::Opening { .. } => !present,
+            Stage::Opening { .. } => self.bearings.side == Side::Dialled && !present,
         }
     }
 
@@ -147,25 +120,19 @@ impl Life {
     /// Takes an envelope from the peer: keeps it until the link is up, or hands on what is in it.
     pub(super) fn receive(&mut self, envelope: Envelope, events: &dyn LinkEvents) -> Result<(), LinkDown> {
         match &mut self.stage {
-            Stage::Opening { held, .. } => {
+            Stage::Opening { held } => {
                 held.push(envelope);
                 Ok(())
             }
-            Stage::Up(up) => up.receive(envelope, events),
+            Stage::Up(up) => up.receive(&self.bearings.peer, envelope, events),
         }
     }
 }
 
 impl Up {
     /// A link that is up from now on.
-    pub(super) fn new(
-        peer: NodeId,
-        outbox: Arc<Outbox>,
-        admitted: bool,
-        writer: AbortOnDropHandle<()>,
-    ) -> Self {
+    pub(super) fn new(outbox: Arc<Outbox>, admitted: bool, writer: AbortOnDropHandle<()>) -> Self {
         Self {
-            peer,
             outbox,
             next_sequence: 0,
             admitted,
@@ -173,7 +140,12 @@ impl Up {
         }
     }
 
-    fn receive(&mut self, envelope: Envelope, events: &dyn LinkEvents) -> Result<(), LinkDown> {
+    fn receive(
+        &mut self,
+        peer: &NodeId,
+        envelope: Envelope,
+        events: &dyn LinkEvents,
+    ) -> Result<(), LinkDown> {
         let (sequence, expected) = (envelope.sequence, self.next_sequence);
         if sequence != expected {
             let fault = format!("envelope {sequence} came in place of {expected}");
@@ -188,7 +160,7 @@ impl Up {
             return Ok(());
         }
         let credit = Credit::new(envelope.weight(), self.outbox.clone());
-        if harmless(|| events.received(&self.peer, envelope.messages, credit)) {
+        if harmless(|| events.received(peer, envelope.messages, credit)) {
             Ok(())
         } else {
             Err(LinkDown::HandlerPanicked)
@@ -208,13 +180,13 @@ pub(super) fn harmless(call: impl FnOnce()) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::{net::SocketAddr, sync::Mutex};
 
     use bytes::Bytes;
 
     use super::*;
     use crate::{
-        links::LinkLimits,
+        links::{LinkLimits, envelope::LifeId, opened::Way},
         member::{Incarnation, Member, Phase},
     };
 
@@ -268,21 +240,22 @@ mod tests {
         }
     }
 
-    fn opening(dialled: Option<NodeId>) -> Life {
-        Life::new(
-            LifeId(7),
-            StreamControl::default(),
-            ([127, 0, 0, 1], 7001).into(),
-            dialled,
-            None,
-        )
+    fn opening(side: Side) -> Life {
+        let bearings = Bearings {
+            life: LifeId(7),
+            peer: peer(),
+            address: ([127, 0, 0, 1], 7001).into(),
+            way: Way::Direct,
+            side,
+        };
+        Life::new(bearings, StreamControl::default())
     }
 
     fn up(admitted: bool) -> Life {
-        let mut life = opening(None);
+        let mut life = opening(Side::Accepted);
         let outbox = Arc::new(Outbox::new(LinkLimits::default()));
         let writer = AbortOnDropHandle::new(tokio::spawn(std::future::pending()));
-        assert!(life.come_up(Up::new(peer(), outbox, admitted, writer)).is_empty());
+        assert!(life.come_up(Up::new(outbox, admitted, writer)).is_empty());
         life
     }
 
@@ -347,12 +320,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_before_the_link_is_up_waits() {
-        let (mut life, events) = (opening(None), Received::default());
+        let (mut life, events) = (opening(Side::Accepted), Received::default());
         life.receive(envelope(0, &["one"]), &events).unwrap();
         assert!(events.0.lock().unwrap().is_empty());
         let outbox = Arc::new(Outbox::new(LinkLimits::default()));
         let writer = AbortOnDropHandle::new(tokio::spawn(std::future::pending()));
-        let held = life.come_up(Up::new(peer(), outbox, true, writer));
+        let held = life.come_up(Up::new(outbox, true, writer));
         assert_eq!(held, [envelope(0, &["one"])]);
     }
 
@@ -373,7 +346,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_handshake_has_a_deadline_however_much_is_said() {
-        let mut life = opening(None);
+        let mut life = opening(Side::Accepted);
         life.control.count_bytes_read(1000);
         assert_eq!(end(&mut life), (HANDSHAKE, LinkDown::NoHandshake(HANDSHAKE)));
     }
@@ -405,9 +378,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_dialled_peer_that_leaves_meanwhile_is_given_up() {
-        let mut life = opening(Some(peer()));
+        let mut life = opening(Side::Dialled);
         assert!(!life.is_dismissed(&view(&[peer()])));
         assert!(life.is_dismissed(&view(&[])));
-        assert!(!opening(None).is_dismissed(&view(&[])));
+        assert!(!opening(Side::Accepted).is_dismissed(&view(&[])));
     }
 }

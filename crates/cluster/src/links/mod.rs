@@ -5,19 +5,25 @@
 //! [`Gateway`]. There the [`Switchboard`](switchboard::Switchboard) knows what belongs to what, and
 //! tells the node ([`LinkEvents`]). The node drops the [`Credit`] when it is done, and word of that goes back with the
 //! next envelope, which lets the writer go on.
+//!
+//! Two nodes that cannot reach each other have their link through a third: the [`Course`](course::Course) of who dials
+//! leads through others when the direct way is shut, and these [pass it on](pass::Passage).
 
 mod accept;
+mod course;
 mod credit;
 mod dial;
 mod envelope;
 mod error;
 mod gateway;
+mod handshakes;
 mod hello;
 mod identity;
 mod library;
 mod life;
 mod opened;
 mod outbox;
+mod pass;
 mod stream;
 mod switchboard;
 mod table;
@@ -196,6 +202,7 @@ impl Links {
         let LinkListener { listener, sender, .. } = listener;
         let gateway = Gateway {
             me,
+            key: secret.hello_key(),
             cookie: secret.link_cookie(),
             limits,
         };

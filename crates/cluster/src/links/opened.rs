@@ -2,40 +2,66 @@
 
 use std::net::SocketAddr;
 
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
 
 use super::{
     envelope::LifeId,
     stream::{LinkStream, StreamId},
 };
-use crate::member::NodeId;
+use crate::member::{NodeId, NodeName};
 
 /// A connection on which a life of a link may begin.
 pub(super) struct Opened {
     pub(super) id: StreamId,
     pub(super) stream: LinkStream,
-    pub(super) life: LifeId,
-    pub(super) address: SocketAddr,
-    pub(super) origin: Origin,
+    pub(super) bearings: Bearings,
 }
 
-/// Who opened a connection.
-pub(super) enum Origin {
-    /// This node did, to reach that peer.
-    Dialled(NodeId),
-    /// A stranger, until the handshake is done. It takes up a place until then.
-    Accepted(OwnedSemaphorePermit),
+/// What is known of a connection before its handshake.
+#[derive(Clone, Debug)]
+pub(super) struct Bearings {
+    pub(super) life: LifeId,
+    /// Who is at the other end, as the hello has it.
+    pub(super) peer: NodeId,
+    /// The other end of the TCP connection: the peer, or the relay.
+    pub(super) address: SocketAddr,
+    pub(super) way: Way,
+    pub(super) side: Side,
+}
+
+/// How two nodes reach each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Way {
+    Direct,
+    /// Through this third node, the relay.
+    Via(NodeId),
+}
+
+/// Which end of a connection this node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Dialled,
+    Accepted,
 }
 
 impl Opened {
-    pub(super) fn new(tcp: TcpStream, life: LifeId, address: SocketAddr, origin: Origin) -> Self {
+    pub(super) fn new(tcp: TcpStream, bearings: Bearings) -> Self {
         let id = StreamId::next();
         Self {
             id,
             stream: LinkStream::new(id, tcp),
-            life,
-            address,
-            origin,
+            bearings,
+        }
+    }
+}
+
+impl Way {
+    /// The name of the relay, if there is one.
+    pub(super) fn via(&self) -> Option<&NodeName> {
+        match self {
+            Self::Direct => None,
+            Self::Via(relay) => Some(&relay.name),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -14,19 +13,21 @@ use tracing::{debug, info, warn};
 
 use super::{
     LinkEvents, LinkLimits, LinkSender,
-    dial::Dialler,
+    dial::{DialError, Dialler},
     envelope::{Envelope, LifeId},
     error::LinkDown,
     gateway::GatewayMessage,
+    handshakes::{Handshake, Handshakes},
     library::Session,
     life::{Life, Stage, Up, harmless},
-    opened::{Opened, Origin},
+    opened::{Bearings, Opened, Side, Way},
     outbox::Outbox,
-    stream::{LinkStream, StreamId},
+    stream::StreamId,
     writer::Writer,
 };
 use crate::{
-    member::{NodeId, View},
+    member::{NodeId, Phase, View},
+    secret::HelloKey,
     throttle::Throttle,
 };
 
@@ -47,13 +48,16 @@ pub(super) struct Switchboard {
     view: Arc<View>,
     lives: HashMap<StreamId, Life>,
     streams: HashMap<LifeId, StreamId>,
-    links: BTreeMap<NodeId, StreamId>,
+    /// The one connection with each peer, the last if there were more.
+    peers: BTreeMap<NodeId, StreamId>,
+    handshakes: Handshakes,
     refusals: Throttle,
 }
 
 impl Switchboard {
     pub(super) fn new(
         me: NodeId,
+        key: HelloKey,
         limits: LinkLimits,
         sender: LinkSender,
         events: Arc<dyn LinkEvents>,
@@ -64,7 +68,7 @@ impl Switchboard {
             members: BTreeMap::new(),
         });
         Self {
-            dialler: Dialler::new(me.clone(), gateway.clone()),
+            dialler: Dialler::new(me.clone(), key, gateway.clone(), view.clone()),
             me,
             limits,
             sender,
@@ -73,7 +77,8 @@ impl Switchboard {
             view,
             lives: HashMap::new(),
             streams: HashMap::new(),
-            links: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            handshakes: Handshakes::default(),
             refusals: Throttle::default(),
         }
     }
@@ -81,7 +86,7 @@ impl Switchboard {
     /// Takes a new view: dials who has come, closes the links of who has gone.
     pub(super) fn view(&mut self, view: Arc<View>) {
         self.view = view;
-        self.dialler.follow(&self.view);
+        self.dialler.follow(self.view.clone());
         let dismissed = |life: &mut Life| life.is_dismissed(&self.view);
         let lives = self.lives.iter_mut();
         let gone: Vec<_> = lives
@@ -92,38 +97,38 @@ impl Switchboard {
         }
     }
 
-    /// Takes a new connection. It is returned for the handshake unless it is not wanted.
-    pub(super) fn opened(&mut self, opened: Opened) -> Option<(StreamId, LinkStream)> {
-        let Opened {
-            id,
-            stream,
+    /// Takes a new connection, which replaces an earlier one with the same peer. Returned is whose handshake may begin.
+    pub(super) fn opened(&mut self, opened: Opened) -> Option<Handshake> {
+        let Opened { id, stream, bearings } = opened;
+        let Bearings {
             life,
-            address,
-            origin,
-        } = opened;
-        if self.streams.contains_key(&life) {
-            // Chance would hardly do that; somebody has listened.
-            debug!(%address, "refused a connection under the number of another");
-            return None;
-        }
-        let (dialled, place) = match origin {
-            Origin::Dialled(peer) => (Some(peer), None),
-            Origin::Accepted(place) => (None, Some(place)),
-        };
-        if let Some(peer) = &dialled
-            && !self.dialler.connected(peer)
-        {
+            peer,
+            way,
+            side,
+            ..
+        } = bearings.clone();
+        let wanted = !self.streams.contains_key(&life)
+            && match side {
+                Side::Dialled => self.dialler.opened(&peer, id, &way),
+                Side::Accepted => peer < self.me,
+            };
+        if !wanted {
+            debug!(?bearings, "closed a connection that is not wanted");
             return None;
         }
         self.streams.insert(life, id);
-        self.lives
-            .insert(id, Life::new(life, stream.control(), address, dialled, place));
-        Some((id, stream))
+        self.lives.insert(id, Life::new(bearings, stream.control()));
+        let handshake = self.handshakes.ask(peer.clone(), Handshake { id, stream, side });
+        if let Some(earlier) = self.peers.insert(peer, id) {
+            self.down(earlier, &LinkDown::Replaced);
+        }
+        handshake
     }
 
     /// A peer could not be reached: tries again later.
-    pub(super) fn unreached(&mut self, peer: &NodeId, error: &std::io::Error) {
-        self.dialler.failed(peer, error);
+    pub(super) fn unreached(&mut self, peer: &NodeId, way: &Way, error: &DialError) {
+        let relays = self.relays();
+        self.dialler.unreached(peer, way, error, &relays);
     }
 
     /// The handshake is done: the link comes up.
@@ -131,14 +136,10 @@ impl Switchboard {
         let Some(life) = self.lives.get(&session.stream) else {
             return;
         };
-        let (peer, remote) = match self.identify(life, session) {
-            Ok(identified) => identified,
-            Err(fault) => return self.down(session.stream, &LinkDown::Protocol(fault)),
-        };
-        if let Some(earlier) = self.links.get(&peer).copied() {
-            self.down(earlier, &LinkDown::Replaced);
+        match identify(&life.bearings.peer, session) {
+            Ok(remote) => self.up(session.stream, remote),
+            Err(fault) => self.down(session.stream, &LinkDown::Protocol(fault)),
         }
-        self.up(session.stream, peer, remote);
     }
 
     /// An envelope has come, from whichever peer.
@@ -164,10 +165,8 @@ impl Switchboard {
         for (stream, life) in &mut self.lives {
             if let Some(reason) = life.tick(ran, self.limits.stall_timeout) {
                 ended.push((*stream, reason));
-            } else if life.has_been_up_for(SOUND)
-                && let Some(peer) = &life.dialled
-            {
-                self.dialler.succeeded(peer);
+            } else if life.has_been_up_for(SOUND) {
+                self.dialler.lasted(&life.bearings.peer, *stream);
             }
         }
         for (stream, reason) in ended {
@@ -175,8 +174,8 @@ impl Switchboard {
         }
     }
 
-    /// The library has closed a connection.
-    pub(super) fn closed(&mut self, stream: StreamId) {
+    /// The library has closed a connection. Returned is whose handshake may begin now.
+    pub(super) fn closed(&mut self, stream: StreamId) -> Option<Handshake> {
         let is_up = self
             .lives
             .get_mut(&stream)
@@ -189,6 +188,7 @@ impl Switchboard {
                 &LinkDown::Refused
             },
         );
+        self.handshakes.closed(stream)
     }
 
     /// Ends the life on a connection, if it has not ended yet, and closes the connection.
@@ -196,14 +196,26 @@ impl Switchboard {
         let Some(life) = self.lives.remove(&stream) else {
             return;
         };
-        self.streams.remove(&life.id);
+        let Bearings {
+            life: id,
+            peer,
+            way,
+            side,
+            ..
+        } = &life.bearings;
+        self.streams.remove(id);
+        if self.peers.get(peer) == Some(&stream) {
+            self.peers.remove(peer);
+        }
+        self.handshakes.withdraw(peer, stream);
         life.control.cut();
         match &life.stage {
-            Stage::Up(up) => self.tell_down(up, life.address, reason),
-            Stage::Opening { .. } => self.tell_refused(&life, reason),
+            Stage::Up(up) => self.tell_down(up, &life.bearings, reason),
+            Stage::Opening { .. } => self.tell_refused(&life.bearings, reason),
         }
-        if let Some(peer) = &life.dialled {
-            self.dialler.failed(peer, reason);
+        if *side == Side::Dialled {
+            let relays = self.relays();
+            self.dialler.ended(peer, stream, way, reason, &relays);
         }
     }
 
@@ -220,6 +232,12 @@ impl Switchboard {
             .all(|up| up.outbox.is_settled())
     }
 
+    /// The library has ended, and all connections with it.
+    pub(super) fn lose_library(&mut self) {
+        self.close_all(&LinkDown::Closed);
+        self.handshakes = Handshakes::default();
+    }
+
     /// Ends all lives.
     pub(super) fn close_all(&mut self, reason: &LinkDown) {
         let streams: Vec<_> = self.lives.keys().copied().collect();
@@ -228,32 +246,34 @@ impl Switchboard {
         }
     }
 
-    /// Who is at the other end, and how its gateway is reached; or what is wrong with that.
-    fn identify(&self, life: &Life, session: &Session) -> Result<(NodeId, ActorRef<GatewayMessage>), String> {
-        let peer = session.peer.clone().ok_or("the peer has no node's name")?;
-        match &life.dialled {
-            Some(wanted) if *wanted != peer => {
-                return Err(format!("dialled {wanted:?}, and {peer:?} answered"));
-            }
-            None if peer >= self.me => {
-                return Err(format!("{peer:?} dialled, and is to be dialled"));
-            }
-            Some(_) | None => {}
-        }
-        let gateway = session
-            .gateway
-            .clone()
-            .ok_or_else(|| format!("{peer:?} has no gateway"))?;
-        Ok((peer, gateway))
+    /// Who can pass connections on: whom this node reaches itself, and who stays.
+    fn relays(&self) -> Vec<NodeId> {
+        let is_direct = |stream| {
+            let life = self.lives.get(stream);
+            life.is_some_and(|life| life.bearings.way == Way::Direct && matches!(life.stage, Stage::Up(_)))
+        };
+        let direct = self.peers.iter().filter(|(_, stream)| is_direct(stream));
+        let stays = |peer: &&NodeId| {
+            let member = self.view.member(peer);
+            member.is_some_and(|member| member.phase != Phase::Leaving)
+        };
+        direct.map(|(peer, _)| peer).filter(stays).cloned().collect()
     }
 
-    fn up(&mut self, stream: StreamId, peer: NodeId, remote: ActorRef<GatewayMessage>) {
+    fn up(&mut self, stream: StreamId, remote: ActorRef<GatewayMessage>) {
         let Some(life) = self.lives.get_mut(&stream) else {
             return;
         };
+        let Bearings {
+            life: id,
+            peer,
+            address,
+            way,
+            side,
+        } = life.bearings.clone();
         let outbox = Arc::new(Outbox::new(self.limits.clone()));
         let writer = Writer {
-            life: life.id,
+            life: id,
             stream,
             outbox: outbox.clone(),
             peer: remote,
@@ -262,17 +282,16 @@ impl Switchboard {
         };
         let writer = AbortOnDropHandle::new(tokio::spawn(writer.run()));
         let admitted = self.view.member(&peer).is_some();
-        let held = life.come_up(Up::new(peer.clone(), outbox.clone(), admitted, writer));
-        let direction = if life.dialled.is_some() {
-            "dialled"
-        } else {
-            "accepted"
+        let held = life.come_up(Up::new(outbox.clone(), admitted, writer));
+        let direction = match side {
+            Side::Dialled => "dialled",
+            Side::Accepted => "accepted",
         };
         let (node, incarnation) = (&peer.name, peer.incarnation.0);
-        info!(peer = %node, incarnation, address = %life.address, direction, "link up");
+        let via = way.via().map(tracing::field::display);
+        info!(peer = %node, incarnation, %address, via, direction, "link up");
 
         self.sender.insert(peer.clone(), outbox);
-        self.links.insert(peer.clone(), stream);
         if !harmless(|| self.events.link_up(&peer)) {
             return self.down(stream, &LinkDown::HandlerPanicked);
         }
@@ -290,26 +309,43 @@ impl Switchboard {
         }
     }
 
-    fn tell_down(&mut self, up: &Up, address: SocketAddr, reason: &LinkDown) {
-        self.links.remove(&up.peer);
-        self.sender.remove(&up.peer);
+    fn tell_down(&mut self, up: &Up, bearings: &Bearings, reason: &LinkDown) {
+        let Bearings {
+            peer, address, way, ..
+        } = bearings;
+        self.sender.remove(peer);
         up.outbox.close();
-        let (peer, incarnation) = (&up.peer.name, up.peer.incarnation.0);
+        let (node, incarnation) = (&peer.name, peer.incarnation.0);
+        let via = way.via().map(tracing::field::display);
         match reason {
-            LinkDown::Closed | LinkDown::NotAMember | LinkDown::Shutdown => {
-                info!(%peer, incarnation, %address, %reason, "link down");
+            LinkDown::Closed | LinkDown::NotAMember | LinkDown::Replaced | LinkDown::Shutdown => {
+                info!(peer = %node, incarnation, %address, via, %reason, "link down");
             }
-            _ => warn!(%peer, incarnation, %address, %reason, "link down"),
+            _ => warn!(peer = %node, incarnation, %address, via, %reason, "link down"),
         }
-        harmless(|| self.events.link_down(&up.peer, reason));
+        harmless(|| self.events.link_down(peer, reason));
     }
 
     /// What this node has dialled is the dialler's to tell.
-    fn tell_refused(&mut self, life: &Life, reason: &LinkDown) {
-        if life.dialled.is_none()
+    fn tell_refused(&mut self, bearings: &Bearings, reason: &LinkDown) {
+        let Bearings {
+            peer, address, side, ..
+        } = bearings;
+        if *side == Side::Accepted
             && let Some(suppressed) = self.refusals.permit()
         {
-            warn!(address = %life.address, suppressed, %reason, "refused a link");
+            let (node, incarnation) = (&peer.name, peer.incarnation.0);
+            warn!(peer = %node, incarnation, %address, suppressed, %reason, "refused a link");
         }
     }
+}
+
+/// How the gateway at the other end is reached; or what is wrong with that end.
+fn identify(expected: &NodeId, session: &Session) -> Result<ActorRef<GatewayMessage>, String> {
+    let peer = session.peer.as_ref().ok_or("the peer has no node's name")?;
+    if peer != expected {
+        return Err(format!("{expected:?} is expected, and {peer:?} is there"));
+    }
+    let gateway = session.gateway.clone();
+    gateway.ok_or_else(|| format!("{peer:?} has no gateway"))
 }
