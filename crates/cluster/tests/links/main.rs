@@ -288,6 +288,85 @@ fn a_connection_that_goes_dead_is_cut_by_both_ends_and_replaced() {
 }
 
 #[test]
+fn a_link_that_cannot_be_direct_goes_through_a_third_node_until_it_can() {
+    let names = ["a", "b", "c"];
+    let mut settings = settings(&names);
+    // Only what a sends to b, and gets back, goes through here; gossip does not.
+    let direct_way = Relay::start(settings[1].address);
+    settings[0].detour = Some(("b".to_owned(), direct_way.address()));
+    let [a, b, c] = [0, 1, 2].map(|index| Node::start(&settings[index]));
+    for node in [&a, &b, &c] {
+        node.until_linked_with_all(&names);
+    }
+    assert!(!a.seen().link_up("b").contains("via="));
+
+    direct_way.freeze();
+    let cut = Instant::now();
+    for (node, peer) in [(&a, "b"), (&b, "a")] {
+        node.until("a link through c", |seen| seen.link_up(peer).contains("via=c"));
+        node.until_linked_with_all(&names);
+    }
+    println!("through c after {:?}", cut.elapsed());
+    assert!(c.seen().logged("passing on a link"));
+    for (node, other) in [(&a, &b), (&b, &a)] {
+        node.order(&format!("send {} 20000 100", other.name()));
+    }
+    for (node, peer) in [(&a, "b"), (&b, "a")] {
+        node.until("messages through c", |seen| seen.received(peer) == 20_000);
+    }
+    // The direct way is tried in vain meanwhile, which must not harm the link.
+    std::thread::sleep(Duration::from_secs(9));
+    for (node, peer) in [(&a, "b"), (&b, "a")] {
+        assert_eq!(node.seen().links(peer), 2);
+        assert_eq!(node.seen().view(), names);
+    }
+
+    direct_way.thaw();
+    for (node, peer) in [(&a, "b"), (&b, "a")] {
+        node.until("a direct link", |seen| {
+            seen.links(peer) == 3 && !seen.link_up(peer).contains("via=")
+        });
+    }
+    c.until("c has nothing to pass on", |seen| {
+        seen.logged("no longer passing on")
+    });
+    a.order("send b 1000 100");
+    b.until("messages on the direct link", |seen| seen.received("a") == 1000);
+    for node in [&a, &b] {
+        node.until_linked_with_all(&names);
+    }
+}
+
+#[test]
+fn a_link_whose_relay_dies_goes_through_another() {
+    let names = ["a", "b", "c", "d"];
+    let mut settings = settings(&names);
+    let direct_way = Relay::start(settings[1].address);
+    settings[0].detour = Some(("b".to_owned(), direct_way.address()));
+    let [a, b, c, d] = [0, 1, 2, 3].map(|index| Node::start(&settings[index]));
+    for node in [&a, &b, &c, &d] {
+        node.until_linked_with_all(&names);
+    }
+    direct_way.freeze();
+    b.until("a link through another", |seen| {
+        seen.link_up("a").contains("via=")
+    });
+    let (mut relay, other) = if b.seen().link_up("a").contains("via=c") {
+        (c, d)
+    } else {
+        (d, c)
+    };
+    relay.kill();
+    let via = format!("via={}", other.name());
+    b.until("a link through the other", |seen| {
+        seen.link_up("a").contains(&via)
+    });
+    for node in [&a, &b] {
+        node.until_linked_with_all(&["a", "b", other.name()]);
+    }
+}
+
+#[test]
 fn junk_at_the_link_port_harms_nobody() {
     use std::{io::Write, net::TcpStream};
 
@@ -304,9 +383,9 @@ fn junk_at_the_link_port_harms_nobody() {
         junk.write_all(&vec![0xff; length]).unwrap();
     }
     let mut polite = TcpStream::connect(settings[1].address).unwrap();
-    // A right hello, and then a frame of 2^64 - 1 bytes.
-    polite.write_all(b"hither 1\0\0\0\0\0\0\0\x07").unwrap();
-    polite.write_all(&[0xff; 64]).unwrap();
+    // A hello as it should be, but for the MAC.
+    polite.write_all(b"hither 2\0\x07").unwrap();
+    polite.write_all(&[0xff; 7 + 32]).unwrap();
     b.until("a refusal", |seen| seen.logged("refused a link"));
     drop(silent);
     a.order("send b 1000 100");

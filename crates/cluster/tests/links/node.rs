@@ -62,9 +62,10 @@ async fn run(settings: Settings) {
         tokio::spawn(report_views(membership.views())),
         tokio::spawn(report_events(membership.clone())),
     ];
-    let views = match settings.intrude {
-        None => membership.views(),
-        Some((victim, address)) => imagined_view(&me, victim, address),
+    let views = match (settings.intrude, settings.detour) {
+        (Some((victim, address)), _) => imagined_view(&me, victim, address),
+        (None, Some((peer, address))) => views_with_detour(membership.views(), peer, address),
+        (None, None) => membership.views(),
     };
     let reporter = Arc::new(Reporter {
         membership: Arc::downgrade(&membership),
@@ -165,6 +166,27 @@ async fn report_events(membership: Arc<Membership>) {
     }
 }
 
+/// Views in which a peer's links are accepted elsewhere.
+fn views_with_detour(
+    mut views: watch::Receiver<Arc<View>>,
+    peer: String,
+    address: std::net::SocketAddr,
+) -> watch::Receiver<Arc<View>> {
+    let changed = move |view: &View| {
+        let mut view = view.clone();
+        let mut members = view.members.values_mut();
+        if let Some(member) = members.find(|member| member.id.name.as_str() == peer) {
+            member.link = address;
+        }
+        Arc::new(view)
+    };
+    let (sender, receiver) = watch::channel(changed(&views.borrow_and_update()));
+    tokio::spawn(async move {
+        while views.changed().await.is_ok() && sender.send(changed(&views.borrow_and_update())).is_ok() {}
+    });
+    receiver
+}
+
 /// The view of an intruder, who has not learnt from gossip whom to dial.
 fn imagined_view(me: &NodeId, victim: NodeId, address: std::net::SocketAddr) -> watch::Receiver<Arc<View>> {
     let member = Member {
@@ -238,6 +260,7 @@ impl Settings {
             name,
             address,
             advertised_link,
+            detour,
             seeds,
             secret,
             stall_timeout,
@@ -249,9 +272,11 @@ impl Settings {
         let intrude = intrude
             .as_ref()
             .map(|(id, at)| format!("{} {} {at}", id.name, id.incarnation.0));
+        let detour = detour.as_ref().map(|(peer, at)| format!("{peer} {at}"));
         let times = format!("{}|{}", stall_timeout.as_millis(), failure_timeout.as_millis());
         format!(
-            "{name}|{address}|{advertised}|{}|{secret}|{times}|{}",
+            "{name}|{address}|{advertised}|{}|{}|{secret}|{times}|{}",
+            detour.unwrap_or_default(),
             seeds.join(" "),
             intrude.unwrap_or_default()
         )
@@ -259,7 +284,18 @@ impl Settings {
 
     fn decode(text: &str) -> Self {
         let fields: Vec<_> = text.split('|').collect();
-        let [name, address, advertised, seeds, secret, stall, failure, intrude] = fields[..] else {
+        let [
+            name,
+            address,
+            advertised,
+            detour,
+            seeds,
+            secret,
+            stall,
+            failure,
+            intrude,
+        ] = fields[..]
+        else {
             panic!("{text}");
         };
         let milliseconds = |text: &str| Duration::from_millis(text.parse().unwrap());
@@ -280,6 +316,9 @@ impl Settings {
             name: name.to_owned(),
             address: address.parse().unwrap(),
             advertised_link: advertised.parse().ok(),
+            detour: detour
+                .split_once(' ')
+                .map(|(peer, at)| (peer.to_owned(), at.parse().unwrap())),
             seeds: seeds.split(' ').map(|seed| seed.parse().unwrap()).collect(),
             secret: secret.to_owned(),
             stall_timeout: milliseconds(stall),

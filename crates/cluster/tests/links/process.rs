@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) address: SocketAddr,
     /// Where the others are told to dial, if not there.
     pub(crate) advertised_link: Option<SocketAddr>,
+    /// Where this node dials that one, whatever it was told.
+    pub(crate) detour: Option<(String, SocketAddr)>,
     pub(crate) seeds: Vec<SocketAddr>,
     pub(crate) secret: String,
     pub(crate) stall_timeout: Duration,
@@ -36,6 +38,7 @@ impl Settings {
             name: name.to_owned(),
             address,
             advertised_link: None,
+            detour: None,
             seeds: seeds.to_vec(),
             secret: "the secret of these tests".to_owned(),
             stall_timeout: LinkLimits::default().stall_timeout,
@@ -260,6 +263,20 @@ impl Seen {
     /// Whether it has said something that begins so.
     pub(crate) fn said(&self, beginning: &str) -> bool {
         self.said.iter().any(|line| line.starts_with(beginning))
+    }
+
+    /// The line of the log that tells of the last link with a peer.
+    pub(crate) fn link_up(&self, peer: &str) -> &str {
+        let peer = format!(" peer={peer} ");
+        let mut lines = self.log.iter().rev();
+        let line = lines.find(|line| line.contains("link up") && line.contains(&peer));
+        line.map(String::as_str).unwrap_or_default()
+    }
+
+    /// How often a link with a peer came up.
+    pub(crate) fn links(&self, peer: &str) -> usize {
+        let up = format!("up {peer}");
+        self.said.iter().filter(|line| **line == up).count()
     }
 
     /// Whether it has logged something with that in it.
