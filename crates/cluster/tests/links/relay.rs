@@ -3,7 +3,10 @@
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -15,6 +18,7 @@ pub(crate) struct Relay {
 /// While frozen, nothing moves.
 #[derive(Default)]
 struct Ice {
+    calls: AtomicUsize,
     frozen: Mutex<bool>,
     thawed: Condvar,
 }
@@ -28,15 +32,9 @@ impl Relay {
         let shared = ice.clone();
         thread::spawn(move || {
             for caller in listener.incoming().map_while(Result::ok) {
-                shared.wait();
-                let Ok(callee) = TcpStream::connect(target) else {
-                    continue;
-                };
-                for (from, to) in [(&caller, &callee), (&callee, &caller)] {
-                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    let ice = shared.clone();
-                    thread::spawn(move || ice.copy(from, to));
-                }
+                shared.calls.fetch_add(1, Ordering::Relaxed);
+                let ice = shared.clone();
+                thread::spawn(move || ice.join(caller, target));
             }
         });
         Self { address, ice }
@@ -44,6 +42,11 @@ impl Relay {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections were opened so far, also while it was frozen.
+    pub(crate) fn calls(&self) -> usize {
+        self.ice.calls.load(Ordering::Relaxed)
     }
 
     pub(crate) fn freeze(&self) {
@@ -60,6 +63,18 @@ impl Ice {
     fn wait(&self) {
         let frozen = self.frozen.lock().unwrap();
         drop(self.thawed.wait_while(frozen, |frozen| *frozen).unwrap());
+    }
+
+    fn join(self: Arc<Self>, caller: TcpStream, target: SocketAddr) {
+        self.wait();
+        let Ok(callee) = TcpStream::connect(target) else {
+            return;
+        };
+        for (from, to) in [(&caller, &callee), (&callee, &caller)] {
+            let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+            let ice = self.clone();
+            thread::spawn(move || ice.copy(from, to));
+        }
     }
 
     /// Copies until either side closes, and then closes the other.
