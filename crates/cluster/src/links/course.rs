@@ -188,9 +188,12 @@ mod tests {
         course
     }
 
-    /// A course with a connection of this kind on which a link works.
+    /// A course with a connection on which a link works, after some failures.
     fn linked(way: &Way) -> (Course, StreamId) {
         let (mut course, stream) = (course(), StreamId::next());
+        for _ in 0..3 {
+            course.unreached(&[]);
+        }
         course.opened(stream, way);
         course.lasted(stream);
         (course, stream)

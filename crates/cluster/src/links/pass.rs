@@ -165,7 +165,10 @@ mod tests {
         let (from, near) = pair().await;
         let passage = passage(address, stall_timeout);
         let task = tokio::spawn(async move { passage.pass_on(near, &node("from"), &node("target")).await });
-        (from, listener.accept().await.unwrap().0, task)
+        let target = timeout(DEADLINE, listener.accept())
+            .await
+            .expect("it is passed on");
+        (from, target.unwrap().0, task)
     }
 
     async fn ends(mut stream: TcpStream) {
@@ -188,7 +191,7 @@ mod tests {
             let (ended, other) = if from_ends { (from, target) } else { (target, from) };
             drop(ended);
             ends(other).await;
-            task.await.unwrap().unwrap();
+            timeout(DEADLINE, task).await.expect("it ends").unwrap().unwrap();
         }
     }
 
@@ -200,13 +203,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_target_that_reads_nothing_is_dropped() {
-        let (mut from, target, task) = passed_on(PATIENCE).await;
+    async fn a_target_that_reads_nothing_is_dropped_whatever_it_says() {
+        let (mut from, mut target, task) = passed_on(PATIENCE).await;
         let chunk = vec![0; 1 << 20];
-        let written = timeout(DEADLINE, async { while from.write_all(&chunk).await.is_ok() {} });
-        written.await.expect("it ends");
+        let writes = async { while from.write_all(&chunk).await.is_ok() {} };
+        let says = async {
+            while target.write_all(b".").await.is_ok() {
+                tokio::time::sleep(PATIENCE / 10).await;
+            }
+        };
+        let end = timeout(DEADLINE, async { tokio::join!(writes, says) });
+        end.await.expect("it ends");
         task.await.unwrap().unwrap();
-        drop(target);
     }
 
     #[tokio::test]
