@@ -376,6 +376,34 @@ fn a_link_whose_relay_dies_goes_through_another() {
 }
 
 #[test]
+fn who_accepts_a_new_link_takes_the_old_one_for_ended() {
+    let names = ["a", "b", "c"];
+    let mut settings = settings(&names);
+    // Only a notices, for b is patient. Each must hear pings of the others in time.
+    for (settings, seconds) in settings.iter_mut().zip([5, 16, 16]) {
+        settings.stall_timeout = Duration::from_secs(seconds);
+    }
+    let direct_way = Relay::start(settings[1].address);
+    settings[0].detour = Some(("b".to_owned(), direct_way.address()));
+    let [a, b, c] = [0, 1, 2].map(|index| Node::start(&settings[index]));
+    for node in [&a, &b, &c] {
+        node.until_linked_with_all(&names);
+    }
+    direct_way.freeze();
+    b.until("the new link in place of the old", |seen| {
+        seen.said("down a replaced by a newer link") && seen.link_up("a").contains("via=c")
+    });
+    for (node, other) in [(&a, &b), (&b, &a)] {
+        node.until_linked_with_all(&names);
+        node.order(&format!("send {} 1000 100", other.name()));
+        other.until("messages on the new link", |seen| {
+            seen.received(node.name()) == 1000
+        });
+        assert_eq!(node.seen().links(other.name()), 2);
+    }
+}
+
+#[test]
 fn junk_at_the_link_port_harms_nobody() {
     use std::{io::Write, net::TcpStream};
 
