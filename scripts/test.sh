@@ -9,6 +9,8 @@ cd -- "$ROOT"
 # Debian keeps nginx and haproxy where the PATH of an ordinary user does not lead.
 export PATH=$PATH:/usr/local/sbin:/usr/sbin
 
+readonly SABOTAGED=$ROOT/target/release/examples/testbed-sabotaged
+
 # No part may hang for ever; the longest, a release build from nothing, takes far less.
 readonly PART_SECONDS=${HITHER_PART_SECONDS:-1200}
 
@@ -65,6 +67,9 @@ part_doctest() { cargo test --locked --workspace --doc; }
 part_doc() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps; }
 part_release() {
     cargo build --release --locked --package hither-node
+    # A testbed that makes mistakes on purpose, for the tests to find. Built first, for both come to the same place.
+    cargo build --release --locked --package hither --example testbed --features fault-injection
+    mv target/release/examples/testbed "$SABOTAGED"
     cargo build --release --locked --package hither --example testbed
 }
 
@@ -78,7 +83,7 @@ part_tests_types() { npm --prefix tests run typecheck; }
 part_history() { npm --prefix tests run test:history; }
 part_protocol() { npm --prefix tests run test:protocol; }
 part_cluster() { npm --prefix tests run test:cluster; }
-part_faults() { npm --prefix tests run test:faults; }
+part_faults() { HITHER_SABOTAGED=$SABOTAGED npm --prefix tests run test:faults; }
 part_chat() { npm --prefix tests run test:chat; }
 part_browser() { npm --prefix tests run test:browser; }
 

@@ -92,11 +92,11 @@ pub(crate) enum LinkMessage {
     /// A publication of the sender; its payload is an [`Entities::Publication`].
     Publish(Parcel),
     /// A publication of another node that is gone, which the receiver did not get.
-    Relay { origin: NodeId, parcel: Parcel },
+    Legacy { origin: NodeId, parcel: Parcel },
     /// How far the sender had heard a node that is gone.
     Heard { origin: NodeId, number: u64 },
     /// The receiver has been sent all that the sender had heard more of a node that is gone.
-    Relayed { origin: NodeId },
+    LegacyTold { origin: NodeId },
     /// The first message on every link.
     Introduction {
         /// All topics that the sender wants.

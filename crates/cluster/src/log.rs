@@ -300,6 +300,7 @@ impl<P: Weigh> Log<P> {
                 behind.retain(|other| *other != origin);
             } else if let Logged::Publication(publication) = logged
                 && topics.contains(&publication.topic)
+                && self.heritage.is_followed(&publication.topic, entry)
                 && !self.causes.has_served(publication.cause, marks)
             {
                 missed.push(Entry {
@@ -316,7 +317,7 @@ impl<P: Weigh> Log<P> {
 
     /// The lane hears a topic from now on.
     pub(crate) fn begin_topic(&mut self, topic: &Topic) {
-        self.heritage.begin(topic);
+        self.heritage.begin(topic, self.count);
     }
 
     /// The lane hears a topic no more.
@@ -337,13 +338,11 @@ impl<P: Weigh> Log<P> {
 
     /// What another lane knows of a topic from before this one heard it.
     pub(crate) fn inherit(&mut self, source: &NodeId, history: History<P>, now: Instant) {
-        let mut first: HashMap<&NodeId, u64> = HashMap::new();
-        for (_, logged) in &self.entries {
-            if let Logged::Publication(publication) = logged
-                && publication.topic == history.topic
-            {
-                first.entry(&publication.origin).or_insert(publication.number);
-            }
+        let mut first: HashMap<NodeId, u64> = HashMap::new();
+        for publication in self.heard(&history.topic) {
+            first
+                .entry(publication.origin.clone())
+                .or_insert(publication.number);
         }
         let causes = &mut self.causes;
         self.heritage
@@ -356,13 +355,24 @@ impl<P: Weigh> Log<P> {
             });
     }
 
+    /// What this lane heard of a topic itself, and keeps.
+    fn heard(&self, topic: &Topic) -> impl Iterator<Item = &Arc<Publication<P>>> {
+        let forgotten = self.count - self.entries.len() as u64;
+        let entries = (forgotten + 1..).zip(&self.entries);
+        entries.filter_map(move |(entry, (_, logged))| match logged {
+            Logged::Publication(publication)
+                if publication.topic == *topic && self.heritage.is_followed(topic, entry) =>
+            {
+                Some(publication)
+            }
+            _ => None,
+        })
+    }
+
     /// What is known here of a topic: the latest of it, and how far what came before goes.
     pub(crate) fn history_of(&self, topic: &Topic, max_bytes: usize) -> History<P> {
-        let own = self.entries.iter().filter_map(|(_, logged)| match logged {
-            Logged::Publication(publication) if publication.topic == *topic => Some(publication),
-            _ => None,
-        });
-        self.heritage.tell(topic, own, max_bytes)
+        let own: Vec<_> = self.heard(topic).collect();
+        self.heritage.tell(topic, own.into_iter(), max_bytes)
     }
 
     /// What was published to `topics` after `marks` before this lane heard them.
@@ -542,6 +552,25 @@ mod tests {
             Pushed::New,
             "a log remembers causes as long as entries"
         );
+    }
+
+    #[test]
+    fn what_was_heard_before_a_pause_does_not_count() {
+        let (mut log, now, topic) = (log(1000, 10), Instant::now(), Topic::from("x"));
+        log.push(&publication("a", 1, "x", 1), now);
+        log.end_topic(&topic);
+        log.begin_topic(&topic);
+        log.push(&publication("a", 4, "x", 1), now);
+        let history = History {
+            topic: topic.clone(),
+            forgotten: Marks::default(),
+            publications: (1..=4).map(|number| publication("a", number, "x", 1)).collect(),
+        };
+        log.inherit(&node("b"), history, now);
+        let topics = [topic];
+        let before = log.inherited_after(&marks(&[]), &topics, now).unwrap();
+        assert_eq!(before.iter().map(|one| one.number).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(numbers(&log.after(&marks(&[]), &topics).unwrap()), [("a", 4)]);
     }
 
     #[test]

@@ -531,9 +531,9 @@ impl<E: Entities> Router<E> {
                 Err(error) => error!(%peer, %error, "a message between lanes cannot be read"),
             },
             LinkMessage::Publish(parcel) => self.published(peer, parcel, credit),
-            LinkMessage::Relay { origin, parcel } => self.relayed(&origin, parcel, credit),
+            LinkMessage::Legacy { origin, parcel } => self.legacy(&origin, parcel, credit),
             LinkMessage::Heard { origin, number } => self.peer_heard(peer, origin, number),
-            LinkMessage::Relayed { origin } => self.peer_relayed(peer, &origin),
+            LinkMessage::LegacyTold { origin } => self.legacy_told(peer, &origin),
             LinkMessage::Members(members) => {
                 self.introduced
                     .send_if_modified(|introduced| match introduced.get_mut(peer) {

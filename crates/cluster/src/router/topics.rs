@@ -163,7 +163,7 @@ impl<E: Entities> Router<E> {
     }
 
     /// A peer passes on what a node that is gone had published.
-    pub(super) fn relayed(&self, origin: &NodeId, parcel: Parcel, credit: &Credit) {
+    pub(super) fn legacy(&self, origin: &NodeId, parcel: Parcel, credit: &Credit) {
         let mut topics = lock(&self.topics);
         let lanes = topics.interest.lanes(&parcel.topic);
         match topics.heard.get_mut(origin) {
@@ -302,7 +302,7 @@ impl<E: Entities> Router<E> {
             number,
         });
         for (peer, number) in early {
-            self.relay(topics, &peer, gone, number);
+            self.tell_legacy(topics, &peer, gone, number);
         }
     }
 
@@ -313,17 +313,17 @@ impl<E: Entities> Router<E> {
         if topics.heard.get(&origin).is_some_and(is_here) {
             topics.mourning.spoke_early(origin, peer.clone(), number);
         } else {
-            self.relay(&topics, peer, &origin, number);
+            self.tell_legacy(&topics, peer, &origin, number);
         }
     }
 
     /// Tells a peer what this node has heard more of a node that is gone.
-    fn relay(&self, topics: &Topics, peer: &NodeId, origin: &NodeId, number: u64) {
+    fn tell_legacy(&self, topics: &Topics, peer: &NodeId, origin: &NodeId, number: u64) {
         if let Some(heard) = topics.heard.get(origin) {
             for parcel in heard.backlog.after(number) {
                 self.to_peer(
                     peer,
-                    &LinkMessage::Relay {
+                    &LinkMessage::Legacy {
                         origin: origin.clone(),
                         parcel: parcel.clone(),
                     },
@@ -332,14 +332,14 @@ impl<E: Entities> Router<E> {
         }
         self.to_peer(
             peer,
-            &LinkMessage::Relayed {
+            &LinkMessage::LegacyTold {
                 origin: origin.clone(),
             },
         );
     }
 
     /// A peer has told all that it had heard more of a node that is gone.
-    pub(super) fn peer_relayed(&self, peer: &NodeId, origin: &NodeId) {
+    pub(super) fn legacy_told(&self, peer: &NodeId, origin: &NodeId) {
         let mut topics = lock(&self.topics);
         topics.mourning.told(origin, peer);
         self.tell_who_is_mourned(&mut topics, Instant::now());

@@ -62,7 +62,7 @@ fn holds(rules: Rules) {
     }
     let seeds = match number("HITHER_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("HITHER_SIMULATIONS").unwrap_or(25),
+        None => 0..number("HITHER_SIMULATIONS").unwrap_or(400),
     };
     if let Some((seed, _)) = first_failure(rules, seeds) {
         panic!("{}", story(rules, seed));

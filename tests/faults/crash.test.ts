@@ -1,6 +1,5 @@
-/** Stories that do not hold yet: `npm run test:faults:open`. What fails is in RESULTS.md. */
 import { describe, test } from "node:test";
-import { Trial } from "../trial.ts";
+import { Trial } from "./trial.ts";
 
 describe("while 60 people chat on three nodes", () => {
   test("one is killed, and comes back under its name", async (context) => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Program } from "../../harness/programs.ts";
-import type { Step } from "../fault.ts";
-import { Trial } from "../trial.ts";
+import type { Program } from "../harness/programs.ts";
+import type { Step } from "./fault.ts";
+import { Trial } from "./trial.ts";
 
 /** A testbed built with the feature `fault-injection`. */
 const sabotaged = process.env["HITHER_SABOTAGED"];
@@ -27,7 +27,7 @@ describe(
     for (const [mistake, verdict] of mistakes) {
       test(`is caught: one event in a thousand after a handoff, ${mistake}`, async () => {
         const program = making(mistake, sabotaged ?? "");
-        const setting = { name: mistake, seed: 30, pause: 150, program, expectsFailure: true };
+        const setting = { name: mistake, seed: 30, pause: 60, program, expectsFailure: true };
         await assert.rejects(Trial.run(setting, joinAndLeave), verdict);
       });
     }
