@@ -107,6 +107,10 @@ pub(crate) enum LinkMessage {
         heard: Option<u64>,
         /// Whom the sender knows to be alive.
         members: Vec<NodeId>,
+        /// How many lanes the sender has.
+        lanes: u32,
+        /// How often the sender has taken the receiver for gone.
+        counted_out: u64,
     },
     /// Whom the sender knows to be alive has changed.
     Members(Vec<NodeId>),
@@ -120,9 +124,10 @@ pub(crate) enum LinkMessage {
     Passed { lane: u32, barrier: u64, number: u64 },
     /// What was published to a topic of this entity? For one of the sender's lanes.
     HistoryWanted { key: Key, topic: Topic, lane: u32 },
-    /// The answer, for that lane.
+    /// The answer, for that lane, from this one of the sender.
     History {
         lane: u32,
+        from_lane: u32,
         topic: Topic,
         forgotten: Marks,
         publications: Vec<(NodeId, Parcel)>,

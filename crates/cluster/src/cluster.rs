@@ -213,7 +213,7 @@ impl<E: Entities> ClusterNode<E> {
             name: config.name,
             incarnation: Incarnation(since_epoch.as_millis() as u64),
         };
-        let failure_timeout = config.timing.failure_timeout;
+        let doubt_after = config.timing.suspicion_confirm;
         let listener = LinkListener::bind(config.address).await?;
         let address = listener.address();
         let membership = Arc::new(
@@ -245,7 +245,7 @@ impl<E: Entities> ClusterNode<E> {
                 log: config.log,
                 moves_in_flight: config.moves_in_flight,
                 replicate: config.replicate,
-                failure_timeout,
+                doubt_after,
             };
             lanes.push(LaneActor::start(arguments, supervisor.get_cell()).await?);
         }

@@ -1,6 +1,6 @@
 //! What an embedder of the cluster provides: the entities that lanes host.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
@@ -99,6 +99,9 @@ pub trait Entities: Sized + Send + 'static {
     /// Whether the entity is alive here.
     fn contains(&self, key: &Key) -> bool;
 
+    /// Whether the entity lives here without whom it serves: then another copy may have him, until all is where it belongs.
+    fn is_deserted(&self, key: &Key) -> bool;
+
     /// The topics which a node must hear before it can adopt this entity.
     fn topics(&self, key: &Key) -> Vec<Topic>;
 
@@ -130,8 +133,9 @@ pub trait Entities: Sized + Send + 'static {
     /// ask for it.
     fn revive(&mut self, lane: &mut Lane<Self>, key: &Key, replica: Self::Snapshot);
 
-    /// Others have taken over all entities: they are forgotten, without a word to anybody.
-    fn give_up(&mut self, lane: &mut Lane<Self>);
+    /// This node did not run for a while, and others have taken over these entities: they are forgotten, without a word to
+    /// anybody.
+    fn give_up(&mut self, lane: &mut Lane<Self>, keys: &HashSet<Key>);
 
     /// The frozen entity lives elsewhere now, or a better copy of it comes.
     fn remove(&mut self, lane: &mut Lane<Self>, key: &Key);

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use self::heritage::Heritage;
-pub(crate) use self::heritage::History;
+pub(crate) use self::heritage::{History, Source};
 use crate::{
     entity::Weigh,
     member::NodeId,
@@ -325,9 +325,9 @@ impl<P: Weigh> Log<P> {
         self.heritage.end(topic, &mut self.causes);
     }
 
-    /// Whether the history of a topic is yet to be asked of a node, in whose entities this lane has begun to have an
-    /// interest. It is awaited from now on.
-    pub(crate) fn awaits_history(&mut self, topic: &Topic, source: &NodeId) -> bool {
+    /// Whether the history of a topic is yet to be asked of a lane, in whose entities this one has begun to have an interest.
+    /// It is awaited from now on.
+    pub(crate) fn awaits_history(&mut self, topic: &Topic, source: &Source) -> bool {
         self.heritage.awaits(topic, source)
     }
 
@@ -337,7 +337,7 @@ impl<P: Weigh> Log<P> {
     }
 
     /// What another lane knows of a topic from before this one heard it.
-    pub(crate) fn inherit(&mut self, source: &NodeId, history: History<P>, now: Instant) {
+    pub(crate) fn inherit(&mut self, source: &Source, history: History<P>, now: Instant) {
         let mut first: HashMap<NodeId, u64> = HashMap::new();
         for publication in self.heard(&history.topic) {
             first
@@ -391,8 +391,8 @@ impl<P: Weigh> Log<P> {
     }
 
     /// A node has a link again: what it was asked before may not have come to it.
-    pub(crate) fn linked(&mut self, source: &NodeId) {
-        self.heritage.ask_again(source);
+    pub(crate) fn linked(&mut self, node: &NodeId) {
+        self.heritage.ask_again(node);
     }
 }
 
@@ -566,7 +566,11 @@ mod tests {
             forgotten: Marks::default(),
             publications: (1..=4).map(|number| publication("a", number, "x", 1)).collect(),
         };
-        log.inherit(&node("b"), history, now);
+        let source = Source {
+            node: node("b"),
+            lane: 0,
+        };
+        log.inherit(&source, history, now);
         let topics = [topic];
         let before = log.inherited_after(&marks(&[]), &topics, now).unwrap();
         assert_eq!(before.iter().map(|one| one.number).collect::<Vec<_>>(), [1, 2, 3]);

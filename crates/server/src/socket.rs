@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use hither_cluster::{LaneHandle, NodeName, Topic};
+use hither_cluster::{Key, LaneHandle, NodeName, Topic};
 use hither_engineio::TransportName;
 use hither_socketio::{AckId, Args, ArgsError, Event, EventError, Json, JsonError, NamespaceName, SocketId};
 use serde::{Deserialize, Serialize};
@@ -117,8 +117,11 @@ pub(crate) enum Effect {
     Enter,
     /// Tells the client that it is connected.
     Accept,
-    /// Has this heard by the lane, though not by the socket, until the handler ends.
-    Hold(Topic),
+    /// Has a topic of another session heard by the lane, though not by the socket, until the handler ends.
+    Hold {
+        topic: Topic,
+        of: Key,
+    },
 }
 
 /// What a handler has asked for, in order.

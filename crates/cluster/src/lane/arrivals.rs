@@ -68,7 +68,7 @@ impl<E: Entities> LaneState<E> {
             .filter(|topic| self.lane.subscribe(topic) == Subscribed::Pending);
         let waits_for = waits_for.cloned().collect::<Vec<_>>().into_iter().collect();
         if let Some(source) = source {
-            self.ask_history(&source, &key, &topics);
+            self.lane.ask_history(&source, &key, &topics);
         }
         let earlier = self.preparations.remove(&key);
         let mut replies = vec![reply];

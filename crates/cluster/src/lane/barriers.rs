@@ -11,6 +11,8 @@ pub(crate) enum Waiting {
     Handoff { round: u64 },
     /// An entity that wants to have heard all that was published before.
     Entity(Key),
+    /// The lane itself, which wants to know whether it has been counted out.
+    Doubt,
     /// An entity that wants its standby to know how it is. A standby without a link is not waited for: it is told anew
     /// when it has one, and until then it is as if there were none.
     Commit(Key),
@@ -58,7 +60,7 @@ impl Barriers {
     pub(crate) fn link_down(&mut self, node: &NodeId) -> Vec<Waiting> {
         self.release(|pending| match pending.waiting {
             Waiting::Commit(_) => pending.nodes.remove(node),
-            Waiting::Handoff { .. } | Waiting::Entity(_) => false,
+            Waiting::Handoff { .. } | Waiting::Entity(_) | Waiting::Doubt => false,
         })
     }
 

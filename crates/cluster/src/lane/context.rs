@@ -227,17 +227,29 @@ impl<E: Entities> Lane<E> {
         kept(self.log.after(marks, topics))
     }
 
+    /// The last position in this lane's log before anything that was published to `topics` after `marks`.
+    pub fn position_before(&self, marks: &Marks, topics: &[Topic]) -> Position {
+        match self.log.after(marks, topics).ok().as_deref() {
+            Some([first, ..]) => Position {
+                entry: first.position.entry - 1,
+                ..first.position
+            },
+            _ => self.position(),
+        }
+    }
+
     /// Asks all other nodes for what they had published before now; [`Entities::passed`] is called when it is here.
     pub fn barrier(&mut self, key: &Key) {
         self.raise(self.router.barrier_nodes(), Waiting::Entity(key.clone()));
     }
 
     /// Nodes are to say that they got what was sent to them before, behind what they had sent.
-    pub(super) fn raise(&mut self, nodes: HashSet<NodeId>, waiting: Waiting) {
+    pub(super) fn raise(&mut self, nodes: HashSet<NodeId>, waiting: Waiting) -> u64 {
         let barrier = self.barriers.raise(nodes.clone(), waiting);
         for node in nodes {
             self.router.send_barrier(&node, self.index, barrier);
         }
+        barrier
     }
 
     /// To be called in [`Entities::flush`] when an entity is about to do what its standby must know of before. Then

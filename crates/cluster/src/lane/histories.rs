@@ -1,24 +1,40 @@
 //! The history of topics, which goes along with the entities that need it.
 
-use super::LaneState;
-use crate::{entity::Entities, member::NodeId, shard::Key, topic::Topic};
+use super::{Lane, LaneState};
+use crate::{entity::Entities, log::Source, member::NodeId, shard::Key, topic::Topic};
 
 /// What is told of one topic, in bytes of publications: a thousand messages of a chat.
 const MAX_HISTORY_BYTES: usize = 256 << 10;
 
-impl<E: Entities> LaneState<E> {
-    /// An entity of another node may live on here, and its client may ask for what was published before this lane heard
-    /// its topics.
-    pub(super) fn ask_history(&mut self, source: &NodeId, key: &Key, topics: &[Topic]) {
-        for topic in topics {
-            if self.lane.log.awaits_history(topic, source) {
-                self.lane.router.ask_history(source, key, topic, self.lane.index);
-            }
+impl<E: Entities> Lane<E> {
+    /// Something of an entity is about to come here, and its client may ask for what was published to these topics before
+    /// this lane heard them. The entity's lane tells, before it hands out anything it is asked for later.
+    pub fn inherit_topics(&mut self, from: &Key, topics: &[Topic]) {
+        if let Some(owner) = self.placement.owner_of(from).cloned() {
+            self.ask_history(&owner, from, topics);
         }
     }
 
+    /// As [`inherit_topics`](Self::inherit_topics), from the node that has the entity.
+    pub(super) fn ask_history(&mut self, node: &NodeId, key: &Key, topics: &[Topic]) {
+        let source = Source {
+            node: node.clone(),
+            lane: self.router.lane_at(node, key),
+        };
+        if *node == *self.node() && source.lane as usize == self.index {
+            return;
+        }
+        for topic in topics {
+            if self.log.awaits_history(topic, &source) {
+                self.router.ask_history(node, key, topic, self.index);
+            }
+        }
+    }
+}
+
+impl<E: Entities> LaneState<E> {
     pub(super) fn tell_history(&self, to: &NodeId, topic: &Topic, lane: u32) {
         let history = self.lane.log.history_of(topic, MAX_HISTORY_BYTES);
-        self.lane.router.tell_history(to, lane, history);
+        self.lane.router.tell_history(to, lane, self.lane.index, history);
     }
 }

@@ -4,6 +4,7 @@ mod arrivals;
 pub(crate) mod barriers;
 mod context;
 mod departures;
+mod doubt;
 mod histories;
 mod parking;
 mod replicas;
@@ -16,13 +17,14 @@ use std::{
 };
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 pub use self::context::{Lane, Missed};
 use self::{
     arrivals::{Arrivals, Preparation},
     barriers::Waiting,
     departures::Frozen,
+    doubt::Doubt,
     parking::Parking,
     replicas::Replicas,
 };
@@ -31,7 +33,7 @@ use crate::{
     entity::{Entities, ReplyTo},
     handoff::{Handoff, Outcome},
     links::Credit,
-    log::{History, LogLimits, Pushed},
+    log::{History, LogLimits, Pushed, Source},
     member::NodeId,
     router::Router,
     shard::{Key, Placement, ShardClass, ShardId},
@@ -73,17 +75,21 @@ pub(crate) enum LaneMessage<E: Entities> {
     Mourned(NodeId),
     /// A node that was gone is a member again.
     Reunited,
+    /// A member had taken this node for gone.
+    CountedOut {
+        by: NodeId,
+    },
     /// A lane of another node wants to know what was published to a topic of this entity.
     HistoryWanted {
         from: NodeId,
         topic: Topic,
         lane: u32,
     },
-    /// What another node knows of a topic.
+    /// What another lane knows of a topic.
     History {
-        from: NodeId,
+        from: Source,
         history: History<E::Publication>,
-        hold: Credit,
+        hold: Option<Credit>,
     },
     LinkUp(NodeId),
     /// A peer listens to this node from now on; what it was told before may be lost.
@@ -182,8 +188,9 @@ pub(crate) struct LaneState<E: Entities> {
     replicate: bool,
     /// Entities of which a standby has yet to be told.
     unreplicated: Vec<Key>,
-    /// After not having run for so long, others have taken over.
-    failure_timeout: Duration,
+    /// After not having run for so long, others may have taken over.
+    doubt_after: Duration,
+    doubt: Option<Doubt<E>>,
     ticker: tokio::task::JoinHandle<()>,
 }
 
@@ -195,7 +202,7 @@ pub(crate) struct LaneArguments<E: Entities> {
     pub(crate) log: LogLimits,
     pub(crate) moves_in_flight: usize,
     pub(crate) replicate: bool,
-    pub(crate) failure_timeout: Duration,
+    pub(crate) doubt_after: Duration,
 }
 
 /// The actor.
@@ -240,7 +247,8 @@ impl<E: Entities> Actor for LaneActor<E> {
             reunited: false,
             replicate: arguments.replicate,
             unreplicated: Vec::new(),
-            failure_timeout: arguments.failure_timeout,
+            doubt_after: arguments.doubt_after,
+            doubt: None,
             ticker,
         })
     }
@@ -268,18 +276,12 @@ impl<E: Entities> Actor for LaneActor<E> {
 impl<E: Entities> LaneState<E> {
     fn turn(&mut self, message: LaneMessage<E>) {
         let before = std::mem::replace(&mut self.lane.now, Instant::now());
-        // Ticks are frequent, so a long pause means that the whole node did not run. A node alone has lost nothing.
-        let pause = self.lane.now.duration_since(before);
-        if pause >= self.failure_timeout && self.lane.placement.view().others().next().is_some() {
-            warn!(
-                lane = self.lane.index,
-                ?pause,
-                "this node did not run for a while"
-            );
-            self.give_up();
+        // Ticks are frequent, so a long pause means that the whole node did not run.
+        self.paused(self.lane.now.duration_since(before));
+        if let Some(message) = self.admit(message) {
+            self.handle(message);
+            self.settle_moves();
         }
-        self.handle(message);
-        self.settle_moves();
     }
 
     fn handle(&mut self, message: LaneMessage<E>) {
@@ -326,6 +328,7 @@ impl<E: Entities> LaneState<E> {
                     self.settled(fingerprint);
                 }
             }
+            LaneMessage::CountedOut { by } => self.counted_out(&by),
             LaneMessage::HistoryWanted { from, topic, lane } => self.tell_history(&from, &topic, lane),
             LaneMessage::History {
                 from,
@@ -382,7 +385,7 @@ impl<E: Entities> LaneState<E> {
         if self.handoff.is_frozen(&key) {
             return reply.answer(Err(Refusal::NotOwner));
         }
-        if !self.entities.contains(&key) {
+        if !self.entities.contains(&key) || self.entities.is_deserted(&key) {
             let shard = self.lane.placement.shards().shard_of(&key);
             if !self.lane.placement.is_mine(shard) {
                 return reply.answer(Err(Refusal::NotOwner));
@@ -452,6 +455,7 @@ impl<E: Entities> LaneState<E> {
                     self.guarded(Some(&key), |entities, lane| entities.passed(lane, &key));
                 }
                 Waiting::Commit(key) => self.committed(&key),
+                Waiting::Doubt => self.doubt_ends(),
             }
         }
     }

@@ -117,7 +117,9 @@ impl<E: Entities> LaneState<E> {
         for key in std::mem::take(&mut self.lane.commits) {
             let standby = self.replicate.then(|| self.replicate(&key)).flatten();
             match standby {
-                Some(standby) => self.lane.raise([standby].into(), Waiting::Commit(key)),
+                Some(standby) => {
+                    self.lane.raise([standby].into(), Waiting::Commit(key));
+                }
                 None => self.committed(&key),
             }
         }
@@ -162,7 +164,7 @@ impl<E: Entities> LaneState<E> {
         }
         let topics = E::topics_of(&snapshot);
         self.replicas.keep(&mut self.lane, key.clone(), owner, snapshot);
-        self.ask_history(owner, &key, &topics);
+        self.lane.ask_history(owner, &key, &topics);
     }
 
     /// A node says which replicas it has given to this one from one of its lanes: others are of entities that have
@@ -221,23 +223,5 @@ impl<E: Entities> LaneState<E> {
         for (owner, sessions) in lost {
             info!(from = %owner, to = %self.lane.node(), lane = self.lane.index, sessions, "sessions of a lost node live on here");
         }
-    }
-
-    /// This node did not run for so long that others have taken over what it owned: it gives that up.
-    pub(super) fn give_up(&mut self) {
-        let keys: HashSet<Key> = self.entities.keys().into_iter().collect();
-        info!(
-            lane = self.lane.index,
-            sessions = keys.len(),
-            "giving up what others have taken over"
-        );
-        self.guarded(None, E::give_up);
-        self.frozen.clear();
-        self.unreplicated.clear();
-        self.lane.changed.clear();
-        self.lane.ended.clear();
-        self.lane.commits.clear();
-        self.standbys.clear();
-        keys.iter().for_each(|key| self.handoff.gone(key));
     }
 }

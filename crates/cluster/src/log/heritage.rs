@@ -16,6 +16,13 @@ use crate::{
     topic::{Publication, Topic},
 };
 
+/// Who knows the history of topics: a lane of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Source {
+    pub(crate) node: NodeId,
+    pub(crate) lane: u32,
+}
+
 /// What one lane tells another of a topic.
 #[derive(Debug)]
 pub(crate) struct History<P> {
@@ -41,8 +48,8 @@ struct Past<P> {
     begun_after: u64,
     /// Per origin, the last publication that is known to have been and is not kept.
     forgotten: Marks,
-    /// The nodes that were asked.
-    asked: HashMap<NodeId, Asked>,
+    /// The lanes that were asked.
+    asked: HashMap<Source, Asked>,
     /// When a node was gone that had not answered: for as long as it could have told of, something may be missing.
     unknown_since: Option<Instant>,
     publications: VecDeque<(Instant, Arc<Publication<P>>)>,
@@ -113,7 +120,7 @@ impl<P: Weigh> Heritage<P> {
         }
     }
 
-    pub(super) fn awaits(&mut self, topic: &Topic, source: &NodeId) -> bool {
+    pub(super) fn awaits(&mut self, topic: &Topic, source: &Source) -> bool {
         match self.topics.get_mut(topic) {
             Some(past) if !past.asked.contains_key(source) => {
                 past.asked.insert(source.clone(), Asked::Waiting);
@@ -123,17 +130,17 @@ impl<P: Weigh> Heritage<P> {
         }
     }
 
-    pub(super) fn ask_again(&mut self, source: &NodeId) {
+    pub(super) fn ask_again(&mut self, node: &NodeId) {
         for past in self.topics.values_mut() {
             past.asked
-                .retain(|node, asked| node != source || *asked == Asked::Answered);
+                .retain(|source, asked| source.node != *node || *asked == Asked::Answered);
         }
     }
 
     /// Some nodes are no members any more: those of them that have not answered will not.
     pub(super) fn members_changed(&mut self, is_member: impl Fn(&NodeId) -> bool, now: Instant) {
         for past in self.topics.values_mut() {
-            let gone = past.asked.extract_if(|node, _| !is_member(node));
+            let gone = past.asked.extract_if(|source, _| !is_member(&source.node));
             if gone.filter(|(_, asked)| *asked == Asked::Waiting).count() > 0 {
                 past.unknown_since = Some(now);
             }
@@ -144,7 +151,7 @@ impl<P: Weigh> Heritage<P> {
     /// itself.
     pub(super) fn take(
         &mut self,
-        source: &NodeId,
+        source: &Source,
         history: History<P>,
         max_bytes: usize,
         now: Instant,
@@ -295,6 +302,13 @@ mod tests {
         }
     }
 
+    fn source(name: &str) -> Source {
+        Source {
+            node: node(name),
+            lane: 0,
+        }
+    }
+
     fn history(of: &[(&str, u64)], forgotten: &[(&str, u64)]) -> History<u32> {
         let publication = |(origin, number): &(&str, u64)| {
             Arc::new(Publication {
@@ -354,8 +368,8 @@ mod tests {
             ],
             &[],
         );
-        heritage.take(&node("c"), late, 1000, now, |_| true);
-        heritage.take(&node("d"), early, 1000, now, |_| true);
+        heritage.take(&source("c"), late, 1000, now, |_| true);
+        heritage.take(&source("d"), early, 1000, now, |_| true);
         let all = [
             ("a", 4),
             ("b", 1),
@@ -373,11 +387,13 @@ mod tests {
     fn what_is_not_known_is_a_gap() {
         let mut heritage = heritage();
         let now = Instant::now();
-        assert!(heritage.awaits(&"x".into(), &node("c")));
-        assert!(!heritage.awaits(&"x".into(), &node("c")), "it is asked already");
+        assert!(heritage.awaits(&"x".into(), &source("c")));
+        assert!(!heritage.awaits(&"x".into(), &source("c")), "it is asked already");
         heritage.ask_again(&node("c"));
-        assert!(heritage.awaits(&"x".into(), &node("c")));
-        heritage.take(&node("c"), history(&[("a", 6)], &[("a", 5)]), 1000, now, |_| true);
+        assert!(heritage.awaits(&"x".into(), &source("c")));
+        heritage.take(&source("c"), history(&[("a", 6)], &[("a", 5)]), 1000, now, |_| {
+            true
+        });
         assert!(matches!(
             after(&heritage, &[("a", 4)]),
             Err(Gap::Forgotten { .. })
@@ -394,11 +410,11 @@ mod tests {
     fn who_dies_before_it_answers_may_have_known_more() {
         let mut heritage = heritage();
         let now = Instant::now();
-        heritage.awaits(&"x".into(), &node("c"));
-        heritage.take(&node("c"), history(&[], &[]), 1000, now, |_| true);
+        heritage.awaits(&"x".into(), &source("c"));
+        heritage.take(&source("c"), history(&[], &[]), 1000, now, |_| true);
         heritage.members_changed(|_| false, now);
         assert_eq!(after(&heritage, &[]).unwrap(), []);
-        heritage.awaits(&"x".into(), &node("d"));
+        heritage.awaits(&"x".into(), &source("d"));
         heritage.members_changed(|_| false, now);
         assert!(matches!(after(&heritage, &[]), Err(Gap::Unknown { .. })));
     }
@@ -407,7 +423,7 @@ mod tests {
     fn no_more_is_inherited_than_there_is_room_for() {
         let mut heritage = heritage();
         heritage.take(
-            &node("c"),
+            &source("c"),
             history(&[("a", 1), ("b", 1)], &[]),
             10,
             Instant::now(),
@@ -422,7 +438,7 @@ mod tests {
         let mut heritage = heritage();
         let told = history(&[("a", 1), ("a", 2)], &[]);
         let first = told.publications[0].clone();
-        heritage.take(&node("c"), told, 1000, Instant::now(), |_| true);
+        heritage.take(&source("c"), told, 1000, Instant::now(), |_| true);
         assert!(heritage.arrives(&first));
         assert!(!heritage.arrives(&first));
         assert_eq!(after(&heritage, &[]).unwrap(), named(&[("a", 2)]));

@@ -549,8 +549,10 @@ impl<E: Entities> Router<E> {
                 number,
                 heard,
                 members,
+                lanes,
+                counted_out,
             } => {
-                self.peer_introduced(peer, topics, number, heard);
+                self.peer_introduced(peer, topics, number, heard, lanes, counted_out);
                 self.introduced
                     .send_modify(|introduced| drop(introduced.insert(peer.clone(), members)));
                 self.to_all_lanes(|| LaneMessage::Introduced(peer.clone()));
@@ -584,10 +586,14 @@ impl<E: Entities> Router<E> {
             }
             LinkMessage::History {
                 lane,
+                from_lane,
                 topic,
                 forgotten,
                 publications,
-            } => self.history_told(peer, lane, topic, forgotten, publications, credit),
+            } => {
+                let history = self.read_history(peer, topic, forgotten, publications);
+                self.history_told(peer, lane, from_lane, history, Some(credit.clone()));
+            }
             LinkMessage::Trace(part) => {
                 if !lock(&self.traces).extend(peer, part) {
                     warn!(%peer, "a part of a lane's trace is missing; its clients may not be recovered if it dies");

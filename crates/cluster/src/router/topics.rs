@@ -15,7 +15,7 @@ use crate::{
     entity::Entities,
     lane::LaneMessage,
     links::Credit,
-    log::{History, Marks},
+    log::{History, Marks, Source},
     member::{NodeId, View},
     shard::Key,
     topic::{Interest, Publication, Subscribed, Topic},
@@ -45,10 +45,16 @@ struct Heard {
     /// The number of the last publication that could have come.
     number: u64,
     backlog: Backlog,
+    /// How many lanes it has.
+    lanes: u32,
     /// Whether it is known what it wants: not while it is no member, nor before it has said so again.
     has_wished: bool,
     /// Since when it is no member.
     gone_since: Option<Instant>,
+    /// How often it has been taken for gone.
+    counted_out: u64,
+    /// How often it has taken this node for gone, as far as it has said.
+    counted_me_out: u64,
 }
 
 impl Heard {
@@ -57,8 +63,11 @@ impl Heard {
         Self {
             number,
             backlog: Backlog::new(bytes, age),
+            lanes: 1,
             has_wished: false,
             gone_since: None,
+            counted_out: 0,
+            counted_me_out: 0,
         }
     }
 
@@ -206,7 +215,8 @@ impl<E: Entities> Router<E> {
 
     fn introduce_with(&self, topics: &mut Topics, peer: &NodeId, view: &View) {
         let wanted = topics.interest.link_up(peer);
-        let heard = topics.heard.get(peer).map(|heard| heard.number);
+        let it = topics.heard.get(peer);
+        let (heard, counted_out) = (it.map(|it| it.number), it.map_or(0, |it| it.counted_out));
         let number = topics.number;
         self.to_peer(
             peer,
@@ -215,6 +225,8 @@ impl<E: Entities> Router<E> {
                 number,
                 heard,
                 members: members_of(view),
+                lanes: self.lanes().len() as u32,
+                counted_out,
             },
         );
     }
@@ -227,13 +239,25 @@ impl<E: Entities> Router<E> {
     }
 
     /// A peer has said what it wants, and how far it has heard this node if there was a link before: the rest follows.
-    pub(super) fn peer_introduced(&self, peer: &NodeId, wanted: Vec<Topic>, number: u64, heard: Option<u64>) {
+    pub(super) fn peer_introduced(
+        &self,
+        peer: &NodeId,
+        wanted: Vec<Topic>,
+        number: u64,
+        heard: Option<u64>,
+        lanes: u32,
+        counted_out: u64,
+    ) {
         let mut topics = lock(&self.topics);
-        topics
+        let it = topics
             .heard
             .entry(peer.clone())
-            .or_insert_with(|| Heard::up_to(number))
-            .has_wished = true;
+            .or_insert_with(|| Heard::up_to(number));
+        it.has_wished = true;
+        it.lanes = lanes.max(1);
+        if counted_out > std::mem::replace(&mut it.counted_me_out, counted_out) {
+            self.to_all_lanes(|| LaneMessage::CountedOut { by: peer.clone() });
+        }
         if let Some(heard) = heard {
             if !topics.sent.reaches_back_to(heard) {
                 warn!(%peer, "the link was cut for too long: some publications cannot be sent again");
@@ -291,6 +315,7 @@ impl<E: Entities> Router<E> {
             return;
         };
         heard.gone_since.get_or_insert(at);
+        heard.counted_out += 1;
         heard.has_wished = false;
         let number = heard.number;
         let survivors = now.others().map(|member| member.id.clone());
@@ -432,19 +457,37 @@ impl<E: Entities> Router<E> {
 
     // Histories
 
-    /// Asks the owner of an entity what was published to a topic of it before a lane here heard that.
-    pub(crate) fn ask_history(&self, owner: &NodeId, key: &Key, topic: &Topic, lane: usize) {
-        self.to_peer(
-            owner,
-            &LinkMessage::HistoryWanted {
-                key: key.clone(),
-                topic: topic.clone(),
-                lane: lane as u32,
-            },
-        );
+    /// The lane of a node in which a key's shard runs, if that node has it.
+    pub(crate) fn lane_at(&self, node: &NodeId, key: &Key) -> u32 {
+        if *node == self.me {
+            return self.lane_of(key) as u32;
+        }
+        let lanes = lock(&self.topics).heard.get(node).map_or(1, |heard| heard.lanes);
+        self.placement().shards().shard_of(key).0 % lanes
     }
 
-    pub(crate) fn tell_history(&self, to: &NodeId, lane: u32, history: History<E::Publication>) {
+    /// Asks the owner of an entity what was published to a topic of it before a lane here heard that.
+    pub(crate) fn ask_history(&self, owner: &NodeId, key: &Key, topic: &Topic, lane: usize) {
+        let (topic, lane) = (topic.clone(), lane as u32);
+        if *owner == self.me {
+            let from = self.me.clone();
+            self.to_lane(key, LaneMessage::HistoryWanted { from, topic, lane });
+        } else {
+            let key = key.clone();
+            self.to_peer(owner, &LinkMessage::HistoryWanted { key, topic, lane });
+        }
+    }
+
+    pub(crate) fn tell_history(
+        &self,
+        to: &NodeId,
+        lane: u32,
+        from_lane: usize,
+        history: History<E::Publication>,
+    ) {
+        if *to == self.me {
+            return self.history_told(to, lane, from_lane as u32, history, None);
+        }
         let mut forgotten = history.forgotten;
         let mut publications = Vec::with_capacity(history.publications.len());
         for publication in &history.publications {
@@ -468,6 +511,7 @@ impl<E: Entities> Router<E> {
             to,
             &LinkMessage::History {
                 lane,
+                from_lane: from_lane as u32,
                 topic: history.topic,
                 forgotten,
                 publications,
@@ -475,15 +519,13 @@ impl<E: Entities> Router<E> {
         );
     }
 
-    pub(super) fn history_told(
+    pub(super) fn read_history(
         &self,
         from: &NodeId,
-        lane: u32,
         topic: Topic,
         mut forgotten: Marks,
         parcels: Vec<(NodeId, Parcel)>,
-        credit: &Credit,
-    ) {
+    ) -> History<E::Publication> {
         let mut publications = Vec::with_capacity(parcels.len());
         for (origin, parcel) in parcels {
             match wire::decode(&parcel.payload) {
@@ -500,17 +542,27 @@ impl<E: Entities> Router<E> {
                 }
             }
         }
-        let history = History {
+        History {
             topic,
             forgotten,
             publications,
-        };
+        }
+    }
+
+    pub(super) fn history_told(
+        &self,
+        node: &NodeId,
+        lane: u32,
+        from_lane: u32,
+        history: History<E::Publication>,
+        hold: Option<Credit>,
+    ) {
         if let Some(lane) = self.lanes().get(lane as usize) {
-            lane.tell(LaneMessage::History {
-                from: from.clone(),
-                history,
-                hold: credit.clone(),
-            });
+            let from = Source {
+                node: node.clone(),
+                lane: from_lane,
+            };
+            lane.tell(LaneMessage::History { from, history, hold });
         }
     }
 }

@@ -178,6 +178,11 @@ impl Session {
         }
         self.recovery_failed = false;
         let context = self.context(env, lane, run, &namespace, &id, Arc::default());
+        // Both once more when the client is let in.
+        let begin = Place {
+            position: lane.position(),
+            directs: 0,
+        };
         if let Upper::SocketIo(upper) = &mut self.upper {
             upper.sockets.push(NamespaceSocket {
                 namespace: namespace.clone(),
@@ -189,11 +194,8 @@ impl Session {
                 card: None,
                 returns: 0,
                 recovery: None,
-                since: Place {
-                    position: lane.position(),
-                    directs: 0,
-                },
-                epochs: Epochs::first(lane.position().log),
+                since: begin,
+                epochs: Epochs::first(begin),
                 away: None,
                 saved: None,
             });

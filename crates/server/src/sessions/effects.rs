@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hither_cluster::{Subscribed, Topic};
+use hither_cluster::{Key, Subscribed, Topic};
 use hither_engineio::{CloseReason, Frame};
 use hither_socketio::{DisconnectReason, EmitError, Event, Json, SocketId};
 use tokio::sync::oneshot;
@@ -140,7 +140,7 @@ impl Session {
         let Some(socket) = sockets.iter_mut().find(|socket| socket.id == *id) else {
             // A recovery has no socket yet.
             return match effect {
-                Effect::Hold(topic) => self.hold(lane, topic),
+                Effect::Hold { topic, of } => self.hold(lane, topic, &of),
                 _ => None,
             };
         };
@@ -150,14 +150,16 @@ impl Session {
                 socket.listening = true;
                 return listen(env, lane, topic(&namespace, None), slot);
             }
-            Effect::Hold(topic) => return self.hold(lane, topic),
+            Effect::Hold { topic, of } => return self.hold(lane, topic, &of),
             Effect::Accept => {
                 socket.recovery = env.shared.config.recovery.map(|_| new_recovery_id(&self.key));
-                socket.epochs = Epochs::first(lane.position().log);
-                socket.since = Place {
+                let place = |directs| Place {
                     position: lane.position(),
-                    directs: self.history.count(),
+                    directs,
                 };
+                socket.epochs = Epochs::first(place(self.history.count()));
+                self.history.skip();
+                socket.since = place(self.history.count());
                 if connection
                     .accept(&namespace, id.clone(), socket.recovery.as_ref())
                     .is_ok()
@@ -214,10 +216,12 @@ impl Session {
         None
     }
 
-    /// The lane hears a topic, and remembers what is published to it, until the handler ends.
-    fn hold(&mut self, lane: &mut Lane, topic: Topic) -> Option<Topic> {
+    /// The lane hears a topic of another session, and knows what was published to it, until the handler ends.
+    fn hold(&mut self, lane: &mut Lane, topic: Topic, of: &Key) -> Option<Topic> {
         self.held_topics.push(topic.clone());
-        (lane.subscribe(&topic) == Subscribed::Pending).then_some(topic)
+        let subscribed = lane.subscribe(&topic);
+        lane.inherit_topics(of, std::slice::from_ref(&topic));
+        (subscribed == Subscribed::Pending).then_some(topic)
     }
 
     /// What a handler held is let go.

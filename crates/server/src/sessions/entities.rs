@@ -1,6 +1,6 @@
 //! What a lane does with its sessions: the requests, events and moves that the cluster hands to it.
 
-use std::{cmp::Reverse, sync::Arc, time::Instant};
+use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Instant};
 
 use hither_cluster::{Entities, Entry, Key, Marks, NodeId, Placement, Publication, ReplyTo, Topic};
 use hither_engineio::{CloseReason, Refusal};
@@ -341,6 +341,11 @@ impl Entities for Sessions {
         self.by_key.contains_key(key)
     }
 
+    fn is_deserted(&self, key: &Key) -> bool {
+        let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
+        session.is_some_and(|session| session.engine.close_reason().is_some())
+    }
+
     fn topics(&self, key: &Key) -> Vec<Topic> {
         self.by_key
             .get(key)
@@ -436,10 +441,11 @@ impl Entities for Sessions {
         }
     }
 
-    fn give_up(&mut self, lane: &mut Lane) {
-        let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.forget(lane, slot);
+    fn give_up(&mut self, lane: &mut Lane, keys: &HashSet<Key>) {
+        for key in keys {
+            if let Some(&slot) = self.by_key.get(key) {
+                self.forget(lane, slot);
+            }
         }
         for number in self.env.sockets.all() {
             self.reattach(lane, number);

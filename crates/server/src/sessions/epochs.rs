@@ -3,8 +3,10 @@
 //! What a lane has seen does not tell what a socket has heard: in the lane before, the socket may have heard what this one
 //! has yet to see. So each epoch has a floor, and what lies under the floor of the present one is not heard again.
 
-use hither_cluster::{LogId, Marks, NodeId};
+use hither_cluster::{Marks, NodeId, Position};
 use serde::{Deserialize, Serialize};
+
+use super::history::Place;
 
 /// Epochs that are remembered: offsets from earlier ones are no longer understood.
 const REMEMBERED: usize = 8;
@@ -15,26 +17,25 @@ pub(crate) struct Epochs(Vec<Epoch>);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Epoch {
-    log: LogId,
+    /// Where it begins. A socket may come back to a lane in which it was before.
+    begin: Place,
     floor: Marks,
 }
 
 impl Epochs {
-    /// A socket that begins in this lane.
-    pub(crate) fn first(log: LogId) -> Self {
-        Self(vec![Epoch {
-            log,
-            floor: Marks::default(),
-        }])
+    /// A socket that begins at this place.
+    pub(crate) fn first(begin: Place) -> Self {
+        let floor = Marks::default();
+        Self(vec![Epoch { begin, floor }])
     }
 
-    /// The socket lives in this lane from now on; before, the lane where it was had served it up to these marks.
-    pub(crate) fn begin(&mut self, log: LogId, served: &Marks) {
-        let floor = self.served(served);
+    /// The socket is told what comes after this place from now on; before, the lanes where it was had served it up to the
+    /// floor.
+    pub(crate) fn begin(&mut self, begin: Place, floor: Marks) {
         if self.0.len() == REMEMBERED {
             self.0.remove(0);
         }
-        self.0.push(Epoch { log, floor });
+        self.0.push(Epoch { begin, floor });
     }
 
     /// How far the client is served when its lane has served it up to these marks.
@@ -53,14 +54,25 @@ impl Epochs {
             .is_some_and(|epoch| number <= epoch.floor.of(origin))
     }
 
-    /// Which epoch a log was; the last, if there were several.
-    pub(crate) fn index(&self, log: LogId) -> Option<usize> {
-        self.0.iter().rposition(|epoch| epoch.log == log)
+    /// In which epoch a client was told up to a place.
+    pub(crate) fn index(&self, place: Place) -> Option<usize> {
+        let Position { log, entry } = place.position;
+        self.0.iter().rposition(|Epoch { begin, .. }| {
+            // What was told directly is numbered, also when the log did not go on meanwhile.
+            begin.position.log == log
+                && (begin.position.entry < entry
+                    || begin.position.entry == entry && begin.directs < place.directs)
+        })
     }
 
-    /// The marks of a client that was told up to a place in a log, whose own marks there are these.
-    pub(crate) fn at(&self, log: LogId, mut marks: Marks) -> Option<Marks> {
-        marks.merge(&self.0[self.index(log)?].floor);
+    /// Whether a client was told this in the present epoch.
+    pub(crate) fn is_present(&self, place: Place) -> bool {
+        self.index(place).is_some_and(|index| index + 1 == self.0.len())
+    }
+
+    /// The marks of a client that was told up to a place, where the lane's own marks were these.
+    pub(crate) fn at(&self, place: Place, mut marks: Marks) -> Option<Marks> {
+        marks.merge(&self.0[self.index(place)?].floor);
         Some(marks)
     }
 }
@@ -68,7 +80,7 @@ impl Epochs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hither_cluster::Incarnation;
+    use hither_cluster::{Incarnation, LogId};
 
     fn node(name: &str) -> NodeId {
         NodeId {
@@ -84,33 +96,56 @@ mod tests {
         marks
     }
 
+    fn place(log: u64, entry: u64, directs: u64) -> Place {
+        let log = LogId(log);
+        Place {
+            position: Position { log, entry },
+            directs,
+        }
+    }
+
     #[test]
     fn what_was_heard_in_an_earlier_lane_is_not_heard_again_in_one_that_lags() {
-        let mut epochs = Epochs::first(LogId(1));
+        let mut epochs = Epochs::first(place(1, 0, 0));
         assert!(!epochs.knew(&node("a"), 1));
-        epochs.begin(LogId(2), &marks(&[("a", 10)]));
+        epochs.begin(place(2, 0, 0), marks(&[("a", 10)]));
         assert!(epochs.knew(&node("a"), 10));
         assert!(!epochs.knew(&node("a"), 11));
     }
 
     #[test]
-    fn a_lane_that_never_heard_of_an_origin_does_not_make_the_socket_forget_it() {
-        let mut epochs = Epochs::first(LogId(1));
-        epochs.begin(LogId(2), &marks(&[("gone", 100), ("a", 1)]));
-        epochs.begin(LogId(3), &marks(&[("a", 5)]));
+    fn what_is_served_includes_what_earlier_lanes_had_served() {
+        let mut epochs = Epochs::first(place(1, 0, 0));
+        epochs.begin(place(2, 0, 0), marks(&[("gone", 100), ("a", 1)]));
         assert_eq!(
-            epochs.served(&marks(&[("b", 2)])),
+            epochs.served(&marks(&[("a", 5), ("b", 2)])),
             marks(&[("gone", 100), ("a", 5), ("b", 2)])
         );
-        assert!(epochs.knew(&node("gone"), 100));
     }
 
     #[test]
     fn a_place_in_an_earlier_log_does_not_count_what_was_served_later() {
-        let mut epochs = Epochs::first(LogId(1));
-        epochs.begin(LogId(2), &marks(&[("a", 10)]));
-        assert_eq!(epochs.at(LogId(1), marks(&[("a", 3)])), Some(marks(&[("a", 3)])));
-        assert_eq!(epochs.at(LogId(2), marks(&[("a", 3)])), Some(marks(&[("a", 10)])));
-        assert_eq!(epochs.at(LogId(9), Marks::default()), None);
+        let mut epochs = Epochs::first(place(1, 0, 0));
+        epochs.begin(place(2, 7, 0), marks(&[("a", 10)]));
+        let at = |place, served: &[(&str, u64)]| epochs.at(place, marks(served));
+        assert_eq!(at(place(1, 9, 0), &[("a", 3)]), Some(marks(&[("a", 3)])));
+        assert_eq!(at(place(2, 8, 0), &[("a", 3)]), Some(marks(&[("a", 10)])));
+        assert_eq!(at(place(9, 1, 0), &[]), None);
+    }
+
+    #[test]
+    fn a_lane_to_which_a_socket_returns_is_another_epoch() {
+        let mut epochs = Epochs::first(place(1, 0, 0));
+        epochs.begin(place(2, 0, 3), marks(&[("a", 10)]));
+        epochs.begin(place(1, 50, 5), marks(&[("a", 20)]));
+        assert_eq!(
+            epochs.index(place(1, 50, 0)),
+            Some(0),
+            "entry 50 itself was told before"
+        );
+        assert_eq!(epochs.index(place(1, 50, 5)), Some(0));
+        assert_eq!(epochs.index(place(1, 50, 6)), Some(2));
+        assert_eq!(epochs.index(place(1, 51, 0)), Some(2));
+        assert!(epochs.is_present(place(1, 51, 0)) && !epochs.is_present(place(2, 9, 4)));
     }
 }

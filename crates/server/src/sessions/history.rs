@@ -99,15 +99,20 @@ impl History {
         self.count
     }
 
-    /// The events for a socket after a place, each with the position at which it was told; none if some are no longer
-    /// kept. `epoch` puts logs in the order in which the session lived with them.
+    /// Leaves a number out, so that what follows is told from what was before, though nothing came between.
+    pub(crate) fn skip(&mut self) {
+        self.count += 1;
+    }
+
+    /// The events for a socket after a place, each with the place at which it was told; none if some are no longer kept.
+    /// `epoch` says when the session lived in the lane of a place.
     pub(crate) fn after<'a>(
         &'a self,
         socket: &'a SocketId,
         place: Place,
-        epoch: impl Fn(LogId) -> Option<usize> + 'a,
-    ) -> Option<impl Iterator<Item = (Position, &'a Event)>> {
-        let order = move |place: Place| (epoch(place.position.log), place.position.entry, place.directs);
+        epoch: impl Fn(Place) -> Option<usize> + 'a,
+    ) -> Option<impl Iterator<Item = (Place, &'a Event)>> {
+        let order = move |place: Place| (epoch(place), place.position.entry, place.directs);
         let from = order(place);
         let complete = self.forgotten.is_none_or(|forgotten| order(forgotten) <= from);
         complete.then(|| {
@@ -115,7 +120,7 @@ impl History {
                 .told
                 .iter()
                 .filter(move |told| told.socket == *socket && order(told.place) > from);
-            missed.map(|told| (told.place.position, &told.event))
+            missed.map(|told| (told.place, &told.event))
         })
     }
 
@@ -150,7 +155,7 @@ mod tests {
     }
 
     fn missed(history: &History, socket: &str, place: Place) -> Option<Vec<String>> {
-        let epoch = |log: LogId| usize::try_from(log.0).ok();
+        let epoch = |place: Place| usize::try_from(place.position.log.0).ok();
         let socket = SocketId::new(socket);
         let missed = history.after(&socket, place, epoch)?;
         Some(missed.map(|(_, event)| event.name.to_string()).collect())

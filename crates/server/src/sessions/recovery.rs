@@ -271,16 +271,16 @@ impl Session {
     ) -> Option<(Vec<Event>, Marks)> {
         let place = place_of(claim, socket)?;
         let marks = lane.marks_at(place.position).or_else(|| claim.marks.clone())?;
-        let marks = socket.epochs.at(place.position.log, marks)?;
+        let marks = socket.epochs.at(place, marks)?;
         let topics: Vec<Topic> = super::snapshot::topics_of(socket).collect();
         let mut missed: Vec<((bool, u64, bool), Event)> = Vec::new();
-        let now = lane.position().log;
         // What was told in lanes before this one comes first; in this one an entry comes before what was told after it.
-        for (position, event) in self
+        for (told, event) in self
             .history
-            .after(&socket.id, place, |log| socket.epochs.index(log))?
+            .after(&socket.id, place, |place| socket.epochs.index(place))?
         {
-            missed.push(((position.log == now, position.entry, true), event.clone()));
+            let is_here = socket.epochs.is_present(told);
+            missed.push(((is_here, told.position.entry, true), event.clone()));
         }
         let published = lane.published_after(&marks, &topics)?;
         let mut served = socket.epochs.served(lane.marks());
@@ -326,11 +326,12 @@ impl Session {
         };
         socket.away = None;
         socket.returns += 1;
+        socket.begin_epoch(lane, &marks, self.history.count());
+        self.history.skip();
         socket.since = Place {
             position: lane.position(),
             directs: self.history.count(),
         };
-        socket.epochs.begin(lane.position().log, &marks);
         let recovery = socket.recovery.clone();
         for topic in super::snapshot::topics_of(&socket) {
             // In force already: the recovery has prepared it.
@@ -443,7 +444,7 @@ impl Recovery {
         if let Some(position) = claimable.unknown {
             claim.marks = Some(self.io.marks_at(position).await?);
         }
-        self.hold(claimable.topics).await;
+        self.hold(claimable.topics, &holder).await;
         let surrender = SessionRequest::Surrender { claim };
         match self.io.request(&holder, surrender, STEP_TIMEOUT).await {
             Ok(SessionReply::Surrendered(surrendered)) => surrendered.map(|surrendered| *surrendered),
@@ -475,9 +476,13 @@ impl Recovery {
     }
 
     /// Completes when the lane hears the topics and every node knows of it.
-    async fn hold(&self, topics: Vec<Topic>) {
+    async fn hold(&self, topics: Vec<Topic>, holder: &Key) {
         let (done, applied) = oneshot::channel::<Arc<BTreeSet<Room>>>();
-        let effects = topics.into_iter().map(Effect::Hold).collect();
+        let hold = |topic| Effect::Hold {
+            topic,
+            of: holder.clone(),
+        };
+        let effects = topics.into_iter().map(hold).collect();
         self.lane.send(LaneEvent::Effects {
             address: self.address.clone(),
             effects,

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use hither_cluster::Marks;
+use hither_cluster::{Marks, Topic};
 use hither_engineio::{CloseReason, TransportName};
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -15,7 +15,8 @@ use super::{
     history::Place,
     polling::Told,
     recovery::before,
-    session::{Session, SessionSocket, Upper},
+    session::{NamespaceSocket, Session, SessionSocket, Upper},
+    snapshot::topics_of,
 };
 use crate::{
     outgoing::Outgoing,
@@ -114,14 +115,25 @@ impl Dormancy {
     }
 }
 
+impl NamespaceSocket {
+    /// The socket lives in this lane from now on; before, it had been served up to these marks, and told so many events
+    /// directly.
+    pub(super) fn begin_epoch(&mut self, lane: &Lane, served: &Marks, directs: u64) {
+        let floor = self.epochs.served(served);
+        let topics: Vec<Topic> = topics_of(self).collect();
+        let position = lane.position_before(&floor, &topics);
+        self.epochs.begin(Place { position, directs }, floor);
+    }
+}
+
 impl Session {
     /// The session lives in this lane from now on; before, it had been served up to these marks.
     pub(crate) fn begin_epoch(&mut self, lane: &Lane, served: &Marks) {
         if let Upper::SocketIo(upper) = &mut self.upper {
-            upper
-                .sockets
-                .iter_mut()
-                .for_each(|socket| socket.epochs.begin(lane.position().log, served));
+            for socket in &mut upper.sockets {
+                socket.begin_epoch(lane, served, self.history.count());
+            }
+            self.history.skip();
         }
     }
 

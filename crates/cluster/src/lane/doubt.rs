@@ -1,0 +1,98 @@
+//! After a pause: whether this node still owns what it has.
+//!
+//! A node that was stopped, or starved, may have been counted out meanwhile, and its entities live on elsewhere. So after
+//! a pause in which that could have happened a lane does nothing before every member has said whether it did.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
+
+use tracing::{info, warn};
+
+use super::{LaneMessage, LaneState, barriers::Waiting};
+use crate::{entity::Entities, member::NodeId, shard::Key};
+
+/// What came while a lane did not know whether its entities are its own. Bounded as its mailbox is: by those who send.
+pub(super) struct Doubt<E: Entities> {
+    barrier: u64,
+    held: VecDeque<LaneMessage<E>>,
+}
+
+impl<E: Entities> LaneState<E> {
+    /// The lane did not run for so long. Who is alone has lost nothing.
+    pub(super) fn paused(&mut self, pause: Duration) {
+        if pause < self.doubt_after
+            || self.doubt.is_some()
+            || self.lane.placement.view().others().next().is_none()
+        {
+            return;
+        }
+        warn!(
+            lane = self.lane.index,
+            ?pause,
+            "this node did not run for a while; asking the others whether they have counted it out"
+        );
+        let nodes = self.lane.router.barrier_nodes();
+        let barrier = self.lane.raise(nodes, Waiting::Doubt);
+        self.doubt = Some(Doubt {
+            barrier,
+            held: VecDeque::new(),
+        });
+    }
+
+    /// What can be handled in doubt; the rest is held until there is none.
+    pub(super) fn admit(&mut self, message: LaneMessage<E>) -> Option<LaneMessage<E>> {
+        let Some(doubt) = &mut self.doubt else {
+            return Some(message);
+        };
+        match &message {
+            LaneMessage::Passed { barrier, .. } if *barrier == doubt.barrier => Some(message),
+            LaneMessage::CountedOut { .. }
+            | LaneMessage::Placed(_)
+            | LaneMessage::LinkUp(_)
+            | LaneMessage::LinkDown(_)
+            | LaneMessage::Introduced(_) => Some(message),
+            LaneMessage::Tick => None,
+            _ => {
+                doubt.held.push_back(message);
+                None
+            }
+        }
+    }
+
+    /// Every member has answered: what is still here is this node's own.
+    pub(super) fn doubt_ends(&mut self) {
+        for message in self.doubt.take().into_iter().flat_map(|doubt| doubt.held) {
+            self.handle(message);
+            self.settle_moves();
+        }
+    }
+
+    /// A member had counted this node out, and lets the entities live on of which it has replicas. A node that ran all the
+    /// time keeps its own copies: the members were parted, and clients may be with either.
+    pub(super) fn counted_out(&mut self, by: &NodeId) {
+        if self.doubt.is_none() {
+            return;
+        }
+        let theirs = self.standbys.iter().filter(|(_, standby)| *standby == by);
+        let theirs: HashSet<Key> = theirs.map(|(key, _)| key.clone()).collect();
+        info!(
+            lane = self.lane.index,
+            %by,
+            sessions = theirs.len(),
+            "giving up what others have taken over"
+        );
+        self.guarded(None, |entities, lane| entities.give_up(lane, &theirs));
+        for key in &theirs {
+            self.frozen.remove(key);
+            self.standbys.remove(key);
+            self.handoff.gone(key);
+        }
+        self.unreplicated.retain(|key| !theirs.contains(key));
+        self.lane.changed.retain(|key| !theirs.contains(key));
+        self.lane.commits.retain(|key| !theirs.contains(key));
+        // They have gone nowhere of themselves: nobody is to forget them.
+        self.lane.ended.retain(|key| !theirs.contains(key));
+    }
+}
