@@ -12,6 +12,16 @@ describe("while 60 people chat on three nodes", () => {
     context.diagnostic(JSON.stringify(summary));
   });
 
+  test("one is silent for just so long that others take over before it doubts its own time", async (context) => {
+    const summary = await Trial.run({ name: "doze", seed: 8, promise: "recovered" }, [
+      [
+        { after: 0, fault: { kind: "freeze", node: 1 } },
+        { after: 3_600, fault: { kind: "thaw", node: 1 } },
+      ],
+    ]);
+    context.diagnostic(JSON.stringify(summary));
+  });
+
   test("one is silent for so long that others take over, and wakes up", async (context) => {
     const summary = await Trial.run({ name: "sleep", seed: 5, promise: "recovered" }, [
       [

@@ -99,8 +99,9 @@ pub trait Entities: Sized + Send + 'static {
     /// Whether the entity is alive here.
     fn contains(&self, key: &Key) -> bool;
 
-    /// Whether the entity lives here without whom it serves: then another copy may have him, until all is where it belongs.
-    fn is_deserted(&self, key: &Key) -> bool;
+    /// Whether this request is of whom the entity serves, and the entity here has lost him: then it may be meant for another
+    /// copy, until all is where it belongs.
+    fn is_for_another(&self, key: &Key, request: &Self::Request) -> bool;
 
     /// The topics which a node must hear before it can adopt this entity.
     fn topics(&self, key: &Key) -> Vec<Topic>;

@@ -3,7 +3,7 @@
 mod heritage;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -191,8 +191,8 @@ impl<P: Weigh> Log<P> {
         }
         self.seen.advance(origin, number);
         self.count += 1;
-        let is_inherited = self.heritage.arrives(publication);
-        if !is_inherited && !self.causes.push(publication) {
+        self.heritage.arrives(publication);
+        if !self.causes.push(publication) {
             // It stands in the log all the same, so that positions after it include it.
             let origin = origin.clone();
             self.entries
@@ -399,7 +399,8 @@ impl<P: Weigh> Log<P> {
 /// What caused the entries of a log.
 #[derive(Debug, Default)]
 pub(super) struct Causes {
-    known: HashSet<u64>,
+    /// The first publication of each.
+    known: HashMap<u64, (NodeId, u64)>,
     /// The publications that were not served for the sake of one with the same cause.
     repetitions: HashMap<u64, Vec<(NodeId, u64)>>,
 }
@@ -407,14 +408,19 @@ pub(super) struct Causes {
 impl Causes {
     /// Whether this is the first of its cause.
     fn push<P>(&mut self, publication: &Publication<P>) -> bool {
-        let is_first = publication.cause == 0 || self.known.insert(publication.cause);
-        if !is_first {
-            self.repetitions
-                .entry(publication.cause)
-                .or_default()
-                .push((publication.origin.clone(), publication.number));
+        let this = (publication.origin.clone(), publication.number);
+        if publication.cause == 0 {
+            return true;
         }
-        is_first
+        let first = self
+            .known
+            .entry(publication.cause)
+            .or_insert_with(|| this.clone());
+        if *first == this {
+            return true;
+        }
+        self.repetitions.entry(publication.cause).or_default().push(this);
+        false
     }
 
     fn forget(&mut self, cause: u64) {
@@ -455,7 +461,7 @@ mod tests {
             origin: node(origin),
             number,
             topic: topic.into(),
-            cause: 0,
+            cause: u64::from(origin.as_bytes()[0]) << 32 | number,
             payload: weight,
         })
     }

@@ -317,7 +317,10 @@ impl<E: Entities> LaneState<E> {
                 barrier,
                 number,
             } => {
-                self.lane.log.passed(&node, number);
+                // In doubt, what came before this is still held.
+                if self.doubt.is_none() {
+                    self.lane.log.passed(&node, number);
+                }
                 let waiting = self.lane.barriers.passed(barrier, &node);
                 self.passed(waiting);
             }
@@ -385,7 +388,7 @@ impl<E: Entities> LaneState<E> {
         if self.handoff.is_frozen(&key) {
             return reply.answer(Err(Refusal::NotOwner));
         }
-        if !self.entities.contains(&key) || self.entities.is_deserted(&key) {
+        if !self.entities.contains(&key) || self.entities.is_for_another(&key, &request) {
             let shard = self.lane.placement.shards().shard_of(&key);
             if !self.lane.placement.is_mine(shard) {
                 return reply.answer(Err(Refusal::NotOwner));

@@ -341,9 +341,15 @@ impl Entities for Sessions {
         self.by_key.contains_key(key)
     }
 
-    fn is_deserted(&self, key: &Key) -> bool {
+    fn is_for_another(&self, key: &Key, request: &SessionRequest) -> bool {
         let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
-        session.is_some_and(|session| session.engine.close_reason().is_some())
+        let has_ended = session.is_some_and(|session| session.engine.close_reason().is_some());
+        // Claims are for whoever has the socket. If they waited, so would the move of the session that claims.
+        let is_claim = matches!(
+            request,
+            SessionRequest::Claim { .. } | SessionRequest::Surrender { .. }
+        );
+        has_ended && !is_claim
     }
 
     fn topics(&self, key: &Key) -> Vec<Topic> {
