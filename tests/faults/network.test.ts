@@ -6,6 +6,8 @@ import { Trial, type Promised } from "./trial.ts";
 /** Long enough for the nodes to count each other out, or too short for it; in milliseconds. */
 const LONG = 7_000;
 const SHORT = 1_500;
+/** The nodes have just counted each other out, and gossip and links come back one after the other. */
+const JUST_COUNTED_OUT = 3_700;
 
 function passing(fault: NetworkFault, lasting: number): Step[] {
   return [
@@ -48,6 +50,9 @@ describe("while 60 people chat on three hosts", { skip: whyNoHosts() }, () => {
     // Who comes back through a node that has no copy of his session comes as somebody new.
     "one is cut off": { steps: passing({ kind: "partition", sides: [[1], [2, 3]] }, LONG) },
     "each is on its own": { steps: passing({ kind: "partition", sides: [[1], [2], [3]] }, LONG) },
+    "each is on its own, but hardly": {
+      steps: passing({ kind: "partition", sides: [[1], [2], [3]] }, JUST_COUNTED_OUT),
+    },
   };
 
   for (const [index, [title, { steps, promise }]] of Object.entries(stories).entries()) {

@@ -77,6 +77,25 @@ pub(crate) enum Refusal {
     Dropped,
 }
 
+/// What two nodes have to know of each other before they go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Introduction {
+    /// Counts the sender's introductions.
+    pub(crate) introduction: u64,
+    /// All topics that the sender wants.
+    pub(crate) topics: Vec<Topic>,
+    /// The number of the sender's last publication.
+    pub(crate) number: u64,
+    /// How far the sender has heard the receiver, if there was a link before: what follows is to be sent again.
+    pub(crate) heard: Option<u64>,
+    /// Whom the sender knows to be alive.
+    pub(crate) members: Vec<NodeId>,
+    /// How many lanes the sender has.
+    pub(crate) lanes: u32,
+    /// How often the sender has taken the receiver for gone.
+    pub(crate) counted_out: u64,
+}
+
 /// What goes over a link. Kept in one order by the link.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum LinkMessage {
@@ -97,21 +116,10 @@ pub(crate) enum LinkMessage {
     Heard { origin: NodeId, number: u64 },
     /// The receiver has been sent all that the sender had heard more of a node that is gone.
     LegacyTold { origin: NodeId },
-    /// The first message on every link.
-    Introduction {
-        /// All topics that the sender wants.
-        topics: Vec<Topic>,
-        /// The number of the sender's last publication.
-        number: u64,
-        /// How far the sender has heard the receiver, if there was a link before: what follows is to be sent again.
-        heard: Option<u64>,
-        /// Whom the sender knows to be alive.
-        members: Vec<NodeId>,
-        /// How many lanes the sender has.
-        lanes: u32,
-        /// How often the sender has taken the receiver for gone.
-        counted_out: u64,
-    },
+    /// The first message on every link, and again when the receiver is a member once more.
+    Introduction(Introduction),
+    /// The receiver's introduction has come: from here on the sender's publications follow what the receiver had heard.
+    Continues { introduction: u64 },
     /// Whom the sender knows to be alive has changed.
     Members(Vec<NodeId>),
     /// What the sender wants has changed.

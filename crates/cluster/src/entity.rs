@@ -1,6 +1,6 @@
 //! What an embedder of the cluster provides: the entities that lanes host.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
@@ -99,9 +99,9 @@ pub trait Entities: Sized + Send + 'static {
     /// Whether the entity is alive here.
     fn contains(&self, key: &Key) -> bool;
 
-    /// Whether this request is of whom the entity serves, and the entity here has lost him: then it may be meant for another
-    /// copy, until all is where it belongs.
-    fn is_for_another(&self, key: &Key, request: &Self::Request) -> bool;
+    /// Whether this request may be meant for another copy of the entity, until all is where it belongs: because the one here
+    /// has lost whom it serves, or has not heard from him since the members were `parted`, if they were.
+    fn is_for_another(&self, key: &Key, request: &Self::Request, parted: Option<Instant>) -> bool;
 
     /// The topics which a node must hear before it can adopt this entity.
     fn topics(&self, key: &Key) -> Vec<Topic>;

@@ -75,7 +75,7 @@ impl<E: Entities> LaneState<E> {
             }
         }
         self.lane.router.note_moves(self.lane.index, self.handoff.left());
-        if self.handoff.is_done() && self.orphaned_by.is_empty() && !self.done {
+        if self.handoff.is_done() && self.orphaned_by.is_empty() && !self.gathering && !self.done {
             self.done = true;
             self.log_moved();
             self.lane

@@ -73,8 +73,10 @@ pub(crate) enum LaneMessage<E: Entities> {
     },
     /// All that others heard of a node that is gone is here.
     Mourned(NodeId),
-    /// A node that was gone is a member again.
-    Reunited,
+    /// A node that was gone since then is a member again.
+    Reunited {
+        parted: Instant,
+    },
     /// A member had taken this node for gone.
     CountedOut {
         by: NodeId,
@@ -179,12 +181,14 @@ pub(crate) struct LaneState<E: Entities> {
     /// Whether nothing is left to hand off under this placement, and that is known.
     done: bool,
     replicas: Replicas<E>,
+    /// Whether nothing moves yet, for more nodes may come back from a partition.
+    gathering: bool,
     /// Who keeps the replica of each entity that lives here.
     standbys: HashMap<Key, NodeId>,
     /// Nodes that are gone and whose entities live on here once all that they published is here.
     orphaned_by: HashSet<NodeId>,
-    /// Whether nodes have come back that had been counted out, and entities have yet to find their places.
-    reunited: bool,
+    /// Since when nodes were counted out that have come back, while entities have yet to find their places.
+    reunited: Option<Instant>,
     replicate: bool,
     /// Entities of which a standby has yet to be told.
     unreplicated: Vec<Key>,
@@ -241,10 +245,11 @@ impl<E: Entities> Actor for LaneActor<E> {
             frozen: HashMap::new(),
             moved: HashMap::new(),
             done: true,
+            gathering: false,
             replicas: Replicas::new(),
             standbys: HashMap::new(),
             orphaned_by: HashSet::new(),
-            reunited: false,
+            reunited: None,
             replicate: arguments.replicate,
             unreplicated: Vec::new(),
             doubt_after: arguments.doubt_after,
@@ -325,8 +330,8 @@ impl<E: Entities> LaneState<E> {
                 self.passed(waiting);
             }
             LaneMessage::Mourned(node) => self.mourned(&node),
-            LaneMessage::Reunited => {
-                self.reunited = true;
+            LaneMessage::Reunited { parted } => {
+                self.reunited = Some(self.reunited.map_or(parted, |earlier| earlier.min(parted)));
                 if let Some(fingerprint) = self.lane.router.settled() {
                     self.settled(fingerprint);
                 }
@@ -388,7 +393,7 @@ impl<E: Entities> LaneState<E> {
         if self.handoff.is_frozen(&key) {
             return reply.answer(Err(Refusal::NotOwner));
         }
-        if !self.entities.contains(&key) || self.entities.is_for_another(&key, &request) {
+        if !self.entities.contains(&key) || self.entities.is_for_another(&key, &request, self.reunited) {
             let shard = self.lane.placement.shards().shard_of(&key);
             if !self.lane.placement.is_mine(shard) {
                 return reply.answer(Err(Refusal::NotOwner));
@@ -419,7 +424,7 @@ impl<E: Entities> LaneState<E> {
     fn settled(&mut self, fingerprint: u64) {
         if fingerprint == self.lane.placement.fingerprint() {
             self.unpark_all();
-            if std::mem::take(&mut self.reunited) {
+            if self.reunited.take().is_some() {
                 self.guarded(None, E::reunited);
             }
         }
@@ -506,6 +511,11 @@ impl<E: Entities> LaneState<E> {
 
     /// Everything here that other nodes own is to go there.
     fn plan_moves(&mut self) {
+        self.done = false;
+        self.gathering = self.lane.router.is_gathering(self.lane.now);
+        if self.gathering {
+            return;
+        }
         let placement = self.lane.placement.clone();
         let mut targets = HashMap::new();
         for key in self.entities.keys() {
@@ -523,7 +533,6 @@ impl<E: Entities> LaneState<E> {
             );
         }
         self.handoff.plan(targets);
-        self.done = false;
     }
 
     fn tick(&mut self) {
@@ -531,6 +540,9 @@ impl<E: Entities> LaneState<E> {
             self.lane.router.tick(self.lane.now);
         }
         self.lane.log.expire(self.lane.now);
+        if self.gathering && !self.lane.router.is_gathering(self.lane.now) {
+            self.plan_moves();
+        }
         self.parking.expire(self.lane.now);
         self.expire_preparations();
         self.replicate_some();

@@ -487,7 +487,7 @@ impl<E: Entities> Router<E> {
         let placement = Arc::new(Placement::new(view, before.shards()));
         log_moved_shards(&before, &placement);
         lock(&self.traces).members_changed(placement.view(), std::time::Instant::now());
-        let reunited = self.welcome_back(placement.view());
+        let parted = self.welcome_back(placement.view());
         let mut settlement = lock(&self.settlement);
         if settlement.placed(placement.view(), placement.fingerprint()) {
             self.to_peers(&LinkMessage::Settled {
@@ -496,8 +496,8 @@ impl<E: Entities> Router<E> {
         }
         self.placement.send_replace(placement.clone());
         self.to_all_lanes(|| LaneMessage::Placed(placement.clone()));
-        if reunited {
-            self.to_all_lanes(|| LaneMessage::Reunited);
+        if let Some(parted) = parted {
+            self.to_all_lanes(|| LaneMessage::Reunited { parted });
         }
         self.tell_if_settled(&settlement);
         drop(settlement);
@@ -509,6 +509,10 @@ impl<E: Entities> Router<E> {
         match message {
             LinkMessage::Ask { id, key, ask } => {
                 let reply = ReplyTo::there(self.clone(), peer.clone(), id);
+                if self.is_gone(peer) {
+                    // It sees other members than this node, and another owner.
+                    return reply.answer(Err(Refusal::NotOwner));
+                }
                 match wire::decode(&ask) {
                     Ok(ask) => {
                         let hold = Some(credit.clone());
@@ -544,15 +548,10 @@ impl<E: Entities> Router<E> {
                         _ => false,
                     });
             }
-            LinkMessage::Introduction {
-                topics,
-                number,
-                heard,
-                members,
-                lanes,
-                counted_out,
-            } => {
-                self.peer_introduced(peer, topics, number, heard, lanes, counted_out);
+            LinkMessage::Continues { introduction } => self.peer_continues(peer, introduction),
+            LinkMessage::Introduction(introduction) => {
+                let members = introduction.members.clone();
+                self.peer_introduced(peer, introduction);
                 self.introduced
                     .send_modify(|introduced| drop(introduced.insert(peer.clone(), members)));
                 self.to_all_lanes(|| LaneMessage::Introduced(peer.clone()));

@@ -10,7 +10,7 @@ use tracing::{debug, error, warn};
 
 use super::{Router, lock, members_of, mourning::Mourning};
 use crate::{
-    ask::LinkMessage,
+    ask::{Introduction, LinkMessage},
     backlog::{Backlog, Parcel},
     entity::Entities,
     lane::LaneMessage,
@@ -27,6 +27,10 @@ const OWN_BACKLOG: (usize, Duration) = (8 << 20, Duration::from_secs(120));
 /// What this node keeps of each other node's, in case that dies before it has told everybody: what can be under way.
 const OTHERS_BACKLOG: (usize, Duration) = (1 << 20, Duration::from_secs(10));
 
+/// After a partition, how long is waited for others that were lost in it before anything moves. An entity that moves between
+/// two nodes must not say in the new place what a third hears before it hears what was said in the old.
+const GATHERING: Duration = Duration::from_secs(1);
+
 /// How long a node that is gone is remembered: longer than a partition that leaves no hole in the backlogs.
 const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 
@@ -38,7 +42,21 @@ pub(super) struct Topics {
     sent: Backlog,
     /// What was heard of each other node.
     heard: HashMap<NodeId, Heard>,
+    /// The introductions to the peers that have a link.
+    introductions: HashMap<NodeId, Introduced>,
+    last_introduction: u64,
+    /// When a node that had been gone was last a member again.
+    reunited_at: Option<Instant>,
     mourning: Mourning,
+}
+
+/// Whether a peer has taken notice of an introduction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Introduced {
+    /// Not yet: what it publishes before may lie behind what is to be sent again, and is sent again with it.
+    Waiting(u64),
+    /// It publishes what follows upon what was heard.
+    Continuing,
 }
 
 struct Heard {
@@ -85,6 +103,9 @@ impl Default for Topics {
             number: 0,
             sent: Backlog::new(bytes, age),
             heard: HashMap::new(),
+            introductions: HashMap::new(),
+            last_introduction: 0,
+            reunited_at: None,
             mourning: Mourning::default(),
         }
     }
@@ -157,13 +178,14 @@ impl<E: Entities> Router<E> {
     pub(super) fn published(&self, peer: &NodeId, parcel: Parcel, credit: &Credit) {
         let mut topics = lock(&self.topics);
         let lanes = topics.interest.lanes(&parcel.topic);
+        let continues = topics.introductions.get(peer) == Some(&Introduced::Continuing);
         let heard = topics
             .heard
             .entry(peer.clone())
             .or_insert_with(|| Heard::up_to(0));
-        if heard.gone_since.is_some() {
-            // Others count on its having said no more. When it is a member again it is asked for this once more.
-            debug!(origin = %peer, number = parcel.number, "a publication comes too late: its origin is gone");
+        if heard.gone_since.is_some() || !continues {
+            // Others count on its having said no more, or something is missing before this. It is sent again.
+            debug!(origin = %peer, number = parcel.number, continues, "a publication comes out of turn");
             return;
         }
         heard.take(parcel.clone());
@@ -218,36 +240,53 @@ impl<E: Entities> Router<E> {
         let it = topics.heard.get(peer);
         let (heard, counted_out) = (it.map(|it| it.number), it.map_or(0, |it| it.counted_out));
         let number = topics.number;
+        topics.last_introduction += 1;
+        let introduction = topics.last_introduction;
+        topics
+            .introductions
+            .insert(peer.clone(), Introduced::Waiting(introduction));
         self.to_peer(
             peer,
-            &LinkMessage::Introduction {
+            &LinkMessage::Introduction(Introduction {
+                introduction,
                 topics: wanted,
                 number,
                 heard,
                 members: members_of(view),
                 lanes: self.lanes().len() as u32,
                 counted_out,
-            },
+            }),
         );
+    }
+
+    /// A peer has taken notice of an introduction.
+    pub(super) fn peer_continues(&self, peer: &NodeId, introduction: u64) {
+        if let Some(introduced) = lock(&self.topics).introductions.get_mut(peer)
+            && *introduced == Introduced::Waiting(introduction)
+        {
+            *introduced = Introduced::Continuing;
+        }
     }
 
     /// A peer has no link at present: it says again what it wants when it has one.
     pub(super) fn wishes_end(&self, peer: &NodeId) {
+        lock(&self.topics).introductions.remove(peer);
         if let Some(heard) = lock(&self.topics).heard.get_mut(peer) {
             heard.has_wished = false;
         }
     }
 
     /// A peer has said what it wants, and how far it has heard this node if there was a link before: the rest follows.
-    pub(super) fn peer_introduced(
-        &self,
-        peer: &NodeId,
-        wanted: Vec<Topic>,
-        number: u64,
-        heard: Option<u64>,
-        lanes: u32,
-        counted_out: u64,
-    ) {
+    pub(super) fn peer_introduced(&self, peer: &NodeId, introduction: Introduction) {
+        let Introduction {
+            introduction,
+            topics: wanted,
+            number,
+            heard,
+            lanes,
+            counted_out,
+            members: _,
+        } = introduction;
         let mut topics = lock(&self.topics);
         let it = topics
             .heard
@@ -258,6 +297,7 @@ impl<E: Entities> Router<E> {
         if counted_out > std::mem::replace(&mut it.counted_me_out, counted_out) {
             self.to_all_lanes(|| LaneMessage::CountedOut { by: peer.clone() });
         }
+        self.to_peer(peer, &LinkMessage::Continues { introduction });
         if let Some(heard) = heard {
             if !topics.sent.reaches_back_to(heard) {
                 warn!(%peer, "the link was cut for too long: some publications cannot be sent again");
@@ -278,19 +318,24 @@ impl<E: Entities> Router<E> {
     }
 
     /// Some who were gone are members again: they are asked for what came too late while they were not, before anybody here
-    /// counts on having it. Says whether there are any.
-    pub(super) fn welcome_back(&self, now: &View) -> bool {
+    /// counts on having it. Says since when the first of them was gone.
+    pub(super) fn welcome_back(&self, now: &View) -> Option<Instant> {
         let mut topics = lock(&self.topics);
         let mut back = Vec::new();
         for (node, heard) in &mut topics.heard {
-            if now.member(node).is_some() && heard.gone_since.take().is_some() {
-                back.push(node.clone());
+            if now.member(node).is_some()
+                && let Some(since) = heard.gone_since.take()
+            {
+                back.push((since, node.clone()));
             }
         }
-        for node in back.iter().filter(|node| self.links.is_linked(node)) {
+        for (_, node) in back.iter().filter(|(_, node)| self.links.is_linked(node)) {
             self.introduce_with(&mut topics, node, now);
         }
-        !back.is_empty()
+        if !back.is_empty() {
+            topics.reunited_at = Some(Instant::now());
+        }
+        back.into_iter().map(|(since, _)| since).min()
     }
 
     /// Some members are gone: those who stay tell each other how far they had heard them.
@@ -393,6 +438,20 @@ impl<E: Entities> Router<E> {
             }
             self.to_all_lanes(|| LaneMessage::Mourned(dead.clone()));
         }
+    }
+
+    /// Whether nodes have just come back, and others may follow.
+    pub(crate) fn is_gathering(&self, now: Instant) -> bool {
+        let topics = lock(&self.topics);
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < GATHERING;
+        topics.reunited_at.is_some_and(is_recent)
+            && topics.heard.values().any(|heard| heard.gone_since.is_some())
+    }
+
+    /// Whether a node that may have a link is not a member.
+    pub(super) fn is_gone(&self, node: &NodeId) -> bool {
+        let is_gone = |heard: &Heard| heard.gone_since.is_some();
+        lock(&self.topics).heard.get(node).is_some_and(is_gone)
     }
 
     /// Whether a node is gone and its entities live on elsewhere.

@@ -341,15 +341,17 @@ impl Entities for Sessions {
         self.by_key.contains_key(key)
     }
 
-    fn is_for_another(&self, key: &Key, request: &SessionRequest) -> bool {
-        let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot));
-        let has_ended = session.is_some_and(|session| session.engine.close_reason().is_some());
+    fn is_for_another(&self, key: &Key, request: &SessionRequest, parted: Option<Instant>) -> bool {
+        let Some(session) = self.by_key.get(key).and_then(|slot| self.slots.get(*slot)) else {
+            return false;
+        };
         // Claims are for whoever has the socket. If they waited, so would the move of the session that claims.
         let is_claim = matches!(
             request,
             SessionRequest::Claim { .. } | SessionRequest::Surrender { .. }
         );
-        has_ended && !is_claim
+        let has_ended = session.engine.close_reason().is_some();
+        !is_claim && (has_ended || parted.is_some_and(|parted| session.heard_at < parted))
     }
 
     fn topics(&self, key: &Key) -> Vec<Topic> {
