@@ -4,7 +4,7 @@ import type { Program } from "./programs.ts";
 import { send } from "./http.ts";
 import { until, type Deadline } from "./wait.ts";
 
-/** What can be set on a node; times in milliseconds, sizes in bytes. The last six are the testbed's alone. */
+/** What can be set on a node; times in milliseconds, sizes in bytes. Those from heartbeats to CORS are the testbed's alone. */
 export interface NodeFlags {
   placement?: "near" | "spread";
   /** A port shared by all nodes with SO_REUSEPORT. */
@@ -17,6 +17,7 @@ export interface NodeFlags {
   corsCredentials?: true;
   /** For how long clients may come back to where they were, such as `2m`; not at all unless given. */
   recovery?: string;
+  noReplication?: true;
 }
 
 /** The part of `GET /status` that the tests rely on. */
@@ -165,5 +166,6 @@ function flagArguments(flags: NodeFlags): string[] {
     value === undefined ? [] : [flag, String(value)],
   );
   if (flags.corsCredentials) args.push("--cors-credentials");
+  if (flags.noReplication) args.push("--no-replication");
   return args;
 }

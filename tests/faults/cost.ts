@@ -1,0 +1,102 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { closeClients, connected, type Client, type Transport } from "../harness/client.ts";
+import { Cluster } from "../harness/cluster.ts";
+import type { NodeFlags } from "../harness/node.ts";
+import { testbed } from "../harness/programs.ts";
+
+/*
+ * What replication and forwarding cost: CPU time of all three nodes per operation, for RESULTS.md. All settings are measured
+ * in turn, ROUNDS times over: `node --import tsx faults/cost.ts`. It says nothing on a machine that has other things to do.
+ */
+
+const ROUNDS = 3;
+const CLIENTS = 30;
+const AT_A_TABLE = 10;
+const MEASURED_FOR = 5_000;
+const PAYLOAD = "x".repeat(64);
+const TICKS_PER_SECOND = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
+
+const settings: Record<string, NodeFlags> = {
+  "near, no replication": { placement: "near", noReplication: true },
+  "near, replication": { placement: "near" },
+  "spread, no replication": { placement: "spread", noReplication: true },
+  "spread, replication": { placement: "spread" },
+};
+
+type Work = (client: Client, room: string) => Promise<unknown>;
+
+const works: Record<string, { transport: Transport; work: Work }> = {
+  "echo by WebSocket": { transport: "websocket", work: (client) => client.emitWithAck("echo", PAYLOAD) },
+  "echo by polling": { transport: "polling", work: (client) => client.emitWithAck("echo", PAYLOAD) },
+  "publish to 10 by WebSocket": {
+    transport: "websocket",
+    work: (client, room) => client.emitWithAck("publish", room, PAYLOAD),
+  },
+};
+
+const medians = new Map<string, number[]>();
+for (let round = 0; round < ROUNDS; round += 1) {
+  for (const [what, { transport, work }] of Object.entries(works)) {
+    for (const [how, flags] of Object.entries(settings)) {
+      const cost = await measure(flags, transport, work);
+      const key = `${what}; ${how}`;
+      medians.set(key, [...(medians.get(key) ?? []), cost]);
+    }
+  }
+}
+for (const [key, costs] of medians) {
+  const median = costs.sort((one, other) => one - other)[Math.floor(costs.length / 2)];
+  console.log(
+    `${key}: ${median?.toFixed(1) ?? "?"} µs of CPU (${costs.map((cost) => cost.toFixed(1)).join(", ")})`,
+  );
+}
+process.exit(0);
+
+/** Microseconds of CPU, of all nodes together, for one operation of clients who have one under way each. */
+async function measure(flags: NodeFlags, transport: Transport, work: Work): Promise<number> {
+  const cluster = await Cluster.start({
+    program: testbed(),
+    size: 3,
+    prefix: "cost-",
+    flags: { ...flags, recovery: "2m" },
+  });
+  try {
+    const clients = await Promise.all(
+      Array.from({ length: CLIENTS }, (_, number) =>
+        connected(cluster.urls[number % cluster.urls.length] ?? "", transport),
+      ),
+    );
+    const room = (number: number) => `table${Math.floor(number / AT_A_TABLE)}`;
+    await Promise.all(clients.map((client, number) => client.emitWithAck("join", room(number))));
+    let done = 0;
+    let stop = false;
+    const working = clients.map(async (client, number) => {
+      while (!stop) {
+        await work(client, room(number));
+        done += 1;
+      }
+    });
+    await sleep(1_000);
+    const [before, began] = [cpuSeconds(cluster), done];
+    await sleep(MEASURED_FOR);
+    const [after, ended] = [cpuSeconds(cluster), done];
+    stop = true;
+    await Promise.all(working);
+    return ((after - before) * 1e6) / (ended - began);
+  } finally {
+    closeClients();
+    await cluster.destroy();
+  }
+}
+
+function cpuSeconds(cluster: Cluster): number {
+  const ticks = cluster.nodes.map(({ child }) => {
+    const stat = readFileSync(`/proc/${child.pid ?? 0}/stat`, "utf8");
+    // The name, which may hold spaces, ends with the last parenthesis; user and system time are fields 14 and 15.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  });
+  return ticks.reduce((sum, one) => sum + one, 0) / TICKS_PER_SECOND;
+}
