@@ -281,14 +281,7 @@ impl Handoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::Incarnation;
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
+    use crate::member::testing::node;
 
     fn targets(of: &[(&str, &str)]) -> HashMap<Key, NodeId> {
         of.iter().map(|(key, to)| (Key::from(*key), node(to))).collect()

@@ -439,20 +439,27 @@ impl Causes {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::Marks;
+    use crate::member::testing::node;
+
+    /// The marks of whoever has seen so much of these origins.
+    pub(crate) fn marks(of: &[(&str, u64)]) -> Marks {
+        let mut marks = Marks::default();
+        of.iter()
+            .for_each(|(origin, number)| marks.advance(&node(origin), *number));
+        marks
+    }
+}
+
+#[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::member::Incarnation;
+    use super::{testing::marks, *};
+    use crate::member::testing::node;
 
     impl Weigh for u32 {
         fn weight(&self) -> usize {
             *self as usize
-        }
-    }
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
         }
     }
 
@@ -464,13 +471,6 @@ mod tests {
             cause: u64::from(origin.as_bytes()[0]) << 32 | number,
             payload: weight,
         })
-    }
-
-    fn marks(of: &[(&str, u64)]) -> Marks {
-        let mut marks = Marks::default();
-        of.iter()
-            .for_each(|(origin, number)| marks.advance(&node(origin), *number));
-        marks
     }
 
     fn numbers(entries: &[Entry<u32>]) -> Vec<(&str, u64)> {

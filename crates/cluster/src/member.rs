@@ -167,3 +167,16 @@ impl View {
         hasher.finish()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Incarnation, NodeId};
+
+    /// The first life of a node.
+    pub(crate) fn node(name: &str) -> NodeId {
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(1),
+        }
+    }
+}

@@ -95,14 +95,7 @@ impl Settlement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::{Incarnation, Member, Phase};
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
+    use crate::member::{Member, Phase, testing::node};
 
     fn view(names: &[&str]) -> View {
         let address = ([127, 0, 0, 1], 1).into();

@@ -213,14 +213,7 @@ pub(crate) fn lanes_in(mut mask: u64) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::Incarnation;
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
+    use crate::member::testing::node;
 
     #[test]
     fn only_the_first_and_the_last_lane_are_announced() {

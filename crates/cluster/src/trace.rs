@@ -139,21 +139,8 @@ impl Traces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::Incarnation;
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
-
-    fn marks(of: &[(&str, u64)]) -> Marks {
-        let mut marks = Marks::default();
-        of.iter()
-            .for_each(|(origin, number)| marks.advance(&node(origin), *number));
-        marks
-    }
+    use crate::log::testing::marks;
+    use crate::member::testing::node;
 
     fn part(before: u64, base: Option<Marks>, entries: &[(&str, u64)]) -> TracePart {
         let mut part = TracePart::new(LogId(7), before, base);

@@ -84,14 +84,7 @@ impl Barriers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::Incarnation;
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
+    use crate::member::testing::node;
 
     #[test]
     fn who_waits_is_told_once_when_the_last_node_has_passed_or_is_gone() {

@@ -67,14 +67,7 @@ impl<Stream> Handshakes<Stream> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::Incarnation;
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
+    use crate::member::testing::node;
 
     fn ask(handshakes: &mut Handshakes<()>, peer: &str) -> (StreamId, Option<StreamId>) {
         let id = StreamId::next();

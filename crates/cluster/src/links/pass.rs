@@ -116,17 +116,10 @@ mod tests {
     use tokio::{net::TcpListener, task::JoinHandle};
 
     use super::*;
-    use crate::member::{Incarnation, Member, Phase};
+    use crate::member::{Member, Phase, testing::node};
 
     const PATIENCE: Duration = Duration::from_millis(100);
     const DEADLINE: Duration = Duration::from_secs(10);
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
 
     /// The passage of the node "relay", whose view has the node "target", too.
     fn passage(target: SocketAddr, stall_timeout: Duration) -> Passage {

@@ -289,14 +289,8 @@ impl<P: Weigh> Heritage<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::Incarnation;
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
+    use crate::log::testing::marks;
+    use crate::member::testing::node;
 
     fn source(name: &str) -> Source {
         Source {
@@ -320,13 +314,6 @@ mod tests {
             forgotten: marks(forgotten),
             publications: of.iter().map(publication).collect(),
         }
-    }
-
-    fn marks(of: &[(&str, u64)]) -> Marks {
-        let mut marks = Marks::default();
-        of.iter()
-            .for_each(|(origin, number)| marks.advance(&node(origin), *number));
-        marks
     }
 
     fn heritage() -> Heritage<u32> {

@@ -16,6 +16,10 @@ use tokio::{
 };
 use tracing::{debug, error, info, warn};
 
+mod barriers;
+mod histories;
+mod introductions;
+mod legacies;
 mod mourning;
 mod topics;
 

@@ -88,14 +88,7 @@ impl Mourning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::Incarnation;
-
-    fn node(name: &str) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(1),
-        }
-    }
+    use crate::member::testing::node;
 
     #[test]
     fn it_is_over_when_all_have_spoken_or_gone() {
