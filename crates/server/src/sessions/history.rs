@@ -7,9 +7,11 @@
 
 use std::collections::VecDeque;
 
-use hither_cluster::{LogId, Position};
+use hither_cluster::{LogId, NodeId, Position, Publication};
 use hither_socketio::{Event, Offset, SocketId};
 use serde::{Deserialize, Serialize};
+
+use crate::room::RoomEvent;
 
 /// A place in the order of what a client was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +43,37 @@ impl Place {
     }
 }
 
+/// An event for one socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Telling {
+    pub(crate) event: Event,
+    /// The publication that it was, if it was one that this socket had missed: its origin and number.
+    pub(crate) published: Option<(NodeId, u64)>,
+}
+
+impl Telling {
+    /// What was published to a room, told to a socket that had missed it.
+    pub(crate) fn of(publication: &Publication<RoomEvent>) -> Self {
+        Self {
+            event: publication.payload.event.clone(),
+            published: Some((publication.origin.clone(), publication.number)),
+        }
+    }
+}
+
+impl From<Event> for Telling {
+    fn from(event: Event) -> Self {
+        let published = None;
+        Self { event, published }
+    }
+}
+
 /// An event that was emitted to one socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Told {
     place: Place,
     socket: SocketId,
-    event: Event,
+    telling: Telling,
 }
 
 /// The direct events of a session that its client may have missed.
@@ -71,7 +98,7 @@ impl History {
         &mut self,
         position: Position,
         socket: &SocketId,
-        event: &Event,
+        telling: &Telling,
         limit: usize,
     ) -> Place {
         self.count += 1;
@@ -79,16 +106,16 @@ impl History {
             position,
             directs: self.count,
         };
-        self.bytes += cost(event);
+        self.bytes += cost(&telling.event);
         self.told.push_back(Told {
             place,
             socket: socket.clone(),
-            event: event.clone(),
+            telling: telling.clone(),
         });
         while self.bytes > limit
             && let Some(oldest) = self.told.pop_front()
         {
-            self.bytes -= cost(&oldest.event);
+            self.bytes -= cost(&oldest.telling.event);
             self.forgotten = Some(oldest.place);
         }
         place
@@ -111,7 +138,7 @@ impl History {
         socket: &'a SocketId,
         place: Place,
         epoch: impl Fn(Place) -> Option<usize> + 'a,
-    ) -> Option<impl Iterator<Item = (Place, &'a Event)>> {
+    ) -> Option<impl Iterator<Item = (Place, &'a Telling)>> {
         let order = move |place: Place| (epoch(place), place.position.entry, place.directs);
         let from = order(place);
         let complete = self.forgotten.is_none_or(|forgotten| order(forgotten) <= from);
@@ -120,22 +147,25 @@ impl History {
                 .told
                 .iter()
                 .filter(move |told| told.socket == *socket && order(told.place) > from);
-            missed.map(|told| (told.place, &told.event))
+            missed.map(|told| (told.place, &told.telling))
         })
     }
 
     /// Takes out the events after a number of them, to be told again.
-    pub(crate) fn take_after(&mut self, directs: u64) -> Vec<(SocketId, Event)> {
+    pub(crate) fn take_after(&mut self, directs: u64) -> Vec<(SocketId, Telling)> {
         let first = self.told.partition_point(|told| told.place.directs <= directs);
         let taken: Vec<Told> = self.told.split_off(first).into();
-        self.bytes -= taken.iter().map(|told| cost(&told.event)).sum::<usize>();
-        taken.into_iter().map(|told| (told.socket, told.event)).collect()
+        self.bytes -= taken.iter().map(|told| cost(&told.telling.event)).sum::<usize>();
+        taken
+            .into_iter()
+            .map(|told| (told.socket, told.telling))
+            .collect()
     }
 
     /// Forgets the events of a socket that is gone for good.
     pub(crate) fn forget(&mut self, socket: &SocketId) {
         self.told.retain(|told| told.socket != *socket);
-        self.bytes = self.told.iter().map(|told| cost(&told.event)).sum();
+        self.bytes = self.told.iter().map(|told| cost(&told.telling.event)).sum();
     }
 }
 
@@ -150,15 +180,19 @@ mod tests {
         }
     }
 
-    fn event(name: &str) -> Event {
-        Event::new(name.to_owned(), &()).unwrap()
+    fn event(name: &str) -> Telling {
+        Event::new(name.to_owned(), &()).unwrap().into()
     }
 
     fn missed(history: &History, socket: &str, place: Place) -> Option<Vec<String>> {
         let epoch = |place: Place| usize::try_from(place.position.log.0).ok();
         let socket = SocketId::new(socket);
         let missed = history.after(&socket, place, epoch)?;
-        Some(missed.map(|(_, event)| event.name.to_string()).collect())
+        Some(
+            missed
+                .map(|(_, telling)| telling.event.name.to_string())
+                .collect(),
+        )
     }
 
     #[test]
@@ -207,7 +241,7 @@ mod tests {
         let names: Vec<String> = history
             .take_after(1)
             .iter()
-            .map(|(_, event)| event.name.to_string())
+            .map(|(_, telling)| telling.event.name.to_string())
             .collect();
         assert_eq!(names, ["b", "c"]);
         assert_eq!(history.push(position(2, 1), &me, &event("b"), 10_000).directs, 4);
@@ -217,7 +251,7 @@ mod tests {
     fn what_is_no_longer_kept_is_not_passed_over_in_silence() {
         let mut history = History::default();
         let me = SocketId::new("me");
-        let limit = 2 * cost(&event("a"));
+        let limit = 2 * cost(&event("a").event);
         let places: Vec<Place> = (1..=4)
             .map(|entry| history.push(position(1, entry), &me, &event("a"), limit))
             .collect();

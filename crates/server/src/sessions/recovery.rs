@@ -5,11 +5,15 @@
 //! the socket's rooms (and every node knows of it), then the old session's lane waits until all that was published before
 //! has come, and surrenders the socket with all that its client missed.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration, time::Instant};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use hither_cluster::{Key, Marks, Missed, Position, Topic};
+use hither_cluster::{Key, Marks, Missed, NodeId, Position, Topic};
 use hither_engineio::CloseReason;
-use hither_socketio::{DisconnectReason, Event, NamespaceName, RecoveryId, RecoveryRequest, SocketId};
+use hither_socketio::{DisconnectReason, NamespaceName, RecoveryId, RecoveryRequest, SocketId};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -18,7 +22,7 @@ use tracing::{debug, info};
 use super::{
     LaneEvent, SessionAddress, Sessions,
     env::{Env, Lane},
-    history::Place,
+    history::{Place, Telling},
     session::{NamespaceSocket, Session, Upper},
     shared::{Service, Shared},
     snapshot::SocketSnapshot,
@@ -50,7 +54,7 @@ pub(crate) struct Away {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Surrendered {
     pub(crate) socket: SocketSnapshot,
-    missed: Vec<Event>,
+    missed: Vec<Telling>,
     /// How far the events missed go; what was published since is for the new session to add.
     marks: Marks,
     disconnected: bool,
@@ -268,20 +272,12 @@ impl Session {
         socket: &NamespaceSocket,
         claim: &Claim,
         limit: usize,
-    ) -> Option<(Vec<Event>, Marks)> {
+    ) -> Option<(Vec<Telling>, Marks)> {
         let place = place_of(claim, socket)?;
         let marks = lane.marks_at(place.position).or_else(|| claim.marks.clone())?;
         let marks = socket.epochs.at(place, marks)?;
         let topics: Vec<Topic> = super::snapshot::topics_of(socket).collect();
-        let mut missed: Vec<((bool, u64, bool), Event)> = Vec::new();
-        // What was told in lanes before this one comes first; in this one an entry comes before what was told after it.
-        for (told, event) in self
-            .history
-            .after(&socket.id, place, |place| socket.epochs.index(place))?
-        {
-            let is_here = socket.epochs.is_present(told);
-            missed.push(((is_here, told.position.entry, true), event.clone()));
-        }
+        let mut missed: Vec<((bool, u64, bool), Telling)> = Vec::new();
         let published = lane.published_after(&marks, &topics)?;
         let mut served = socket.epochs.served(lane.marks());
         served.merge(&marks);
@@ -289,7 +285,7 @@ impl Session {
             served.advance(&publication.origin, publication.number);
             // Told, if it was told, in lanes before this one, though nobody knows between what.
             if socket.is_addressed(&publication.payload) {
-                missed.push(((false, u64::MAX, false), publication.payload.event.clone()));
+                missed.push(((false, u64::MAX, false), Telling::of(&publication)));
             }
         }
         for entry in published.entries {
@@ -297,13 +293,31 @@ impl Session {
             if socket.is_addressed(&entry.publication.payload) {
                 missed.push((
                     (true, entry.position.entry, false),
-                    entry.publication.payload.event.clone(),
+                    Telling::of(&entry.publication),
                 ));
             }
         }
+        let known: HashSet<(NodeId, u64)> = missed
+            .iter()
+            .filter_map(|(_, telling)| telling.published.clone())
+            .collect();
+        // What was told in lanes before this one comes first; in this one an entry comes before what was told after it.
+        for (told, telling) in self
+            .history
+            .after(&socket.id, place, |place| socket.epochs.index(place))?
+        {
+            let is_here = socket.epochs.is_present(told);
+            let is_known = telling.published.as_ref().is_some_and(|id| known.contains(id));
+            if !is_known {
+                missed.push(((is_here, told.position.entry, true), telling.clone()));
+            }
+        }
         missed.sort_by_key(|(order, _)| *order);
-        let bytes: usize = missed.iter().map(|(_, event)| event.args.json().len()).sum();
-        (bytes <= limit).then(|| (missed.into_iter().map(|(_, event)| event).collect(), served))
+        let bytes: usize = missed
+            .iter()
+            .map(|(_, telling)| telling.event.args.json().len())
+            .sum();
+        (bytes <= limit).then(|| (missed.into_iter().map(|(_, telling)| telling).collect(), served))
     }
 
     // The session that gets the socket
@@ -359,8 +373,8 @@ impl Session {
             return self.engine.close(CloseReason::TransportError);
         };
         let position = before(&entries, lane);
-        for event in missed {
-            self.tell_at(env, lane, position, &id, event);
+        for telling in missed {
+            self.tell_at(env, lane, position, &id, telling);
         }
         let before = Vec::new();
         self.hear_missed(env, lane, position, &Missed { before, entries });

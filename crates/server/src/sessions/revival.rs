@@ -233,10 +233,18 @@ impl Session {
         };
         self.begin_epoch(lane, served);
         let position = before(&missed.entries, lane);
-        for (socket, event) in self.history.take_after(directs) {
-            self.tell_at(env, lane, position, &socket, event);
+        for (socket, telling) in self.history.take_after(directs) {
+            self.tell_at(env, lane, position, &socket, telling);
         }
         self.hear_missed(env, lane, position, &missed);
+        if !missed.before.is_empty() {
+            // No position in the log stands for what came before it: from here on it counts as served.
+            let mut served = lane.marks().clone();
+            for publication in &missed.before {
+                served.advance(&publication.origin, publication.number);
+            }
+            self.begin_epoch(lane, &served);
+        }
     }
 
     /// The socket did not say in time how far its client was served.

@@ -8,7 +8,7 @@ use tracing::warn;
 use super::{
     direct::Order,
     env::{Env, Lane},
-    history::Place,
+    history::{Place, Telling},
     session::{NamespaceSocket, Session, Upper},
 };
 use crate::room::RoomEvent;
@@ -127,7 +127,7 @@ impl Session {
         for publication in &missed.before {
             if let Some(socket) = self.listener(&Heard::of(publication, position)) {
                 // For no position in the lane's log stands for it, it counts as told to this socket alone.
-                self.tell_at(env, lane, position, &socket, publication.payload.event.clone());
+                self.tell_at(env, lane, position, &socket, Telling::of(publication));
             }
         }
         for entry in &missed.entries {
@@ -147,7 +147,7 @@ impl Session {
 
     /// Emits an event to one socket of this session.
     pub(crate) fn tell(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId, event: Event) {
-        self.tell_at(env, lane, lane.position(), id, event);
+        self.tell_at(env, lane, lane.position(), id, event.into());
     }
 
     /// As [`tell`](Self::tell), when the client has been told what the lane's log holds up to this position only.
@@ -157,7 +157,7 @@ impl Session {
         lane: &mut Lane,
         position: Position,
         id: &SocketId,
-        event: Event,
+        telling: Telling,
     ) {
         let Upper::SocketIo(upper) = &mut self.upper else {
             return;
@@ -168,11 +168,11 @@ impl Session {
         let namespace = socket.namespace.clone();
         let event = match env.shared.config.recovery.filter(|_| socket.recovery.is_some()) {
             Some(recovery) => {
-                let place = self.history.push(position, id, &event, recovery.max_bytes);
+                let place = self.history.push(position, id, &telling, recovery.max_bytes);
                 lane.changed(&self.key);
-                event.with_offset(&place.offset())
+                telling.event.with_offset(&place.offset())
             }
-            None => event,
+            None => telling.event,
         };
         if socket.away.is_some() {
             return;
