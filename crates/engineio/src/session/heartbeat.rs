@@ -1,11 +1,14 @@
 //! The heartbeat: pings of the server, pongs of the client (specification: *Heartbeat*).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::time;
 use crate::SessionConfig;
+
+/// A ping that goes out no later than this went out in time: whoever drives the session looks at the clock now and then.
+const IN_TIME: Duration = Duration::from_millis(25);
 
 /// `Time` is an [`Instant`] in a live session and what is left of it in a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,14 +44,16 @@ impl Heartbeat<Instant> {
         }
     }
 
-    /// The pong's time counts from the ping as it really went, however late that was.
+    /// The pong's time counts from when the ping was due, or from when it really went if that was late.
     pub(super) fn tick(&mut self, config: &SessionConfig, now: Instant) -> Option<Beat> {
         if now < self.deadline() {
             return None;
         }
         match self {
-            Heartbeat::PingDue(_) => {
-                *self = Heartbeat::PongDue(time::after(now, config.ping_timeout));
+            Heartbeat::PingDue(due) => {
+                let is_late = now.duration_since(*due) > IN_TIME;
+                let went = if is_late { now } else { *due };
+                *self = Heartbeat::PongDue(time::after(went, config.ping_timeout));
                 Some(Beat::Ping)
             }
             Heartbeat::PongDue(_) => Some(Beat::PongOverdue),

@@ -1,5 +1,7 @@
 //! Pings of the server, pongs of the client, and what comes of silence.
 
+use std::time::Duration;
+
 use hither_engineio::{CloseReason, Output, Refusal, Session, SessionConfig, TransportName};
 
 use crate::story::{JUST_UNDER, Story, minutes, seconds};
@@ -66,6 +68,20 @@ fn a_pong_that_was_waiting_while_the_process_stood_still_is_in_time() {
     story.session.tick(story.now);
     assert_eq!(story.outputs(), []);
     story.assert_websocket();
+}
+
+#[test]
+fn a_ping_that_goes_out_hardly_late_counts_as_in_time() {
+    let mut story = Story::websocket();
+    assert_eq!(
+        story.wait(seconds(25) + Duration::from_millis(20)),
+        [Output::Ping]
+    );
+    assert_eq!(story.wait(seconds(20) - Duration::from_millis(21)), []);
+    assert_eq!(
+        story.wait(Duration::from_millis(1)),
+        [Output::Closed(CloseReason::PingTimeout)]
+    );
 }
 
 #[test]
