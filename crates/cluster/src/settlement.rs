@@ -16,6 +16,8 @@ pub(crate) const UNSETTLED: u64 = 0;
 /// What this node knows about the handoffs of all nodes, for its current placement.
 #[derive(Debug)]
 pub(crate) struct Settlement {
+    /// How many placements there were. The members may come back to a former one.
+    placements: u64,
     fingerprint: u64,
     others: Vec<NodeId>,
     /// The placement for which each peer last said that it is done.
@@ -32,6 +34,7 @@ impl Settlement {
             (1 << lanes) - 1
         };
         Self {
+            placements: 0,
             fingerprint: UNSETTLED,
             others: Vec::new(),
             said: HashMap::new(),
@@ -43,11 +46,16 @@ impl Settlement {
     /// The members changed: every lane has to look through its entities again. Says whether what this node announced
     /// before holds no longer, so that its peers must be told.
     pub(crate) fn placed(&mut self, view: &View, fingerprint: u64) -> bool {
+        self.placements += 1;
         let had_announced = self.announced().is_some();
         let changed = fingerprint != self.fingerprint;
         if changed {
             self.busy_lanes = self.all_lanes;
             self.fingerprint = fingerprint;
+        }
+        // Who goes has to say it again when it comes back. Who has yet to come may be ahead.
+        for gone in self.others.iter().filter(|node| view.member(node).is_none()) {
+            self.said.remove(gone);
         }
         self.others = view.others().map(|member| member.id.clone()).collect();
         self.said.retain(|node, _| {
@@ -63,9 +71,10 @@ impl Settlement {
         self.said.remove(peer);
     }
 
-    /// A lane has nothing to hand off. Returns the placement to announce, when it was the last lane.
-    pub(crate) fn lane_done(&mut self, lane: usize, fingerprint: u64) -> Option<u64> {
-        if fingerprint != self.fingerprint || self.busy_lanes == 0 {
+    /// A lane has nothing to hand off, and has been told of so many placements. Returns the placement to announce, when it
+    /// was the last lane.
+    pub(crate) fn lane_done(&mut self, lane: usize, placements: u64) -> Option<u64> {
+        if placements != self.placements || self.busy_lanes == 0 {
             return None;
         }
         self.busy_lanes &= !(1 << lane);
@@ -119,13 +128,13 @@ mod tests {
     fn settled_when_every_lane_and_every_peer_is_done_with_the_same_placement() {
         let mut settlement = Settlement::new(2);
         settlement.placed(&view(&["a", "b"]), 7);
-        assert_eq!(settlement.lane_done(0, 7), None);
+        assert_eq!(settlement.lane_done(0, 1), None);
         settlement.peer_done(node("b"), 7);
         assert_eq!(settlement.settled(), None);
-        assert_eq!(settlement.lane_done(1, 7), Some(7));
+        assert_eq!(settlement.lane_done(1, 1), Some(7));
         assert_eq!(settlement.settled(), Some(7));
         settlement.placed(&view(&["a", "b"]), 8);
-        assert_eq!(settlement.lane_done(0, 7), None);
+        assert_eq!(settlement.lane_done(0, 1), None);
         assert_eq!(settlement.settled(), None);
     }
 
@@ -136,7 +145,7 @@ mod tests {
             !settlement.placed(&view(&["a", "b"]), 7),
             "nothing was announced before"
         );
-        settlement.lane_done(0, 7);
+        settlement.lane_done(0, 1);
         settlement.peer_done(node("b"), 7);
         assert_eq!(settlement.settled(), Some(7));
         settlement.peer_done(node("b"), UNSETTLED);
@@ -148,11 +157,34 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_that_was_done_before_the_members_went_and_came_is_not_done() {
+        let mut settlement = Settlement::new(1);
+        settlement.placed(&view(&["a", "b"]), 7);
+        settlement.placed(&view(&["a"]), 8);
+        settlement.placed(&view(&["a", "b"]), 7);
+        assert_eq!(settlement.lane_done(0, 1), None);
+        assert_eq!(settlement.lane_done(0, 3), Some(7));
+    }
+
+    #[test]
+    fn the_word_of_a_member_that_was_gone_does_not_count() {
+        let mut settlement = Settlement::new(1);
+        settlement.placed(&view(&["a", "b"]), 7);
+        settlement.peer_done(node("b"), 7);
+        settlement.placed(&view(&["a"]), 8);
+        settlement.placed(&view(&["a", "b"]), 7);
+        settlement.lane_done(0, 3);
+        assert_eq!(settlement.settled(), None);
+        settlement.peer_done(node("b"), 7);
+        assert_eq!(settlement.settled(), Some(7));
+    }
+
+    #[test]
     fn a_peer_may_be_ahead() {
         let mut settlement = Settlement::new(1);
         settlement.peer_done(node("b"), 8);
         settlement.placed(&view(&["a", "b"]), 8);
-        settlement.lane_done(0, 8);
+        settlement.lane_done(0, 1);
         assert_eq!(settlement.settled(), Some(8));
     }
 
@@ -160,7 +192,7 @@ mod tests {
     fn a_member_without_shards_is_waited_for_too() {
         let mut settlement = Settlement::new(1);
         settlement.placed(&view(&["a"]), 8);
-        settlement.lane_done(0, 8);
+        settlement.lane_done(0, 1);
         assert_eq!(settlement.settled(), Some(8));
         settlement.placed(&view(&["a", "b"]), 8);
         assert_eq!(

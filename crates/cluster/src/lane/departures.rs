@@ -78,9 +78,7 @@ impl<E: Entities> LaneState<E> {
         if self.handoff.is_done() && self.orphaned_by.is_empty() && !self.gathering && !self.done {
             self.done = true;
             self.log_moved();
-            self.lane
-                .router
-                .lane_done(self.lane.index, self.lane.placement.fingerprint());
+            self.lane.router.lane_done(self.lane.index, self.placements);
         }
     }
 

@@ -181,6 +181,8 @@ pub(crate) struct LaneState<E: Entities> {
     /// Whether nothing is left to hand off under this placement, and that is known.
     done: bool,
     replicas: Replicas<E>,
+    /// How many placements there were.
+    placements: u64,
     /// Whether nothing moves yet, for more nodes may come back from a partition.
     gathering: bool,
     /// Who keeps the replica of each entity that lives here.
@@ -245,6 +247,7 @@ impl<E: Entities> Actor for LaneActor<E> {
             frozen: HashMap::new(),
             moved: HashMap::new(),
             done: true,
+            placements: 0,
             gathering: false,
             replicas: Replicas::new(),
             standbys: HashMap::new(),
@@ -490,6 +493,7 @@ impl<E: Entities> LaneState<E> {
     }
 
     fn placed(&mut self, placement: Arc<Placement>) {
+        self.placements += 1;
         let before = std::mem::replace(&mut self.lane.placement, placement.clone());
         self.lane
             .followers

@@ -445,10 +445,10 @@ impl<E: Entities> Router<E> {
         self.to_peer(standby, &LinkMessage::ReplicasKept { class, keys });
     }
 
-    /// A lane has nothing to hand off under this placement.
-    pub(crate) fn lane_done(&self, lane: usize, fingerprint: u64) {
+    /// A lane that has been told of so many placements has nothing to hand off.
+    pub(crate) fn lane_done(&self, lane: usize, placements: u64) {
         let mut settlement = lock(&self.settlement);
-        if let Some(fingerprint) = settlement.lane_done(lane, fingerprint) {
+        if let Some(fingerprint) = settlement.lane_done(lane, placements) {
             self.handed_off.send_replace(Some(fingerprint));
             self.to_peers(&LinkMessage::Settled { fingerprint });
         }

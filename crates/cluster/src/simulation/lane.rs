@@ -46,6 +46,7 @@ struct Frozen {
 pub(super) struct Lane {
     rules: Rules,
     pub(super) placement: Arc<Placement>,
+    placements: u64,
     pub(super) entities: BTreeMap<Key, Entity>,
     pub(super) log: Log<()>,
     pub(super) handoff: Handoff,
@@ -76,6 +77,7 @@ impl Lane {
         Self {
             rules,
             placement,
+            placements: 0,
             entities: BTreeMap::new(),
             log: Log::new(log),
             handoff: Handoff::new(moves_in_flight),
@@ -425,7 +427,7 @@ impl Lane {
             asker,
         } = arriving;
         let arrival = (from, attempt);
-        if !self.entities.contains_key(&key) && self.rules.sabotage != Some(Sabotage::AdoptAnything) {
+        if !self.entities.contains_key(&key) {
             if self.arrived.get(&key) == Some(&arrival) {
                 return router.answer(asker, Answer::Adopted);
             }
@@ -452,9 +454,7 @@ impl Lane {
                 }
             }
             let count = snapshot.count();
-            if self.rules.sabotage != Some(Sabotage::NoFloor) {
-                snapshot.served_up_to(&marks);
-            }
+            snapshot.served_up_to(&marks);
             self.entities.insert(key.clone(), snapshot);
             router.see(Sight::Adopted(key.clone()));
             match self.rules.sabotage {
@@ -497,6 +497,7 @@ impl Lane {
     // Departures
 
     fn placed(&mut self, router: &mut Router, placement: Arc<Placement>) {
+        self.placements += 1;
         self.placement = placement.clone();
         self.followers
             .retain(|node, _| placement.view().member(node).is_some());
@@ -567,7 +568,7 @@ impl Lane {
         }
         if self.handoff.is_done() && !self.done {
             self.done = true;
-            router.lane_done(self.placement.fingerprint());
+            router.lane_done(self.placements);
         }
     }
 

@@ -142,16 +142,6 @@ fn a_hasty_removal_is_noticed() {
 }
 
 #[test]
-fn an_adopter_that_takes_anything_is_noticed() {
-    is_noticed(Sabotage::AdoptAnything);
-}
-
-#[test]
-fn an_adopter_that_serves_what_was_served_is_noticed() {
-    is_noticed(Sabotage::NoFloor);
-}
-
-#[test]
 fn an_owner_that_never_doubts_is_noticed() {
     is_noticed(Sabotage::NeverDoubt);
 }

@@ -15,7 +15,7 @@ use crate::{
     handoff::Outcome,
     log::Position,
     member::{NodeId, Phase, View},
-    settlement::Settlement,
+    settlement::{Settlement, UNSETTLED},
     shard::{Key, Placement, ShardCount},
     topic::{Interest, Publication, Subscribed, Topic},
     trace::Traces,
@@ -306,8 +306,8 @@ impl Router {
         self.traces.marks_at(position)
     }
 
-    pub(super) fn lane_done(&mut self, fingerprint: u64) {
-        if let Some(fingerprint) = self.settlement.lane_done(LANE, fingerprint) {
+    pub(super) fn lane_done(&mut self, placements: u64) {
+        if let Some(fingerprint) = self.settlement.lane_done(LANE, placements) {
             self.send_to_all(|| Message::Settled { fingerprint });
         }
         self.tell_if_settled();
@@ -326,7 +326,10 @@ impl Router {
     pub(super) fn placed(&mut self, view: View, now: std::time::Instant) {
         let placement = Arc::new(Placement::new(Arc::new(view), self.placement.shards()));
         self.traces.members_changed(placement.view(), now);
-        self.settlement.placed(placement.view(), placement.fingerprint());
+        if self.settlement.placed(placement.view(), placement.fingerprint()) {
+            let fingerprint = UNSETTLED;
+            self.send_to_all(|| Message::Settled { fingerprint });
+        }
         self.placement = placement.clone();
         self.tell_lane(LaneMessage::Placed(placement));
         self.tell_if_settled();

@@ -25,10 +25,6 @@ pub(super) enum Sabotage {
     CountForMarks,
     /// An entity is forgotten as soon as its snapshot is sent.
     RemoveUnconfirmed,
-    /// An entity is taken in by whoever is asked to, owner or not.
-    AdoptAnything,
-    /// An adopter serves an entity again what it was served elsewhere and the adopter has yet to hear.
-    NoFloor,
     /// An owner is sure at any time.
     NeverDoubt,
 }
