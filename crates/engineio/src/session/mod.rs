@@ -296,6 +296,14 @@ impl Session {
         }
     }
 
+    /// The client may have waited for a ping for long, or its pong may have got lost with a former owner of the session: it
+    /// gets a ping at the next [`tick`](Self::tick).
+    pub fn ping_soon(&mut self, now: Instant) {
+        if let State::Open(open) = &mut self.state {
+            open.heartbeat = Heartbeat::PingDue(now);
+        }
+    }
+
     /// A packet on the transport of the session.
     fn receive(&mut self, packet: Packet, now: Instant) {
         let State::Open(open) = &mut self.state else {

@@ -94,6 +94,19 @@ fn a_ping_that_goes_out_late_leaves_the_client_its_whole_time() {
     assert_eq!(story.wait(JUST_UNDER), [Output::Closed(CloseReason::PingTimeout)]);
 }
 
+#[test]
+fn a_session_that_was_lost_for_a_while_pings_at_once() {
+    for mut story in [Story::polling(), Story::websocket()] {
+        assert_eq!(story.wait(seconds(25)), [Output::Ping]);
+        story.session.ping_soon(story.now);
+        assert_eq!(story.wait(Duration::ZERO), [Output::Ping]);
+        assert_eq!(
+            story.wait(seconds(20)),
+            [Output::Closed(CloseReason::PingTimeout)]
+        );
+    }
+}
+
 /// A v3 client pings; in v4 that is the server's part, and a probe is a probe on a new WebSocket only.
 #[test]
 fn a_ping_from_the_client_ends_the_session() {

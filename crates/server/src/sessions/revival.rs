@@ -139,6 +139,7 @@ impl Session {
 
     /// The session lives on from a replica.
     pub(crate) fn revived(&mut self, env: &mut Env, lane: &mut Lane) {
+        self.engine.ping_soon(lane.now());
         match self.engine.transport() {
             Some(TransportName::WebSocket) => {
                 self.dormancy = Dormancy::AwaitsSocket {
