@@ -498,14 +498,20 @@ impl<E: Entities> LaneState<E> {
         self.lane
             .followers
             .retain(|node, _| placement.view().member(node).is_some());
+        let router = self.lane.router.clone();
         let waiting = self
             .lane
             .barriers
-            .members_changed(|node| placement.view().member(node).is_some());
+            .members_changed(|node| placement.view().member(node).is_some() || router.mourns(node));
         self.passed(waiting);
         let is_member = |node: &NodeId| placement.view().member(node).is_some();
         self.lane.log.members_changed(is_member, self.lane.now);
         self.note_orphans();
+        for node in self.orphaned_by.clone() {
+            if router.is_mourned(&node) {
+                self.mourned(&node);
+            }
+        }
         self.plan_moves();
         self.guarded(None, |entities, lane| entities.placed(lane, &before, &placement));
         self.replicate_all();

@@ -6,13 +6,15 @@ use super::{Router, lock, topics::Heard};
 use crate::{ask::LinkMessage, entity::Entities, lane::LaneMessage, member::NodeId};
 
 impl<E: Entities> Router<E> {
-    /// The nodes that may have published something which is still on its way here; this one included.
+    /// The nodes that may have published something which is still on its way here: this one included, and those that are
+    /// gone while others may pass on what they had heard.
     pub(crate) fn barrier_nodes(&self) -> HashSet<NodeId> {
         let placement = self.placement();
         let topics = lock(&self.topics);
         let others = placement.view().others().map(|member| &member.id);
         let known = others.filter(|node| topics.heard.contains_key(node));
-        known.chain([&self.me]).cloned().collect()
+        let dead = topics.mourning.dead();
+        known.chain(dead).chain([&self.me]).cloned().collect()
     }
 
     /// Asks a node to pass a barrier of a lane. Without a link it is to be asked again when there is one.

@@ -25,7 +25,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 
 impl<E: Entities> Router<E> {
     /// Some members are gone: those who stay tell each other how far they had heard them.
-    pub(super) fn members_changed(&self, before: &View, now: &View) {
+    pub(super) fn mourn_the_gone(&self, before: &View, now: &View) {
         let mut topics = lock(&self.topics);
         let at = Instant::now();
         for gone in before.others().filter(|member| now.member(&member.id).is_none()) {
@@ -37,7 +37,11 @@ impl<E: Entities> Router<E> {
                 .gone_since
                 .is_none_or(|gone_since| at.duration_since(gone_since) < REMEMBERED_FOR)
         });
-        self.tell_who_is_mourned(&mut topics, at);
+    }
+
+    /// Whether what others heard of a node that is gone may still be on its way here.
+    pub(crate) fn mourns(&self, node: &NodeId) -> bool {
+        lock(&self.topics).mourning.contains(node)
     }
 
     fn mourn(&self, topics: &mut Topics, gone: &NodeId, now: &View, at: Instant) {

@@ -492,6 +492,7 @@ impl<E: Entities> Router<E> {
         log_moved_shards(&before, &placement);
         lock(&self.traces).members_changed(placement.view(), std::time::Instant::now());
         let parted = self.welcome_back(placement.view());
+        self.mourn_the_gone(before.view(), placement.view());
         let mut settlement = lock(&self.settlement);
         if settlement.placed(placement.view(), placement.fingerprint()) {
             self.to_peers(&LinkMessage::Settled {
@@ -505,7 +506,7 @@ impl<E: Entities> Router<E> {
         }
         self.tell_if_settled(&settlement);
         drop(settlement);
-        self.members_changed(before.view(), placement.view());
+        self.tick(std::time::Instant::now());
         self.to_peers(&LinkMessage::Members(members_of(placement.view())));
     }
 

@@ -80,6 +80,11 @@ impl Mourning {
         over.map(|(dead, wake)| (dead, wake.waits_for)).collect()
     }
 
+    /// Those of whom somebody has yet to speak.
+    pub(super) fn dead(&self) -> impl Iterator<Item = &NodeId> {
+        self.dead.keys()
+    }
+
     pub(super) fn contains(&self, dead: &NodeId) -> bool {
         self.dead.contains_key(dead)
     }
