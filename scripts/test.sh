@@ -69,7 +69,7 @@ part_release() {
     cargo build --release --locked --package hither-node
     # A testbed that makes mistakes on purpose, for the tests to find. Built first, for both come to the same place.
     cargo build --release --locked --package hither --example testbed --features fault-injection
-    mv target/release/examples/testbed "$SABOTAGED"
+    cp target/release/examples/testbed "$SABOTAGED"
     cargo build --release --locked --package hither --example testbed
 }
 

@@ -33,9 +33,11 @@ class Runner {
     const prettier = path.join(self.directory, "tests/node_modules/.bin/prettier");
     await mkdir(path.dirname(prettier), { recursive: true });
     await writeFile(prettier, "#!/bin/sh\n", { mode: 0o755 });
-    const examples = path.join(self.directory, "target/debug/examples");
-    await mkdir(examples, { recursive: true });
-    await writeFile(path.join(examples, "testbed"), "");
+    for (const profile of ["debug", "release"]) {
+      const examples = path.join(self.directory, "target", profile, "examples");
+      await mkdir(examples, { recursive: true });
+      await writeFile(path.join(examples, "testbed"), "");
+    }
     const cases = Object.entries(mishaps).map(([call, mishap]) => `"${call}") ${mishap} ;;\n`);
     await writeFile(path.join(self.directory, "mishaps"), `case $call in\n${cases.join("")}*) ;;\nesac\n`);
     return self;

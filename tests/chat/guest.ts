@@ -85,7 +85,11 @@ export class Guest {
   }
 
   /** The next event of this name that is the wanted one; events of the chat have one argument. */
-  async next<T>(event: string, wanted: (value: T) => boolean = () => true): Promise<T> {
+  async next<T>(
+    event: string,
+    wanted: (value: T) => boolean = () => true,
+    deadline = DEFAULT_DEADLINE_MS,
+  ): Promise<T> {
     const arrives = new Promise<T>((resolve) => {
       const listener = (value: T) => {
         if (!wanted(value)) return;
@@ -94,7 +98,7 @@ export class Guest {
       };
       this.socket.on(event, listener);
     });
-    return within(DEFAULT_DEADLINE_MS, `event ${event}`, arrives);
+    return within(deadline, `event ${event}`, arrives);
   }
 
   /** Gathers events of this name from now on. */
