@@ -32,7 +32,7 @@ impl<E: Entities> Router<E> {
     pub(super) fn pass(&self, peer: &NodeId, lane: u32, barrier: u64) {
         // Publications are sent under this lock: those before the barrier are before the answer.
         let topics = lock(&self.topics);
-        let listens = |heard: &Heard| heard.has_wished && heard.gone_since.is_none();
+        let listens = |heard: &Heard| heard.has_wished && !heard.is_gone();
         if !topics.heard.get(peer).is_some_and(listens) {
             // What it published is not taken here before it is a member again, nor does it get what it missed before it has
             // said what that is. It asks again when it is introduced.

@@ -61,8 +61,9 @@ impl<E: Entities> Router<E> {
 
     /// A peer has no link at present: it says again what it wants when it has one.
     pub(super) fn wishes_end(&self, peer: &NodeId) {
-        lock(&self.topics).introductions.remove(peer);
-        if let Some(heard) = lock(&self.topics).heard.get_mut(peer) {
+        let mut topics = lock(&self.topics);
+        topics.introductions.remove(peer);
+        if let Some(heard) = topics.heard.get_mut(peer) {
             heard.has_wished = false;
         }
     }
@@ -133,13 +134,11 @@ impl<E: Entities> Router<E> {
     pub(crate) fn is_gathering(&self, now: Instant) -> bool {
         let topics = lock(&self.topics);
         let is_recent = |at: Instant| now.saturating_duration_since(at) < GATHERING;
-        topics.reunited_at.is_some_and(is_recent)
-            && topics.heard.values().any(|heard| heard.gone_since.is_some())
+        topics.reunited_at.is_some_and(is_recent) && topics.heard.values().any(Heard::is_gone)
     }
 
     /// Whether a node that may have a link is not a member.
     pub(super) fn is_gone(&self, node: &NodeId) -> bool {
-        let is_gone = |heard: &Heard| heard.gone_since.is_some();
-        lock(&self.topics).heard.get(node).is_some_and(is_gone)
+        lock(&self.topics).heard.get(node).is_some_and(Heard::is_gone)
     }
 }

@@ -69,8 +69,7 @@ impl<E: Entities> Router<E> {
     /// A peer has heard a node, which it takes for gone, up to this number.
     pub(super) fn peer_heard(&self, peer: &NodeId, origin: NodeId, number: u64) {
         let mut topics = lock(&self.topics);
-        let is_here = |heard: &Heard| heard.gone_since.is_none();
-        if topics.heard.get(&origin).is_some_and(is_here) {
+        if topics.heard.get(&origin).is_some_and(|heard| !heard.is_gone()) {
             topics.mourning.spoke_early(origin, peer.clone(), number);
         } else {
             self.tell_legacy(&topics, peer, &origin, number);
@@ -145,7 +144,6 @@ impl<E: Entities> Router<E> {
     /// Whether a node is gone and its entities live on elsewhere.
     pub(crate) fn is_mourned(&self, node: &NodeId) -> bool {
         let topics = lock(&self.topics);
-        let is_gone = |heard: &Heard| heard.gone_since.is_some();
-        topics.heard.get(node).is_some_and(is_gone) && !topics.mourning.contains(node)
+        topics.heard.get(node).is_some_and(Heard::is_gone) && !topics.mourning.contains(node)
     }
 }

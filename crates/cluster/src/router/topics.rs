@@ -81,6 +81,10 @@ impl Heard {
         }
     }
 
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone_since.is_some()
+    }
+
     pub(super) fn take(&mut self, parcel: Parcel) {
         self.number = self.number.max(parcel.number);
         self.backlog.push(parcel, Instant::now());
@@ -175,7 +179,7 @@ impl<E: Entities> Router<E> {
             .heard
             .entry(peer.clone())
             .or_insert_with(|| Heard::up_to(0));
-        if heard.gone_since.is_some() || !continues {
+        if heard.is_gone() || !continues {
             // Others count on its having said no more, or something is missing before this. It is sent again.
             debug!(origin = %peer, number = parcel.number, continues, "a publication comes out of turn");
             return;
