@@ -119,13 +119,14 @@ pub(crate) enum LinkMessage {
     /// The first message on every link, and again when the receiver is a member once more.
     Introduction(Introduction),
     /// The receiver's introduction has come: from here on the sender's publications follow what the receiver had heard.
-    Continues { introduction: u64 },
+    /// All that it wants after this number is sent.
+    Continues { introduction: u64, after: u64 },
     /// Whom the sender knows to be alive has changed.
     Members(Vec<NodeId>),
     /// What the sender wants has changed.
     Interest(InterestChange),
-    /// The sender knows of a change.
-    InterestKnown { topic: Topic, change: u64 },
+    /// The sender knows of a change: all that it publishes to the topic after this number is sent.
+    InterestKnown { topic: Topic, change: u64, after: u64 },
     /// Answer with `Passed`, behind everything published so far.
     Barrier { lane: u32, barrier: u64 },
     /// Everything that the sender had published before the barrier came before this; the last had this number.
@@ -138,6 +139,7 @@ pub(crate) enum LinkMessage {
         from_lane: u32,
         topic: Topic,
         forgotten: Marks,
+        is_whole: bool,
         publications: Vec<(NodeId, Parcel)>,
     },
     /// The order of the log of one of the sender's lanes goes on.

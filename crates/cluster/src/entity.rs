@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     ask::{Answer, AskId, Refusal},
-    lane::Lane,
+    lane::{CommitId, Lane},
+    links::LinkLife,
     log::{Entry, Marks},
     member::NodeId,
     router::Router,
@@ -72,8 +73,8 @@ pub trait Entities: Sized + Send + 'static {
     /// Every other node has sent what it had published when this entity raised a [barrier](Lane::barrier).
     fn passed(&mut self, lane: &mut Lane<Self>, key: &Key);
 
-    /// The standby of this entity knows how it was when [`Lane::commit`] was called, or there is none.
-    fn committed(&mut self, lane: &mut Lane<Self>, key: &Key);
+    /// The standby of this entity knows how it was when [`Lane::commit`] was called, or cannot be told.
+    fn committed(&mut self, lane: &mut Lane<Self>, key: &Key, commit: CommitId);
 
     /// A subscription that was [pending](crate::topic::Subscribed::Pending) is now in force on every node.
     fn subscribed(&mut self, lane: &mut Lane<Self>, topic: &Topic);
@@ -154,6 +155,8 @@ enum Destination<E: Entities> {
         router: Arc<Router<E>>,
         peer: NodeId,
         id: AskId,
+        /// By which link the question came: the answer to it is expected while that is up.
+        link: LinkLife,
     },
 }
 
@@ -163,8 +166,22 @@ impl<E: Entities> ReplyTo<E> {
         (Self(Some(Destination::Here(sender))), receiver)
     }
 
-    pub(crate) fn there(router: Arc<Router<E>>, peer: NodeId, id: AskId) -> Self {
-        Self(Some(Destination::There { router, peer, id }))
+    pub(crate) fn there(router: Arc<Router<E>>, peer: NodeId, id: AskId, link: LinkLife) -> Self {
+        Self(Some(Destination::There {
+            router,
+            peer,
+            id,
+            link,
+        }))
+    }
+
+    /// Whether somebody waits for the reply. Who asked by a link that is down has asked again, perhaps somebody else.
+    pub(crate) fn is_awaited(&self) -> bool {
+        match &self.0 {
+            Some(Destination::Here(sender)) => !sender.is_closed(),
+            Some(Destination::There { link, .. }) => link.is_up(),
+            None => false,
+        }
     }
 
     /// Answers the request.
@@ -193,7 +210,7 @@ impl<E: Entities> ReplyTo<E> {
         match self.0.take() {
             // An asker that is gone needs no reply.
             Some(Destination::Here(sender)) => drop(sender.send(result)),
-            Some(Destination::There { router, peer, id }) => router.answer(&peer, id, result),
+            Some(Destination::There { router, peer, id, .. }) => router.answer(&peer, id, result),
             None => {}
         }
     }

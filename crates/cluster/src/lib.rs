@@ -29,10 +29,10 @@ mod wire;
 
 pub use cluster::{Cluster, ClusterConfig, ClusterNode, Fatal, StartError};
 pub use entity::{Entities, ReplyTo, Weigh, Wire};
-pub use lane::{Lane, LaneHandle, Missed};
+pub use lane::{CommitId, Lane, LaneHandle, Missed};
 pub use links::{
-    Credit, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig, LinksError,
-    SendError,
+    Credit, LinkDown, LinkEvents, LinkLife, LinkLimits, LinkListener, LinkSender, Links, LinksConfig,
+    LinksError, SendError,
 };
 pub use log::{Entry, LogId, LogLimits, Marks, Position};
 pub use member::{Incarnation, InvalidNodeName, Member, NodeId, NodeName, Phase, View};

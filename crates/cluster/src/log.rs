@@ -3,7 +3,7 @@
 mod heritage;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -116,8 +116,9 @@ pub(crate) struct Log<P> {
 #[derive(Debug)]
 enum Logged<P> {
     Publication(Arc<Publication<P>>),
-    /// What was not served, for another of the same cause had been.
-    Repetition {
+    /// Of what the origin had published up to this number, nothing more was to be served: another of the same cause had
+    /// been, or it was for others.
+    Unserved {
         origin: NodeId,
         number: u64,
     },
@@ -127,7 +128,7 @@ impl<P> Logged<P> {
     fn origin_and_number(&self) -> (&NodeId, u64) {
         match self {
             Self::Publication(publication) => (&publication.origin, publication.number),
-            Self::Repetition { origin, number } => (origin, *number),
+            Self::Unserved { origin, number } => (origin, *number),
         }
     }
 }
@@ -195,8 +196,7 @@ impl<P: Weigh> Log<P> {
         if !self.causes.push(publication) {
             // It stands in the log all the same, so that positions after it include it.
             let origin = origin.clone();
-            self.entries
-                .push_back((now, Logged::Repetition { origin, number }));
+            self.entries.push_back((now, Logged::Unserved { origin, number }));
             return Pushed::SameCause;
         }
         self.bytes += publication.payload.weight();
@@ -206,9 +206,26 @@ impl<P: Weigh> Log<P> {
         Pushed::New
     }
 
-    /// Nothing that `origin` had published up to this number is on its way to this lane any more.
-    pub(crate) fn passed(&mut self, origin: &NodeId, number: u64) {
-        self.seen.advance(origin, number);
+    /// Nothing that `origin` had published up to this number is on its way to this lane any more. Positions from here on
+    /// say so.
+    pub(crate) fn passed(&mut self, origin: &NodeId, number: u64, now: Instant) {
+        if number > self.seen.of(origin) {
+            self.seen.advance(origin, number);
+            self.count += 1;
+            let origin = origin.clone();
+            self.entries.push_back((now, Logged::Unserved { origin, number }));
+            self.trim(now);
+        }
+    }
+
+    /// All that `origin` publishes to a topic after this number comes to this lane by itself.
+    pub(crate) fn flows(&mut self, topic: &Topic, origin: &NodeId, after: u64) {
+        self.heritage.flows(topic, origin, after);
+    }
+
+    /// All that `origin` publishes after this number to the topics that are heard comes by itself, if it did not before.
+    pub(crate) fn all_flow(&mut self, origin: &NodeId, after: u64) {
+        self.heritage.all_flow(origin, after);
     }
 
     /// Drops what is too old.
@@ -338,20 +355,13 @@ impl<P: Weigh> Log<P> {
 
     /// What another lane knows of a topic from before this one heard it.
     pub(crate) fn inherit(&mut self, source: &Source, history: History<P>, now: Instant) {
-        let mut first: HashMap<NodeId, u64> = HashMap::new();
-        for publication in self.heard(&history.topic) {
-            first
-                .entry(publication.origin.clone())
-                .or_insert(publication.number);
-        }
+        let heard = self.heard(&history.topic);
+        let heard: HashSet<(NodeId, u64)> = heard.map(|one| (one.origin.clone(), one.number)).collect();
         let causes = &mut self.causes;
         self.heritage
             .take(source, history, self.limits.bytes, now, |publication| {
-                // What followed the first that came by itself has come, or will come, by itself.
-                let comes = first
-                    .get(&publication.origin)
-                    .is_some_and(|first| *first <= publication.number);
-                !comes && causes.push(publication)
+                let has_come = heard.contains(&(publication.origin.clone(), publication.number));
+                !has_come && causes.push(publication)
             });
     }
 
@@ -370,9 +380,10 @@ impl<P: Weigh> Log<P> {
     }
 
     /// What is known here of a topic: the latest of it, and how far what came before goes.
-    pub(crate) fn history_of(&self, topic: &Topic, max_bytes: usize) -> History<P> {
+    pub(crate) fn history_of(&self, topic: &Topic, max_bytes: usize, now: Instant) -> History<P> {
         let own: Vec<_> = self.heard(topic).collect();
-        self.heritage.tell(topic, own.into_iter(), max_bytes)
+        let is_recent = |then: Instant| now.duration_since(then) < self.limits.age;
+        self.heritage.tell(topic, own.into_iter(), max_bytes, is_recent)
     }
 
     /// What was published to `topics` after `marks` before this lane heard them.
@@ -570,6 +581,7 @@ mod tests {
         let history = History {
             topic: topic.clone(),
             forgotten: Marks::default(),
+            is_whole: true,
             publications: (1..=4).map(|number| publication("a", number, "x", 1)).collect(),
         };
         let source = Source {

@@ -90,8 +90,18 @@ struct Here {
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) state: Subscribed,
+    /// The change that has announced the topic, or does now.
+    pub(crate) change: u64,
     /// To be sent to every linked peer.
     pub(crate) announce: Option<InterestChange>,
+}
+
+/// A peer knows that a topic is wanted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Confirmation {
+    /// The lanes that want it.
+    pub(crate) lanes: u64,
+    pub(crate) state: Subscribed,
 }
 
 impl Interest {
@@ -115,7 +125,18 @@ impl Interest {
         } else {
             Subscribed::Pending
         };
-        Subscription { state, announce }
+        Subscription {
+            state,
+            change: here.change,
+            announce,
+        }
+    }
+
+    /// Whether a peer is yet to confirm that it knows that a topic is wanted.
+    pub(crate) fn is_unconfirmed(&self, topic: &Topic, peer: &NodeId) -> bool {
+        self.here
+            .get(topic)
+            .is_some_and(|here| here.unconfirmed.contains(peer))
     }
 
     /// A lane wants the topic no more. Returns what is to be sent to every linked peer.
@@ -157,20 +178,27 @@ impl Interest {
     }
 
     /// A peer has no link at present; what it wants is kept for it. Returns the subscriptions that waited for it alone,
-    /// with their lanes.
-    pub(crate) fn link_down(&mut self, peer: &NodeId) -> Vec<(Topic, u64)> {
+    /// with the changes that announced them and their lanes.
+    pub(crate) fn link_down(&mut self, peer: &NodeId) -> Vec<(Topic, u64, u64)> {
         self.peers.remove(peer);
         let settled = |(topic, here): (&Topic, &mut Here)| {
             let waited = here.unconfirmed.remove(peer);
-            (waited && here.unconfirmed.is_empty()).then(|| (topic.clone(), here.lanes))
+            (waited && here.unconfirmed.is_empty()).then(|| (topic.clone(), here.change, here.lanes))
         };
         self.here.iter_mut().filter_map(settled).collect()
     }
 
-    /// A peer knows of a change. Returns the subscription that waited for it alone, with its lanes.
-    pub(crate) fn confirmed(&mut self, peer: &NodeId, topic: &Topic, change: u64) -> Option<(Topic, u64)> {
+    /// A peer knows of a change. None if that was expected no more.
+    pub(crate) fn confirmed(&mut self, peer: &NodeId, topic: &Topic, change: u64) -> Option<Confirmation> {
         let here = self.here.get_mut(topic).filter(|here| here.change == change)?;
-        (here.unconfirmed.remove(peer) && here.unconfirmed.is_empty()).then(|| (topic.clone(), here.lanes))
+        here.unconfirmed.remove(peer).then_some(Confirmation {
+            lanes: here.lanes,
+            state: if here.unconfirmed.is_empty() {
+                Subscribed::Now
+            } else {
+                Subscribed::Pending
+            },
+        })
     }
 
     /// A peer wants, or no longer wants, a topic.
@@ -244,11 +272,17 @@ mod tests {
         let change = first.announce.unwrap().change;
         assert_eq!(first.state, Subscribed::Pending);
         assert_eq!(interest.subscribe(&topic, 2).state, Subscribed::Pending);
+        assert!(interest.is_unconfirmed(&topic, &node("b")));
+        let by_lanes_1_and_2 = |state| Some(Confirmation { lanes: 0b110, state });
+        assert_eq!(
+            interest.confirmed(&node("b"), &topic, change),
+            by_lanes_1_and_2(Subscribed::Pending)
+        );
         assert_eq!(interest.confirmed(&node("b"), &topic, change), None);
-        assert_eq!(interest.confirmed(&node("b"), &topic, change), None);
+        assert!(!interest.is_unconfirmed(&topic, &node("b")));
         assert_eq!(
             interest.confirmed(&node("c"), &topic, change),
-            Some((topic.clone(), 0b110))
+            by_lanes_1_and_2(Subscribed::Now)
         );
         assert_eq!(interest.subscribe(&topic, 3).state, Subscribed::Now);
         assert_eq!(interest.link_up(&node("d")), [topic]);
@@ -259,8 +293,12 @@ mod tests {
         let (mut interest, topic) = (Interest::default(), Topic::from("x"));
         interest.link_up(&node("b"));
         interest.peer_wants(&node("b"), topic.clone(), true);
-        assert_eq!(interest.subscribe(&topic, 0).state, Subscribed::Pending);
-        assert_eq!(interest.link_down(&node("b")), [(topic.clone(), 1)]);
+        let subscription = interest.subscribe(&topic, 0);
+        assert_eq!(subscription.state, Subscribed::Pending);
+        assert_eq!(
+            interest.link_down(&node("b")),
+            [(topic.clone(), subscription.change, 1)]
+        );
         assert_eq!(
             interest.nodes(&topic),
             [node("b")],

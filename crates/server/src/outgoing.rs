@@ -83,17 +83,34 @@ impl Outgoing {
         self.frames.iter().take(self.sent).map(cost).sum()
     }
 
+    /// The sequence number of the next frame to be sent.
+    pub(crate) fn next(&self) -> u64 {
+        self.first + self.sent as u64
+    }
+
+    /// The sequence number after the last frame.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.frames.len() as u64
+    }
+
     /// Takes what is to be sent next, at most `limit` bytes but one frame at least, and the sequence number of the
     /// first of it.
     pub(crate) fn send(&mut self, limit: usize) -> (u64, Vec<Frame>) {
-        let first = self.first + self.sent as u64;
+        self.send_before(self.end(), limit)
+    }
+
+    /// As [`send`](Self::send), if its sequence number is below `end`.
+    pub(crate) fn send_before(&mut self, end: u64, limit: usize) -> (u64, Vec<Frame>) {
+        let first = self.next();
+        let count = usize::try_from(end.saturating_sub(first)).unwrap_or(usize::MAX);
         let mut total = 0;
         let fits = |frame: &&Frame| {
             let is_first = total == 0;
             total += cost(frame);
             is_first || total <= limit
         };
-        let frames: Vec<Frame> = self.frames.range(self.sent..).take_while(fits).cloned().collect();
+        let unsent = self.frames.range(self.sent..).take(count);
+        let frames: Vec<Frame> = unsent.take_while(fits).cloned().collect();
         self.sent += frames.len();
         (first, frames)
     }
@@ -115,7 +132,7 @@ impl Outgoing {
 
     /// All that was sent has arrived.
     pub(crate) fn acknowledge_sent(&mut self) {
-        self.acknowledge(self.first + self.sent as u64);
+        self.acknowledge(self.next());
     }
 
     /// What was sent and not acknowledged is to be sent again.
@@ -169,6 +186,18 @@ mod tests {
             outgoing.send(2 * cost(&frame("b"))),
             (1, vec![frame("b"), frame("c")])
         );
+    }
+
+    #[test]
+    fn only_what_is_before_the_end_is_sent() {
+        let mut outgoing = outgoing(&["a", "b", "c"]);
+        assert_eq!(outgoing.end(), 3);
+        assert_eq!(
+            outgoing.send_before(2, usize::MAX),
+            (0, vec![frame("a"), frame("b")])
+        );
+        assert_eq!(outgoing.send_before(1, usize::MAX), (2, Vec::new()));
+        assert_eq!(outgoing.next(), 2);
     }
 
     #[test]

@@ -2,7 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::{member::NodeId, shard::Key};
+use super::CommitId;
+use crate::{member::NodeId, shard::Key, topic::Topic};
+
+/// A lane that wants to know what was published to a topic of an entity here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HistoryWant {
+    pub(crate) node: NodeId,
+    pub(crate) lane: u32,
+    pub(crate) topic: Topic,
+}
 
 /// What waits for a barrier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +22,11 @@ pub(crate) enum Waiting {
     Entity(Key),
     /// The lane itself, which wants to know whether it has been counted out.
     Doubt,
-    /// An entity that wants its standby to know how it is. A standby without a link is not waited for: it is told anew
+    /// Entities that want their standby to know how they are. A standby without a link is not waited for: it is told anew
     /// when it has one, and until then it is as if there were none.
-    Commit(Key),
+    Commits(Vec<(Key, CommitId)>),
+    /// Lanes to which this one is to tell all that was published before they heard it themselves.
+    Histories(Vec<HistoryWant>),
 }
 
 /// The barriers of one lane that are not passed.
@@ -50,6 +61,16 @@ impl Barriers {
         }
     }
 
+    /// Whether something waits that wants to have heard all that was published before, and not just to be known.
+    pub(crate) fn is_to_hear(&self, barrier: u64) -> bool {
+        self.pending
+            .get(&barrier)
+            .is_some_and(|pending| match pending.waiting {
+                Waiting::Handoff { .. } | Waiting::Entity(_) | Waiting::Histories(_) => true,
+                Waiting::Doubt | Waiting::Commits(_) => false,
+            })
+    }
+
     /// The barriers that a node has not passed: with a new link it is to be asked again.
     pub(crate) fn waiting_for(&self, node: &NodeId) -> Vec<u64> {
         let pending = self.pending.iter().filter(|(_, one)| one.nodes.contains(node));
@@ -59,8 +80,8 @@ impl Barriers {
     /// A node has no link at present. Returns what does not wait until it has one.
     pub(crate) fn link_down(&mut self, node: &NodeId) -> Vec<Waiting> {
         self.release(|pending| match pending.waiting {
-            Waiting::Commit(_) => pending.nodes.remove(node),
-            Waiting::Handoff { .. } | Waiting::Entity(_) | Waiting::Doubt => false,
+            Waiting::Commits(_) => pending.nodes.remove(node),
+            Waiting::Handoff { .. } | Waiting::Entity(_) | Waiting::Doubt | Waiting::Histories(_) => false,
         })
     }
 
@@ -110,7 +131,7 @@ mod tests {
     #[test]
     fn nothing_is_committed_at_a_standby_without_a_link() {
         let mut barriers = Barriers::default();
-        let waiting = Waiting::Commit("x".into());
+        let waiting = Waiting::Commits(vec![("x".into(), CommitId(1))]);
         barriers.raise([node("a")].into(), waiting.clone());
         assert_eq!(barriers.link_down(&node("b")), []);
         assert_eq!(barriers.link_down(&node("a")), [waiting]);

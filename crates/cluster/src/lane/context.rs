@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::{
     LaneHandle, LaneMessage, LaneRef,
-    barriers::{Barriers, Waiting},
+    barriers::{Barriers, HistoryWant, Waiting},
 };
 use crate::{
     cluster::Cluster,
@@ -22,6 +22,10 @@ use crate::{
     topic::{Publication, Subscribed, Topic},
 };
 
+/// One call of [`Lane::commit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitId(pub u64);
+
 /// What a lane offers to the entities that it hosts.
 pub struct Lane<E: Entities> {
     pub(super) index: usize,
@@ -29,7 +33,13 @@ pub struct Lane<E: Entities> {
     pub(super) myself: LaneRef<E>,
     pub(super) placement: Arc<Placement>,
     subscriptions: HashMap<Topic, usize>,
-    pub(super) pending: HashSet<Topic>,
+    /// Subscriptions that are not in force yet, with the changes that announced them.
+    pub(super) pending: HashMap<Topic, u64>,
+    /// Topics whose histories are to be asked for when their subscriptions are in force, and whose entities' owners know
+    /// them.
+    pub(super) histories_to_ask: HashMap<Topic, Vec<(NodeId, Key)>>,
+    /// Who wants to know histories from this lane.
+    pub(super) histories_wanted: Vec<HistoryWant>,
     pub(super) log: Log<E::Publication>,
     pub(super) now: Instant,
     pub(super) flush_requested: bool,
@@ -42,8 +52,15 @@ pub struct Lane<E: Entities> {
     /// Nodes that are to know the order of this lane's log, and up to which entry they do.
     pub(super) followers: HashMap<NodeId, Option<u64>>,
     pub(super) barriers: Barriers,
-    /// Entities that wait for their standbys to know how they are.
-    pub(super) commits: Vec<Key>,
+    /// Whether standbys keep replicas.
+    replicate: bool,
+    /// Who keeps the replica of each entity that lives here.
+    pub(super) standbys: HashMap<Key, NodeId>,
+    /// Entities that want their standbys to know how they are.
+    pub(super) commits: Vec<(Key, CommitId)>,
+    last_commit: u64,
+    /// Nodes that have what an entity published since it last committed, and which its standby does not hear.
+    pub(super) witnesses: HashMap<Key, HashSet<NodeId>>,
 }
 
 /// What somebody missed, in its order.
@@ -56,14 +73,22 @@ pub struct Missed<P> {
 }
 
 impl<E: Entities> Lane<E> {
-    pub(super) fn new(index: usize, router: Arc<Router<E>>, myself: LaneRef<E>, limits: LogLimits) -> Self {
+    pub(super) fn new(
+        index: usize,
+        router: Arc<Router<E>>,
+        myself: LaneRef<E>,
+        limits: LogLimits,
+        replicate: bool,
+    ) -> Self {
         Self {
             index,
             placement: router.placement(),
             router,
             myself,
             subscriptions: HashMap::new(),
-            pending: HashSet::new(),
+            pending: HashMap::new(),
+            histories_to_ask: HashMap::new(),
+            histories_wanted: Vec::new(),
             log: Log::new(limits),
             now: Instant::now(),
             flush_requested: false,
@@ -72,7 +97,11 @@ impl<E: Entities> Lane<E> {
             changed: HashSet::new(),
             followers: HashMap::new(),
             barriers: Barriers::default(),
+            replicate,
+            standbys: HashMap::new(),
             commits: Vec::new(),
+            last_commit: 0,
+            witnesses: HashMap::new(),
         }
     }
 
@@ -121,11 +150,10 @@ impl<E: Entities> Lane<E> {
         *count += 1;
         if *count == 1 {
             self.log.begin_topic(topic);
-            if self.router.subscribe(topic, self.index) == Subscribed::Pending {
-                self.pending.insert(topic.clone());
-            }
+            let change = self.router.subscribe(topic, self.index);
+            self.pending.insert(topic.clone(), change);
         }
-        if self.pending.contains(topic) {
+        if self.pending.contains_key(topic) {
             Subscribed::Pending
         } else {
             Subscribed::Now
@@ -141,17 +169,46 @@ impl<E: Entities> Lane<E> {
         if *count == 0 {
             self.subscriptions.remove(topic);
             self.pending.remove(topic);
+            self.histories_to_ask.remove(topic);
             self.log.end_topic(topic);
             self.router.unsubscribe(topic, self.index);
         }
     }
 
-    /// Publishes to all subscribers of the topic in the cluster, this lane's included.
+    /// Publishes to all subscribers of the topic in the cluster, this lane's included. What the entity `by` publishes has
+    /// left this node for another when its next [`commit`](Self::commit) is done.
     ///
     /// A `cause` other than 0 makes that what it caused is heard once, even if this entity does again what it did before
     /// its owner died.
-    pub fn publish(&mut self, topic: Topic, cause: u64, payload: E::Publication) {
-        self.router.publish(topic, cause, payload);
+    pub fn publish(&mut self, by: &Key, topic: Topic, cause: u64, payload: E::Publication) {
+        let hearers = self.router.publish(topic, cause, payload);
+        // One is enough: when this node is gone, it passes on what others miss.
+        if let Some(standby) = self.standby(by)
+            && !hearers.contains(&standby)
+            && let Some(witness) = hearers.iter().find(|node| self.router.is_linked(node))
+        {
+            self.witnesses
+                .entry(by.clone())
+                .or_default()
+                .insert(witness.clone());
+        }
+    }
+
+    /// The node that is to keep the replica of an entity which lives here.
+    pub(super) fn standby(&self, key: &Key) -> Option<NodeId> {
+        let shard = self.placement.shards().shard_of(key);
+        let standby = if self.placement.is_mine(shard) {
+            self.placement.standby(shard)
+        } else {
+            // It is about to move. Until then the one that has its replica keeps it.
+            self.standbys.get(key)
+        };
+        let is_other_member =
+            |node: &&NodeId| *node != self.node() && self.placement.view().member(node).is_some();
+        standby
+            .filter(is_other_member)
+            .filter(|_| self.replicate)
+            .cloned()
     }
 
     /// Tells the lanes of another node something. False when there is no link to it.
@@ -243,8 +300,22 @@ impl<E: Entities> Lane<E> {
         self.raise(self.router.barrier_nodes(), Waiting::Entity(key.clone()));
     }
 
-    /// Nodes are to say that they got what was sent to them before, behind what they had sent.
+    /// Nodes are to say that they got what was sent to them before, behind what they had sent. Histories that are wanted
+    /// are told before what waits for this happens.
     pub(super) fn raise(&mut self, nodes: HashSet<NodeId>, waiting: Waiting) -> u64 {
+        self.raise_for_histories();
+        self.raise_one(nodes, waiting)
+    }
+
+    /// What others want to know is told when all is here that was published before they heard it themselves.
+    pub(super) fn raise_for_histories(&mut self) {
+        if !self.histories_wanted.is_empty() {
+            let wanted = std::mem::take(&mut self.histories_wanted);
+            self.raise_one(self.router.barrier_nodes(), Waiting::Histories(wanted));
+        }
+    }
+
+    fn raise_one(&mut self, nodes: HashSet<NodeId>, waiting: Waiting) -> u64 {
         let barrier = self.barriers.raise(nodes.clone(), waiting);
         for node in nodes {
             self.router.send_barrier(&node, self.index, barrier);
@@ -253,11 +324,15 @@ impl<E: Entities> Lane<E> {
     }
 
     /// To be called in [`Entities::flush`] when an entity is about to do what its standby must know of before. Then
-    /// [`Entities::committed`] is called, at once if there is no standby.
-    pub fn commit(&mut self, key: &Key) {
+    /// [`Entities::committed`] is called, unless the entity has moved or ended. None if there is nobody to know.
+    pub fn commit(&mut self, key: &Key) -> Option<CommitId> {
+        self.standby(key)?;
+        self.last_commit += 1;
+        let commit = CommitId(self.last_commit);
         self.changed.remove(key);
-        self.commits.push(key.clone());
+        self.commits.push((key.clone(), commit));
         self.request_flush();
+        Some(commit)
     }
 
     /// To be called when an entity has changed so that its replica is out of date.
@@ -276,6 +351,7 @@ impl<E: Entities> Lane<E> {
     /// To be called when an entity has ended by itself.
     pub fn ended(&mut self, key: &Key) {
         self.changed.remove(key);
+        self.witnesses.remove(key);
         self.ended.push(key.clone());
     }
 }

@@ -75,7 +75,7 @@ impl<E: Entities> LaneState<E> {
         if self.doubt.is_none() {
             return;
         }
-        let theirs = self.standbys.iter().filter(|(_, standby)| *standby == by);
+        let theirs = self.lane.standbys.iter().filter(|(_, standby)| *standby == by);
         let theirs: HashSet<Key> = theirs.map(|(key, _)| key.clone()).collect();
         info!(
             lane = self.lane.index,
@@ -86,12 +86,12 @@ impl<E: Entities> LaneState<E> {
         self.guarded(None, |entities, lane| entities.give_up(lane, &theirs));
         for key in &theirs {
             self.frozen.remove(key);
-            self.standbys.remove(key);
+            self.lane.standbys.remove(key);
             self.handoff.gone(key);
         }
         self.unreplicated.retain(|key| !theirs.contains(key));
         self.lane.changed.retain(|key| !theirs.contains(key));
-        self.lane.commits.retain(|key| !theirs.contains(key));
+        self.lane.commits.retain(|(key, _)| !theirs.contains(key));
         // They have gone nowhere of themselves: nobody is to forget them.
         self.lane.ended.retain(|key| !theirs.contains(key));
     }

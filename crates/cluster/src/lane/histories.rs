@@ -1,6 +1,6 @@
 //! The history of topics, which goes along with the entities that need it.
 
-use super::{Lane, LaneState};
+use super::{Lane, LaneState, barriers::HistoryWant};
 use crate::{entity::Entities, log::Source, member::NodeId, shard::Key, topic::Topic};
 
 /// What is told of one topic, in bytes of publications: a thousand messages of a chat.
@@ -25,16 +25,31 @@ impl<E: Entities> Lane<E> {
             return;
         }
         for topic in topics {
-            if self.log.awaits_history(topic, &source) {
+            if !self.log.awaits_history(topic, &source) {
+                continue;
+            }
+            if self.pending.contains_key(topic) {
+                let waiting = self.histories_to_ask.entry(topic.clone()).or_default();
+                waiting.push((node.clone(), key.clone()));
+            } else {
                 self.router.ask_history(node, key, topic, self.index);
             }
+        }
+    }
+
+    /// What is published to a topic from now on comes here: what was published before is asked for.
+    pub(super) fn ask_histories(&mut self, topic: &Topic) {
+        for (node, key) in self.histories_to_ask.remove(topic).unwrap_or_default() {
+            self.router.ask_history(&node, &key, topic, self.index);
         }
     }
 }
 
 impl<E: Entities> LaneState<E> {
-    pub(super) fn tell_history(&self, to: &NodeId, topic: &Topic, lane: u32) {
-        let history = self.lane.log.history_of(topic, MAX_HISTORY_BYTES);
-        self.lane.router.tell_history(to, lane, self.lane.index, history);
+    /// All that was published before somebody asked for a history is here: it is told.
+    pub(super) fn tell_history(&self, want: &HistoryWant) {
+        let lane = &self.lane;
+        let history = lane.log.history_of(&want.topic, MAX_HISTORY_BYTES, lane.now);
+        lane.router.tell_history(want, lane.index, history);
     }
 }

@@ -19,7 +19,8 @@ use std::{
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::{debug, error, info};
 
-pub use self::context::{Lane, Missed};
+pub(crate) use self::barriers::HistoryWant;
+pub use self::context::{CommitId, Lane, Missed};
 use self::{
     arrivals::{Arrivals, Preparation},
     barriers::Waiting,
@@ -58,8 +59,13 @@ pub(crate) enum LaneMessage<E: Entities> {
         hold: Credit,
     },
     Publication(Arc<Publication<E::Publication>>, Option<Credit>),
-    /// A pending subscription is in force.
-    Subscribed(Topic),
+    /// From which number on the publications of a node come here.
+    Flows(Flow),
+    /// A pending subscription, which this change had announced, is in force.
+    Subscribed {
+        topic: Topic,
+        change: u64,
+    },
     Placed(Arc<Placement>),
     /// Everybody has handed off what is not theirs by this placement.
     Settled {
@@ -81,12 +87,8 @@ pub(crate) enum LaneMessage<E: Entities> {
     CountedOut {
         by: NodeId,
     },
-    /// A lane of another node wants to know what was published to a topic of this entity.
-    HistoryWanted {
-        from: NodeId,
-        topic: Topic,
-        lane: u32,
-    },
+    /// A lane wants to know what was published to a topic of an entity here.
+    HistoryWanted(HistoryWant),
     /// What another lane knows of a topic.
     History {
         from: Source,
@@ -126,6 +128,15 @@ pub(crate) enum LaneMessage<E: Entities> {
     Tick,
     /// The end of the lane's turn.
     Flush,
+}
+
+/// All that a node publishes after a number comes to a lane by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Flow {
+    pub(crate) node: NodeId,
+    /// What it publishes to this topic; none for all that the lane hears.
+    pub(crate) topic: Option<Topic>,
+    pub(crate) after: u64,
 }
 
 impl<E: Entities> ractor::Message for LaneMessage<E> {}
@@ -185,13 +196,10 @@ pub(crate) struct LaneState<E: Entities> {
     placements: u64,
     /// Whether nothing moves yet, for more nodes may come back from a partition.
     gathering: bool,
-    /// Who keeps the replica of each entity that lives here.
-    standbys: HashMap<Key, NodeId>,
     /// Nodes that are gone and whose entities live on here once all that they published is here.
     orphaned_by: HashSet<NodeId>,
     /// Since when nodes were counted out that have come back, while entities have yet to find their places.
     reunited: Option<Instant>,
-    replicate: bool,
     /// Entities of which a standby has yet to be told.
     unreplicated: Vec<Key>,
     /// After not having run for so long, others may have taken over.
@@ -238,7 +246,13 @@ impl<E: Entities> Actor for LaneActor<E> {
     ) -> Result<Self::State, ActorProcessingErr> {
         let ticker = myself.send_interval(TICK, || LaneMessage::Tick);
         Ok(LaneState {
-            lane: Lane::new(arguments.index, arguments.router, LaneRef(myself), arguments.log),
+            lane: Lane::new(
+                arguments.index,
+                arguments.router,
+                LaneRef(myself),
+                arguments.log,
+                arguments.replicate,
+            ),
             entities: arguments.entities,
             parking: Parking::new(),
             preparations: HashMap::new(),
@@ -250,10 +264,8 @@ impl<E: Entities> Actor for LaneActor<E> {
             placements: 0,
             gathering: false,
             replicas: Replicas::new(),
-            standbys: HashMap::new(),
             orphaned_by: HashSet::new(),
             reunited: None,
-            replicate: arguments.replicate,
             unreplicated: Vec::new(),
             doubt_after: arguments.doubt_after,
             doubt: None,
@@ -294,6 +306,9 @@ impl<E: Entities> LaneState<E> {
 
     fn handle(&mut self, message: LaneMessage<E>) {
         match message {
+            LaneMessage::Ask { key, reply, .. } if !reply.is_awaited() => {
+                debug!(%key, "a question comes too late: who asked has asked again, perhaps somebody else");
+            }
             LaneMessage::Ask {
                 key,
                 ask,
@@ -317,7 +332,8 @@ impl<E: Entities> LaneState<E> {
                 self.guarded(None, |entities, lane| entities.direct(lane, &from, direct));
             }
             LaneMessage::Publication(publication, _hold) => self.publication(&publication),
-            LaneMessage::Subscribed(topic) => self.subscribed(&topic),
+            LaneMessage::Flows(flow) => self.flows(&flow),
+            LaneMessage::Subscribed { topic, change } => self.subscribed(&topic, change),
             LaneMessage::Placed(placement) => self.placed(placement),
             LaneMessage::Settled { fingerprint } => self.settled(fingerprint),
             LaneMessage::Passed {
@@ -325,9 +341,8 @@ impl<E: Entities> LaneState<E> {
                 barrier,
                 number,
             } => {
-                // In doubt, what came before this is still held.
-                if self.doubt.is_none() {
-                    self.lane.log.passed(&node, number);
+                if self.lane.barriers.is_to_hear(barrier) {
+                    self.heard_up_to(&node, number);
                 }
                 let waiting = self.lane.barriers.passed(barrier, &node);
                 self.passed(waiting);
@@ -340,7 +355,10 @@ impl<E: Entities> LaneState<E> {
                 }
             }
             LaneMessage::CountedOut { by } => self.counted_out(&by),
-            LaneMessage::HistoryWanted { from, topic, lane } => self.tell_history(&from, &topic, lane),
+            LaneMessage::HistoryWanted(want) => {
+                self.lane.histories_wanted.push(want);
+                self.lane.request_flush();
+            }
             LaneMessage::History {
                 from,
                 history,
@@ -447,10 +465,28 @@ impl<E: Entities> LaneState<E> {
         }
     }
 
-    fn subscribed(&mut self, topic: &Topic) {
-        if !self.lane.pending.remove(topic) {
+    /// Nothing that a node had published up to a number is on its way here any more.
+    fn heard_up_to(&mut self, node: &NodeId, number: u64) {
+        self.lane.log.passed(node, number, self.lane.now);
+        // So that followers are told.
+        self.lane.request_flush();
+    }
+
+    fn flows(&mut self, flow: &Flow) {
+        let Flow { node, topic, after } = flow;
+        self.heard_up_to(node, *after);
+        match topic {
+            Some(topic) => self.lane.log.flows(topic, node, *after),
+            None => self.lane.log.all_flow(node, *after),
+        }
+    }
+
+    fn subscribed(&mut self, topic: &Topic, change: u64) {
+        if self.lane.pending.get(topic) != Some(&change) {
             return;
         }
+        self.lane.pending.remove(topic);
+        self.lane.ask_histories(topic);
         for preparation in self.preparations.values_mut() {
             preparation.waits_for.remove(topic);
             preparation.answer_when_ready();
@@ -465,14 +501,19 @@ impl<E: Entities> LaneState<E> {
                 Waiting::Entity(key) => {
                     self.guarded(Some(&key), |entities, lane| entities.passed(lane, &key));
                 }
-                Waiting::Commit(key) => self.committed(&key),
+                Waiting::Commits(commits) => self.committed(commits),
+                Waiting::Histories(wanted) => wanted.iter().for_each(|want| self.tell_history(want)),
                 Waiting::Doubt => self.doubt_ends(),
             }
         }
     }
 
-    fn committed(&mut self, key: &Key) {
-        self.guarded(Some(key), |entities, lane| entities.committed(lane, key));
+    fn committed(&mut self, commits: Vec<(Key, CommitId)>) {
+        for (key, commit) in commits {
+            self.guarded(Some(&key), |entities, lane| {
+                entities.committed(lane, &key, commit)
+            });
+        }
     }
 
     fn link_up(&mut self, node: &NodeId) {
@@ -563,8 +604,9 @@ impl<E: Entities> LaneState<E> {
     fn flush(&mut self) {
         self.lane.flush_requested = false;
         self.lane.tell_followers();
-        self.replicate_changed();
         self.guarded(None, E::flush);
+        self.replicate_changed();
+        self.lane.raise_for_histories();
         self.commit();
     }
 }

@@ -56,10 +56,11 @@ impl<E: Entities> Parking<E> {
         });
     }
 
-    /// Takes the requests for one key, in the order in which they came.
+    /// Takes the requests for one key to which an answer is still awaited, in the order in which they came.
     pub(super) fn take(&mut self, key: &Key) -> Vec<Parked<E>> {
-        let parked = self.by_key.remove(key).unwrap_or_default();
+        let mut parked = self.by_key.remove(key).unwrap_or_default();
         self.count -= parked.len();
+        parked.retain(|parked| parked.reply.is_awaited());
         parked
     }
 

@@ -1,10 +1,10 @@
 //! Replicas: what the standby of a shard keeps of its entities, so that it can go on when their owner dies.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tracing::{debug, info};
 
-use super::{Lane, LaneState, barriers::Waiting};
+use super::{CommitId, Lane, LaneState, barriers::Waiting};
 use crate::{
     entity::Entities,
     member::NodeId,
@@ -81,9 +81,6 @@ impl<E: Entities> Replica<E> {
 impl<E: Entities> LaneState<E> {
     /// At the end of the turn: the standbys of entities that have changed are told.
     pub(super) fn replicate_changed(&mut self) {
-        if !self.replicate {
-            return self.lane.changed.clear();
-        }
         for key in std::mem::take(&mut self.lane.changed) {
             self.replicate(&key);
         }
@@ -91,12 +88,7 @@ impl<E: Entities> LaneState<E> {
 
     /// Tells the standby of an entity how it is. Returns the standby, if it was told.
     fn replicate(&mut self, key: &Key) -> Option<NodeId> {
-        let shard = self.lane.placement.shards().shard_of(key);
-        let standby = self.lane.placement.standby(shard)?.clone();
-        // What is about to move is replicated by its next owner.
-        if standby == *self.lane.node() || !self.lane.placement.is_mine(shard) {
-            return None;
-        }
+        let standby = self.lane.standby(key)?;
         let mut snapshot = None;
         self.guarded(Some(key), |entities, lane| snapshot = entities.replica(lane, key));
         let snapshot = snapshot?;
@@ -105,45 +97,50 @@ impl<E: Entities> LaneState<E> {
             // It is told when there is a link.
             return None;
         }
-        let former = self.standbys.insert(key.clone(), standby.clone());
+        let former = self.lane.standbys.insert(key.clone(), standby.clone());
         if let Some(former) = former.filter(|former| *former != standby) {
             self.lane.router.replicate(&former, key, None);
         }
         Some(standby)
     }
 
-    /// Entities that are about to do what their standbys must know of before.
+    /// Entities that are about to do what their standbys must know of before: those that wait for the same nodes wait
+    /// together.
     pub(super) fn commit(&mut self) {
-        for key in std::mem::take(&mut self.lane.commits) {
-            let standby = self.replicate.then(|| self.replicate(&key)).flatten();
-            match standby {
-                Some(standby) => {
-                    self.lane.raise([standby].into(), Waiting::Commit(key));
-                }
-                None => self.committed(&key),
+        let mut waiting: HashMap<BTreeSet<NodeId>, Vec<(Key, CommitId)>> = HashMap::new();
+        for (key, commit) in std::mem::take(&mut self.lane.commits) {
+            let mut nodes: BTreeSet<NodeId> = self.replicate(&key).into_iter().collect();
+            let witnesses = self.lane.witnesses.remove(&key).into_iter().flatten();
+            nodes.extend(witnesses.filter(|node| self.lane.router.is_linked(node)));
+            waiting.entry(nodes).or_default().push((key, commit));
+        }
+        for (nodes, commits) in waiting {
+            if nodes.is_empty() {
+                self.committed(commits);
+            } else {
+                self.lane
+                    .raise(nodes.into_iter().collect(), Waiting::Commits(commits));
             }
         }
     }
 
     /// An entity has ended or gone: its standby needs to keep nothing.
     pub(super) fn withdraw_replica(&mut self, key: &Key) {
-        if let Some(standby) = self.standbys.remove(key) {
+        if let Some(standby) = self.lane.standbys.remove(key) {
             self.lane.router.replicate(&standby, key, None);
         }
     }
 
     /// A node has a link again: what was withdrawn meanwhile it does not know.
     pub(super) fn tell_standby_what_to_keep(&self, node: &NodeId) {
-        let kept = self.standbys.iter().filter(|(_, standby)| *standby == node);
+        let kept = self.lane.standbys.iter().filter(|(_, standby)| *standby == node);
         let keys = kept.map(|(key, _)| key.clone()).collect();
         self.lane.router.tell_what_to_keep(node, self.lane.index, keys);
     }
 
     /// The members changed, or a link is back: some standbys have yet to be told of everything.
     pub(super) fn replicate_all(&mut self) {
-        if self.replicate {
-            self.unreplicated = self.entities.keys();
-        }
+        self.unreplicated = self.entities.keys();
     }
 
     /// Tells standbys of some of what they have yet to be told of.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::outbox::Outbox;
+use super::outbox::{Door, Outbox};
 
 /// The room that received messages take in their sender's window. The sender may send as much again once the last
 /// clone is dropped.
@@ -12,7 +12,7 @@ use super::outbox::Outbox;
 #[derive(Clone, Debug)]
 #[must_use = "dropping a credit lets the peer send more"]
 pub struct Credit {
-    _room: Option<Arc<Room>>,
+    room: Option<Arc<Room>>,
 }
 
 #[derive(Debug)]
@@ -24,14 +24,30 @@ struct Room {
 impl Credit {
     /// A credit for messages that came over no link.
     pub fn unaccounted() -> Self {
-        Self { _room: None }
+        Self { room: None }
+    }
+
+    /// The life of the link by which the messages came.
+    pub fn link(&self) -> LinkLife {
+        LinkLife(self.room.as_ref().map(|room| room.outbox.clone()))
     }
 
     /// The room that messages of this weight take; given back by way of the outbox towards their sender.
     pub(super) fn new(weight: usize, outbox: Arc<Outbox>) -> Self {
         Self {
-            _room: Some(Arc::new(Room { weight, outbox })),
+            room: Some(Arc::new(Room { weight, outbox })),
         }
+    }
+}
+
+/// One life of a link.
+#[derive(Clone, Debug)]
+pub struct LinkLife(Option<Arc<Outbox>>);
+
+impl LinkLife {
+    /// Whether the link has been up since.
+    pub fn is_up(&self) -> bool {
+        self.0.as_ref().is_none_or(|outbox| outbox.door() == Door::Open)
     }
 }
 

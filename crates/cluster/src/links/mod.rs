@@ -39,7 +39,7 @@ use tokio::{
 };
 
 pub use self::{
-    credit::Credit,
+    credit::{Credit, LinkLife},
     error::{LinkDown, LinksError, SendError},
     table::LinkSender,
 };

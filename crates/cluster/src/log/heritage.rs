@@ -29,6 +29,8 @@ pub(crate) struct History<P> {
     pub(crate) topic: Topic,
     /// Per origin, the last publication to the topic that is not told.
     pub(crate) forgotten: Marks,
+    /// False if that lane is itself missing what it was never told.
+    pub(crate) is_whole: bool,
     /// The later ones, in the order in which that lane saw them.
     pub(crate) publications: Vec<Arc<Publication<P>>>,
 }
@@ -48,9 +50,11 @@ struct Past<P> {
     begun_after: u64,
     /// Per origin, the last publication that is known to have been and is not kept.
     forgotten: Marks,
+    /// Per origin, after which number all comes by itself.
+    flows: HashMap<NodeId, u64>,
     /// The lanes that were asked.
     asked: HashMap<Source, Asked>,
-    /// When a node was gone that had not answered: for as long as it could have told of, something may be missing.
+    /// When it turned out that nobody answers who could: for as long as that could have told of, something may be missing.
     unknown_since: Option<Instant>,
     publications: VecDeque<(Instant, Arc<Publication<P>>)>,
 }
@@ -75,6 +79,7 @@ impl<P> Past<P> {
         Self {
             begun_after,
             forgotten: Marks::default(),
+            flows: HashMap::new(),
             asked: HashMap::new(),
             unknown_since: None,
             publications: VecDeque::new(),
@@ -85,6 +90,12 @@ impl<P> Past<P> {
         self.publications
             .iter()
             .position(|(_, other)| other.number == of.number && other.origin == of.origin)
+    }
+
+    /// Whether a publication has come, or will come, by itself.
+    fn flows(&self, publication: &Publication<P>) -> bool {
+        let after = self.flows.get(&publication.origin);
+        after.is_some_and(|after| publication.number > *after)
     }
 
     /// Where a publication belongs that another lane saw after those before `at`: numbers of one origin only grow.
@@ -102,6 +113,20 @@ impl<P: Weigh> Heritage<P> {
         self.topics
             .entry(topic.clone())
             .or_insert_with(|| Past::after(last));
+    }
+
+    pub(super) fn flows(&mut self, topic: &Topic, origin: &NodeId, after: u64) {
+        if let Some(past) = self.topics.get_mut(topic) {
+            // An earlier word may be of when the lane heard the topic before.
+            let known = past.flows.entry(origin.clone()).or_default();
+            *known = after.max(*known);
+        }
+    }
+
+    pub(super) fn all_flow(&mut self, origin: &NodeId, after: u64) {
+        for past in self.topics.values_mut() {
+            past.flows.entry(origin.clone()).or_insert(after);
+        }
     }
 
     /// Whether an entry of the log came while the lane heard its topic without a pause until now.
@@ -163,12 +188,15 @@ impl<P: Weigh> Heritage<P> {
         };
         past.asked.insert(source.clone(), Asked::Answered);
         past.forgotten.merge(&history.forgotten);
+        if !history.is_whole {
+            past.unknown_since = Some(now);
+        }
         // Two lanes saw the same in the same order, but not from the same time on.
         let mut at = 0;
         for publication in history.publications {
             if let Some(known) = past.position(&publication) {
                 at = at.max(known + 1);
-            } else if is_new(&publication) {
+            } else if !past.flows(&publication) && is_new(&publication) {
                 let weight = publication.payload.weight();
                 if self.bytes + weight > max_bytes {
                     past.forgotten.advance(&publication.origin, publication.number);
@@ -262,9 +290,11 @@ impl<P: Weigh> Heritage<P> {
         topic: &Topic,
         own: impl DoubleEndedIterator<Item = &'a Arc<Publication<P>>>,
         max_bytes: usize,
+        is_recent: impl Fn(Instant) -> bool,
     ) -> History<P> {
         let past = self.topics.get(topic);
         let mut forgotten = past.map(|past| past.forgotten.clone()).unwrap_or_default();
+        let unknown_since = past.and_then(|past| past.unknown_since);
         let inherited = past.into_iter().flat_map(|past| &past.publications);
         let inherited: Vec<_> = inherited.map(|(_, publication)| publication).collect();
         let mut bytes = 0;
@@ -281,6 +311,7 @@ impl<P: Weigh> Heritage<P> {
         History {
             topic: topic.clone(),
             forgotten,
+            is_whole: !unknown_since.is_some_and(is_recent),
             publications,
         }
     }
@@ -312,6 +343,7 @@ mod tests {
         History {
             topic: "x".into(),
             forgotten: marks(forgotten),
+            is_whole: true,
             publications: of.iter().map(publication).collect(),
         }
     }
@@ -414,6 +446,33 @@ mod tests {
         );
         assert!(after(&heritage, &[]).is_err());
         assert_eq!(after(&heritage, &[("b", 1)]).unwrap(), named(&[("a", 1)]));
+    }
+
+    #[test]
+    fn who_is_told_by_somebody_who_does_not_know_all_does_not_either() {
+        let (mut heritage, now) = (heritage(), Instant::now());
+        let told = History {
+            is_whole: false,
+            ..history(&[("a", 1)], &[])
+        };
+        heritage.take(&source("c"), told, 1000, now, |_| true);
+        assert!(matches!(after(&heritage, &[]), Err(Gap::Unknown { .. })));
+        let passed_on = heritage.tell(&"x".into(), [].iter(), 1000, |_| true);
+        assert!(!passed_on.is_whole);
+        assert!(heritage.tell(&"x".into(), [].iter(), 1000, |_| false).is_whole);
+    }
+
+    #[test]
+    fn what_will_come_by_itself_is_not_inherited() {
+        let (mut heritage, x) = (heritage(), Topic::from("x"));
+        heritage.flows(&x, &node("a"), 2);
+        heritage.flows(&x, &node("a"), 1);
+        heritage.all_flow(&node("a"), 0);
+        heritage.all_flow(&node("b"), 0);
+        let told = history(&[("a", 1), ("a", 2), ("a", 3), ("b", 1), ("gone", 1)], &[]);
+        heritage.take(&source("c"), told, 1000, Instant::now(), |_| true);
+        let inherited = named(&[("a", 1), ("a", 2), ("gone", 1)]);
+        assert_eq!(after(&heritage, &[]).unwrap(), inherited);
     }
 
     #[test]

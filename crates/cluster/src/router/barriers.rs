@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{Router, lock, topics::Heard};
+use super::{
+    Router, lock,
+    topics::{Heard, Introduced},
+};
 use crate::{ask::LinkMessage, entity::Entities, lane::LaneMessage, member::NodeId};
 
 impl<E: Entities> Router<E> {
@@ -33,9 +36,10 @@ impl<E: Entities> Router<E> {
         // Publications are sent under this lock: those before the barrier are before the answer.
         let topics = lock(&self.topics);
         let listens = |heard: &Heard| heard.has_wished && !heard.is_gone();
-        if !topics.heard.get(peer).is_some_and(listens) {
-            // What it published is not taken here before it is a member again, nor does it get what it missed before it has
-            // said what that is. It asks again when it is introduced.
+        let continues = topics.introductions.get(peer) == Some(&Introduced::Continuing);
+        if !continues || !topics.heard.get(peer).is_some_and(listens) {
+            // What it published is not taken here before it is a member again and knows what is missing, nor does it get
+            // what it missed before it has said what that is. It asks again when it is introduced.
             return;
         }
         let number = topics.number;

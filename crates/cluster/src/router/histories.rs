@@ -1,20 +1,18 @@
 //! Asking the lanes of other nodes for the history of topics, and telling it.
 
-use std::sync::Arc;
-
 use tracing::error;
 
-use super::{Router, lock};
+use super::{Router, lock, topics::unpack};
 use crate::{
     ask::LinkMessage,
     backlog::Parcel,
     entity::Entities,
-    lane::LaneMessage,
+    lane::{HistoryWant, LaneMessage},
     links::Credit,
     log::{History, Marks, Source},
     member::NodeId,
     shard::Key,
-    topic::{Publication, Topic},
+    topic::Topic,
     wire,
 };
 
@@ -32,8 +30,8 @@ impl<E: Entities> Router<E> {
     pub(crate) fn ask_history(&self, owner: &NodeId, key: &Key, topic: &Topic, lane: usize) {
         let (topic, lane) = (topic.clone(), lane as u32);
         if *owner == self.me {
-            let from = self.me.clone();
-            self.to_lane(key, LaneMessage::HistoryWanted { from, topic, lane });
+            let node = self.me.clone();
+            self.to_lane(key, LaneMessage::HistoryWanted(HistoryWant { node, lane, topic }));
         } else {
             let key = key.clone();
             self.to_peer(owner, &LinkMessage::HistoryWanted { key, topic, lane });
@@ -42,13 +40,13 @@ impl<E: Entities> Router<E> {
 
     pub(crate) fn tell_history(
         &self,
-        to: &NodeId,
-        lane: u32,
+        want: &HistoryWant,
         from_lane: usize,
         history: History<E::Publication>,
     ) {
+        let HistoryWant { node: to, lane, .. } = want;
         if *to == self.me {
-            return self.history_told(to, lane, from_lane as u32, history, None);
+            return self.history_told(to, *lane, from_lane as u32, history, None);
         }
         let mut forgotten = history.forgotten;
         let mut publications = Vec::with_capacity(history.publications.len());
@@ -72,10 +70,11 @@ impl<E: Entities> Router<E> {
         self.to_peer(
             to,
             &LinkMessage::History {
-                lane,
+                lane: *lane,
                 from_lane: from_lane as u32,
                 topic: history.topic,
                 forgotten,
+                is_whole: history.is_whole,
                 publications,
             },
         );
@@ -83,30 +82,22 @@ impl<E: Entities> Router<E> {
 
     pub(super) fn read_history(
         &self,
-        from: &NodeId,
         topic: Topic,
         mut forgotten: Marks,
+        is_whole: bool,
         parcels: Vec<(NodeId, Parcel)>,
     ) -> History<E::Publication> {
         let mut publications = Vec::with_capacity(parcels.len());
         for (origin, parcel) in parcels {
-            match wire::decode(&parcel.payload) {
-                Ok(payload) => publications.push(Arc::new(Publication {
-                    origin,
-                    number: parcel.number,
-                    topic: parcel.topic,
-                    cause: parcel.cause,
-                    payload,
-                })),
-                Err(error) => {
-                    error!(peer = %from, ?topic, %error, "a publication cannot be read");
-                    forgotten.advance(&origin, parcel.number);
-                }
+            match unpack(&origin, &parcel) {
+                Some(publication) => publications.push(publication),
+                None => forgotten.advance(&origin, parcel.number),
             }
         }
         History {
             topic,
             forgotten,
+            is_whole,
             publications,
         }
     }

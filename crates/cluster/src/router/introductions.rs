@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ask::{Introduction, LinkMessage},
     entity::Entities,
-    lane::LaneMessage,
+    lane::{Flow, LaneMessage},
     member::{NodeId, View},
 };
 
@@ -50,12 +50,20 @@ impl<E: Entities> Router<E> {
         );
     }
 
-    /// A peer has taken notice of an introduction.
-    pub(super) fn peer_continues(&self, peer: &NodeId, introduction: u64) {
+    /// A peer has taken notice of an introduction, and goes on after what it had published up to a number.
+    pub(super) fn peer_continues(&self, peer: &NodeId, introduction: u64, after: u64) {
         if let Some(introduced) = lock(&self.topics).introductions.get_mut(peer)
             && *introduced == Introduced::Waiting(introduction)
         {
             *introduced = Introduced::Continuing;
+            let node = peer.clone();
+            self.to_all_lanes(|| {
+                LaneMessage::Flows(Flow {
+                    node: node.clone(),
+                    topic: None,
+                    after,
+                })
+            });
         }
     }
 
@@ -89,7 +97,8 @@ impl<E: Entities> Router<E> {
         if counted_out > std::mem::replace(&mut it.counted_me_out, counted_out) {
             self.to_all_lanes(|| LaneMessage::CountedOut { by: peer.clone() });
         }
-        self.to_peer(peer, &LinkMessage::Continues { introduction });
+        let after = heard.unwrap_or(topics.number);
+        self.to_peer(peer, &LinkMessage::Continues { introduction, after });
         if let Some(heard) = heard {
             if !topics.sent.reaches_back_to(heard) {
                 warn!(%peer, "the link was cut for too long: some publications cannot be sent again");

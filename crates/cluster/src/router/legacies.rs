@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::{
     Router, lock,
-    topics::{Heard, Topics},
+    topics::{Heard, Topics, unpack},
 };
 use crate::{
     ask::LinkMessage,
@@ -106,14 +106,13 @@ impl<E: Entities> Router<E> {
 
     /// A peer passes on what a node that is gone had published.
     pub(super) fn legacy(&self, origin: &NodeId, parcel: Parcel, credit: &Credit) {
+        let publication = unpack(origin, &parcel);
         let mut topics = lock(&self.topics);
-        let lanes = topics.interest.lanes(&parcel.topic);
         match topics.heard.get_mut(origin) {
-            Some(heard) if heard.number < parcel.number => heard.take(parcel.clone()),
+            Some(heard) if heard.number < parcel.number => heard.take(parcel),
             _ => return,
         }
-        drop(topics);
-        self.hand_round(origin, parcel, lanes, credit);
+        self.hand_round(&topics, publication, credit);
     }
 
     /// A peer has a link: it is told again what it may not have heard.

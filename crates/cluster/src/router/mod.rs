@@ -28,7 +28,7 @@ use crate::{
     ask::{Answer, Ask, AskId, LinkMessage, Refusal},
     entity::{Entities, ReplyTo},
     handoff::Outcome,
-    lane::{LaneMessage, LaneRef},
+    lane::{HistoryWant, LaneMessage, LaneRef},
     links::{Credit, LinkDown, LinkEvents, LinkSender, SendError},
     log::{Marks, Position},
     member::{NodeId, View},
@@ -406,6 +406,11 @@ impl<E: Entities> Router<E> {
         }
     }
 
+    /// Whether there is a link to a node at present.
+    pub(crate) fn is_linked(&self, node: &NodeId) -> bool {
+        self.links.is_linked(node)
+    }
+
     // Handoff
 
     /// Tells a follower how the log of a lane goes on. False without a link.
@@ -513,7 +518,7 @@ impl<E: Entities> Router<E> {
     fn handle(self: &Arc<Self>, peer: &NodeId, message: LinkMessage, credit: &Credit) {
         match message {
             LinkMessage::Ask { id, key, ask } => {
-                let reply = ReplyTo::there(self.clone(), peer.clone(), id);
+                let reply = ReplyTo::there(self.clone(), peer.clone(), id, credit.link());
                 if self.is_gone(peer) {
                     // It sees other members than this node, and another owner.
                     return reply.answer(Err(Refusal::NotOwner));
@@ -553,7 +558,9 @@ impl<E: Entities> Router<E> {
                         _ => false,
                     });
             }
-            LinkMessage::Continues { introduction } => self.peer_continues(peer, introduction),
+            LinkMessage::Continues { introduction, after } => {
+                self.peer_continues(peer, introduction, after);
+            }
             LinkMessage::Introduction(introduction) => {
                 let members = introduction.members.clone();
                 self.peer_introduced(peer, introduction);
@@ -561,22 +568,9 @@ impl<E: Entities> Router<E> {
                     .send_modify(|introduced| drop(introduced.insert(peer.clone(), members)));
                 self.to_all_lanes(|| LaneMessage::Introduced(peer.clone()));
             }
-            LinkMessage::Interest(change) => {
-                lock(&self.topics)
-                    .interest
-                    .peer_wants(peer, change.topic.clone(), change.wanted);
-                if change.wanted {
-                    let known = LinkMessage::InterestKnown {
-                        topic: change.topic,
-                        change: change.change,
-                    };
-                    self.to_peer(peer, &known);
-                }
-            }
-            LinkMessage::InterestKnown { topic, change } => {
-                if let Some((topic, lanes)) = lock(&self.topics).interest.confirmed(peer, &topic, change) {
-                    self.to_lanes(lanes, || LaneMessage::Subscribed(topic.clone()));
-                }
+            LinkMessage::Interest(change) => self.peer_wants(peer, change),
+            LinkMessage::InterestKnown { topic, change, after } => {
+                self.interest_known(peer, &topic, change, after)
             }
             LinkMessage::Barrier { lane, barrier } => self.pass(peer, lane, barrier),
             LinkMessage::Passed {
@@ -585,17 +579,21 @@ impl<E: Entities> Router<E> {
                 number,
             } => self.passed(peer, lane as usize, barrier, number),
             LinkMessage::HistoryWanted { key, topic, lane } => {
-                let from = peer.clone();
-                self.to_lane(&key, LaneMessage::HistoryWanted { from, topic, lane });
+                let node = peer.clone();
+                self.to_lane(
+                    &key,
+                    LaneMessage::HistoryWanted(HistoryWant { node, lane, topic }),
+                );
             }
             LinkMessage::History {
                 lane,
                 from_lane,
                 topic,
                 forgotten,
+                is_whole,
                 publications,
             } => {
-                let history = self.read_history(peer, topic, forgotten, publications);
+                let history = self.read_history(topic, forgotten, is_whole, publications);
                 self.history_told(peer, lane, from_lane, history, Some(credit.clone()));
             }
             LinkMessage::Trace(part) => {
@@ -689,8 +687,11 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
         lock(&router.asks).retain(|_, pending| pending.peer != *peer);
         lock(&router.settlement).peer_down(peer);
         router.wishes_end(peer);
-        for (topic, lanes) in lock(&router.topics).interest.link_down(peer) {
-            router.to_lanes(lanes, || LaneMessage::Subscribed(topic.clone()));
+        for (topic, change, lanes) in lock(&router.topics).interest.link_down(peer) {
+            router.to_lanes(lanes, || LaneMessage::Subscribed {
+                topic: topic.clone(),
+                change,
+            });
         }
         router.to_all_lanes(|| LaneMessage::LinkDown(peer.clone()));
         if let Some(membership) = self.membership.upgrade() {

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::de::DeserializeOwned;
 use tracing::{debug, error};
 
 use super::{Router, lock, mourning::Mourning};
@@ -13,10 +14,10 @@ use crate::{
     ask::LinkMessage,
     backlog::{Backlog, Parcel},
     entity::Entities,
-    lane::LaneMessage,
+    lane::{Flow, LaneMessage},
     links::Credit,
     member::NodeId,
-    topic::{Interest, Publication, Subscribed, Topic},
+    topic::{Confirmation, Interest, InterestChange, Publication, Subscribed, Topic},
     wire,
 };
 
@@ -108,14 +109,71 @@ impl Default for Topics {
 }
 
 impl<E: Entities> Router<E> {
-    pub(crate) fn subscribe(&self, topic: &Topic, lane: usize) -> Subscribed {
+    /// A lane wants a topic. It is told when that is in force, and before that from which numbers on what is published
+    /// comes to it. Returns the change by which the topic was announced.
+    pub(crate) fn subscribe(&self, topic: &Topic, lane: usize) -> u64 {
         let mut topics = lock(&self.topics);
         let subscription = topics.interest.subscribe(topic, lane);
         if let Some(change) = subscription.announce {
             // Under the lock, so that changes of one topic leave in their order.
             self.to_peers(&LinkMessage::Interest(change));
         }
-        subscription.state
+        if let Some(lane) = self.lanes().get(lane) {
+            let confirmed = topics.heard.iter().map(|(node, heard)| (node, heard.number));
+            let confirmed = confirmed.filter(|(node, _)| !topics.interest.is_unconfirmed(topic, node));
+            for (node, after) in confirmed.chain([(&self.me, topics.number)]) {
+                lane.tell(LaneMessage::Flows(Flow {
+                    node: node.clone(),
+                    topic: Some(topic.clone()),
+                    after,
+                }));
+            }
+            if subscription.state == Subscribed::Now {
+                lane.tell(LaneMessage::Subscribed {
+                    topic: topic.clone(),
+                    change: subscription.change,
+                });
+            }
+        }
+        subscription.change
+    }
+
+    /// A peer knows that a topic is wanted.
+    pub(super) fn interest_known(&self, peer: &NodeId, topic: &Topic, change: u64, after: u64) {
+        let mut topics = lock(&self.topics);
+        let Some(Confirmation { lanes, state }) = topics.interest.confirmed(peer, topic, change) else {
+            return;
+        };
+        self.to_lanes(lanes, || {
+            LaneMessage::Flows(Flow {
+                node: peer.clone(),
+                topic: Some(topic.clone()),
+                after,
+            })
+        });
+        if state == Subscribed::Now {
+            let topic = topic.clone();
+            self.to_lanes(lanes, || LaneMessage::Subscribed {
+                topic: topic.clone(),
+                change,
+            });
+        }
+    }
+
+    /// A peer wants a topic, or does not any more.
+    pub(super) fn peer_wants(&self, peer: &NodeId, change: InterestChange) {
+        let InterestChange {
+            change,
+            topic,
+            wanted,
+        } = change;
+        let mut topics = lock(&self.topics);
+        topics.interest.peer_wants(peer, topic.clone(), wanted);
+        if wanted {
+            // Under the lock, so that what follows the number follows this.
+            let after = topics.number;
+            self.to_peer(peer, &LinkMessage::InterestKnown { topic, change, after });
+        }
     }
 
     pub(crate) fn unsubscribe(&self, topic: &Topic, lane: usize) {
@@ -125,8 +183,8 @@ impl<E: Entities> Router<E> {
         }
     }
 
-    /// Publishes to all who want the topic, here and elsewhere.
-    pub(crate) fn publish(&self, topic: Topic, cause: u64, payload: E::Publication) {
+    /// Publishes to all who want the topic, here and elsewhere. Returns the nodes that it is sent to.
+    pub(crate) fn publish(&self, topic: Topic, cause: u64, payload: E::Publication) -> Vec<NodeId> {
         let mut topics = lock(&self.topics);
         topics.number += 1;
         let number = topics.number;
@@ -168,12 +226,13 @@ impl<E: Entities> Router<E> {
             });
             self.to_lanes(lanes, || LaneMessage::Publication(publication.clone(), None));
         }
+        peers
     }
 
     /// A peer has published something.
     pub(super) fn published(&self, peer: &NodeId, parcel: Parcel, credit: &Credit) {
+        let publication = unpack(peer, &parcel);
         let mut topics = lock(&self.topics);
-        let lanes = topics.interest.lanes(&parcel.topic);
         let continues = topics.introductions.get(peer) == Some(&Introduced::Continuing);
         let heard = topics
             .heard
@@ -184,32 +243,45 @@ impl<E: Entities> Router<E> {
             debug!(origin = %peer, number = parcel.number, continues, "a publication comes out of turn");
             return;
         }
-        heard.take(parcel.clone());
-        drop(topics);
-        self.hand_round(peer, parcel, lanes, credit);
+        heard.take(parcel);
+        self.hand_round(&topics, publication, credit);
     }
 
-    pub(super) fn hand_round(&self, origin: &NodeId, parcel: Parcel, lanes: u64, credit: &Credit) {
-        let Parcel {
-            number,
-            topic,
-            cause,
+    /// Gives what another node has published to the lanes that want it: under the lock, so that what a lane is told of how
+    /// far a node was heard follows what was heard.
+    pub(super) fn hand_round(
+        &self,
+        topics: &Topics,
+        publication: Option<Arc<Publication<E::Publication>>>,
+        credit: &Credit,
+    ) {
+        if let Some(publication) = publication {
+            self.to_lanes(topics.interest.lanes(&publication.topic), || {
+                LaneMessage::Publication(publication.clone(), Some(credit.clone()))
+            });
+        }
+    }
+}
+
+/// Reads a publication as it travels; none, and that is logged, if it cannot be read.
+pub(super) fn unpack<P: DeserializeOwned>(origin: &NodeId, parcel: &Parcel) -> Option<Arc<Publication<P>>> {
+    let Parcel {
+        number,
+        topic,
+        cause,
+        payload,
+    } = parcel;
+    match wire::decode(payload) {
+        Ok(payload) => Some(Arc::new(Publication {
+            origin: origin.clone(),
+            number: *number,
+            topic: topic.clone(),
+            cause: *cause,
             payload,
-        } = parcel;
-        match wire::decode(&payload) {
-            Ok(payload) => {
-                let publication = Arc::new(Publication {
-                    origin: origin.clone(),
-                    number,
-                    topic,
-                    cause,
-                    payload,
-                });
-                self.to_lanes(lanes, || {
-                    LaneMessage::Publication(publication.clone(), Some(credit.clone()))
-                });
-            }
-            Err(error) => error!(%origin, ?topic, number, %error, "a publication cannot be read"),
+        })),
+        Err(error) => {
+            error!(%origin, ?topic, number, %error, "a publication cannot be read");
+            None
         }
     }
 }

@@ -155,7 +155,8 @@ impl Lane {
                 barrier,
                 number,
             } => {
-                self.log.passed(&node, number);
+                self.log.passed(&node, number, self.now);
+                self.request_flush(router);
                 let waiting = self.barriers.passed(barrier, &node);
                 self.passed(waiting);
             }
@@ -329,10 +330,14 @@ impl Lane {
             for key in live.cloned().collect::<Vec<Key>>() {
                 self.serve(router, &key, publication);
             }
-            if !self.is_flush_requested {
-                self.is_flush_requested = true;
-                router.mailbox.push_back(LaneMessage::Flush);
-            }
+            self.request_flush(router);
+        }
+    }
+
+    fn request_flush(&mut self, router: &mut Router) {
+        if !self.is_flush_requested {
+            self.is_flush_requested = true;
+            router.mailbox.push_back(LaneMessage::Flush);
         }
     }
 

@@ -370,7 +370,7 @@ impl Router {
         }
         let mut in_force = self.interest.link_down(peer);
         in_force.sort();
-        for (topic, _) in in_force {
+        for (topic, ..) in in_force {
             self.tell_lane(LaneMessage::Subscribed(topic));
         }
         self.tell_lane(LaneMessage::LinkDown(peer.clone()));
@@ -404,7 +404,8 @@ impl Router {
                 }
             }
             Message::InterestKnown { topic, change } => {
-                if let Some((topic, _)) = self.interest.confirmed(peer, &topic, change) {
+                let confirmed = self.interest.confirmed(peer, &topic, change);
+                if confirmed.is_some_and(|confirmed| confirmed.state == Subscribed::Now) {
                     self.tell_lane(LaneMessage::Subscribed(topic));
                 }
             }

@@ -69,6 +69,7 @@ impl Session {
         }
         if let Some(effect) = application.effects.pop_front() {
             let socket = application.socket.clone();
+            self.commitment.owe();
             let waits_for = match socket {
                 Some(socket) => self.apply(env, lane, &socket, effect),
                 None => self.apply_plain(env, lane, effect),
@@ -203,7 +204,7 @@ impl Session {
             Effect::Show(card) => socket.card = Some(card),
             Effect::Publish { room, event } => {
                 let cause = self.next_cause();
-                lane.publish(topic(&namespace, room.as_ref()), cause, event);
+                lane.publish(&self.key, topic(&namespace, room.as_ref()), cause, event);
             }
             Effect::Disconnect { close: false } => drop(connection.disconnect(&namespace)),
             Effect::Disconnect { close: true } => {

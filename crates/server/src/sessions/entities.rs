@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Instant};
 
-use hither_cluster::{Entities, Entry, Key, Marks, NodeId, Placement, Publication, ReplyTo, Topic};
+use hither_cluster::{CommitId, Entities, Entry, Key, Marks, NodeId, Placement, Publication, ReplyTo, Topic};
 use hither_engineio::{CloseReason, Refusal};
 use tracing::error;
 
@@ -421,8 +421,10 @@ impl Entities for Sessions {
         self.with(lane, key, Session::barrier_passed);
     }
 
-    fn committed(&mut self, lane: &mut Lane, key: &Key) {
-        self.with(lane, key, Session::committed);
+    fn committed(&mut self, lane: &mut Lane, key: &Key, commit: CommitId) {
+        self.with(lane, key, |session, env, lane| {
+            session.committed(env, lane, commit);
+        });
     }
 
     fn is_better(&self, key: &Key, arriving: &SessionSnapshot) -> bool {

@@ -3,7 +3,7 @@
 //! What a lane has seen does not tell what a socket has heard: in the lane before, the socket may have heard what this one
 //! has yet to see. So each epoch has a floor, and what lies under the floor of the present one is not heard again.
 
-use hither_cluster::{Marks, NodeId, Position};
+use hither_cluster::{LogId, Marks, NodeId, Position};
 use serde::{Deserialize, Serialize};
 
 use super::history::Place;
@@ -36,6 +36,22 @@ impl Epochs {
             self.0.remove(0);
         }
         self.0.push(Epoch { begin, floor });
+    }
+
+    /// Whether the socket has lived in the lane of a log before.
+    pub(crate) fn includes(&self, log: LogId) -> bool {
+        self.0.iter().any(|epoch| epoch.begin.position.log == log)
+    }
+
+    /// The place in the present lane's log that stands for this one: none in it is before the epoch.
+    pub(crate) fn within(&self, position: Position) -> Position {
+        match self.0.last() {
+            Some(Epoch { begin, .. }) if begin.position.log == position.log => Position {
+                entry: position.entry.max(begin.position.entry),
+                ..position
+            },
+            _ => position,
+        }
     }
 
     /// How far the client is served when its lane has served it up to these marks.
@@ -80,7 +96,7 @@ impl Epochs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hither_cluster::{Incarnation, LogId};
+    use hither_cluster::Incarnation;
 
     fn node(name: &str) -> NodeId {
         NodeId {
@@ -147,5 +163,14 @@ mod tests {
         assert_eq!(epochs.index(place(1, 50, 6)), Some(2));
         assert_eq!(epochs.index(place(1, 51, 0)), Some(2));
         assert!(epochs.is_present(place(1, 51, 0)) && !epochs.is_present(place(2, 9, 4)));
+    }
+
+    #[test]
+    fn no_place_of_an_epoch_is_before_it() {
+        let mut epochs = Epochs::first(place(1, 0, 0));
+        epochs.begin(place(1, 50, 5), marks(&[]));
+        assert!(epochs.includes(LogId(1)) && !epochs.includes(LogId(2)));
+        assert_eq!(epochs.within(place(1, 49, 0).position), place(1, 50, 0).position);
+        assert_eq!(epochs.within(place(1, 51, 0).position), place(1, 51, 0).position);
     }
 }

@@ -311,7 +311,9 @@ impl IngressSockets {
                     .min(frames.len());
                 frames.drain(..known);
                 *next += frames.len() as u64;
-                socket.told = told;
+                if !frames.is_empty() || told.is_some() {
+                    socket.told = told;
+                }
                 if frames.is_empty() {
                     // A repetition: our word that it was written has got lost.
                     WriteOutcome::Written

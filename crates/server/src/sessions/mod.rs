@@ -2,6 +2,7 @@
 
 mod calls;
 mod cause;
+mod commitment;
 mod direct;
 mod effects;
 mod entities;

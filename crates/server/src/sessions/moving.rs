@@ -5,11 +5,9 @@ use hither_engineio::TransportName;
 use hither_socketio::SocketId;
 
 use super::{
-    direct::Order,
     env::{Env, Lane},
     query::FoundSocket,
     session::{NamespaceSocket, Session, Upper},
-    speaking::IN_FLIGHT,
 };
 use crate::{request::SessionReply, room::room_of};
 
@@ -17,6 +15,7 @@ impl Session {
     /// The snapshot is out: nothing happens any more, unless the session is thawed.
     pub(crate) fn rest(&mut self) {
         self.frozen = true;
+        self.commitment.rest();
         if let Some(hanging) = self.drop_poll() {
             hanging.reply.moved();
         }
@@ -30,24 +29,13 @@ impl Session {
 
     /// The session has come from another node, and goes on.
     pub(crate) fn arrived(&mut self, env: &mut Env, lane: &mut Lane) {
-        if let Some(socket) = &self.socket
+        if self.socket.is_some()
             && self.engine.transport() == Some(TransportName::WebSocket)
             && !self.is_dormant()
         {
-            // Also when there is nothing to say: the socket learns where its session lives.
-            let address = socket.address.clone();
-            let base = self.outgoing.acknowledged();
-            let (first, frames) = self.outgoing.send(IN_FLIGHT);
-            env.order(
-                lane,
-                &address,
-                Order::Frames {
-                    base,
-                    first,
-                    frames,
-                    told: self.told(lane),
-                },
-            );
+            // Though there may be nothing to say: the socket learns where its session lives.
+            self.write(env, lane);
+            self.mark_dirty(env, lane);
         }
         self.drive(env, lane);
     }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use hither_cluster::CommitId;
 use hither_engineio::{CloseReason, Frame};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,7 @@ const POLL_ANSWER: usize = 1 << 20;
 pub(crate) struct Polling {
     pub(crate) hanging: Option<HangingPoll>,
     /// The answer to the hanging poll, of which the standby is being told.
-    prepared: Option<Vec<Frame>>,
+    prepared: Option<(CommitId, Vec<Frame>)>,
     pub(crate) progress: Progress,
     pub(crate) pushes: VecDeque<RequestId>,
 }
@@ -167,22 +168,32 @@ impl Session {
         }
         let id = hanging.id;
         let (_, frames) = self.outgoing.send(POLL_ANSWER);
-        let told = self.told(lane).map_or(Told::Unknown, Told::UpTo);
+        let told = if self.outgoing.has_unsent() {
+            Told::Unknown
+        } else {
+            Told::UpTo(self.place(lane))
+        };
         self.polling.progress.answering(id, told);
-        self.polling.prepared = Some(frames);
-        lane.commit(&self.key);
+        match lane.commit(&self.key) {
+            Some(commit) => self.polling.prepared = Some((commit, frames)),
+            None => self.answer_poll(frames),
+        }
     }
 
     /// The standby knows how this session is.
-    pub(crate) fn committed(&mut self, _: &mut Env, _: &mut Lane) {
-        if let Some(frames) = self.polling.prepared.take() {
+    pub(super) fn answer_committed(&mut self, commit: CommitId) {
+        if let Some((_, frames)) = self.polling.prepared.take_if(|(asked, _)| *asked == commit) {
             self.answer_poll(frames);
         }
     }
 
     /// The session ends: the hanging poll gets all that is left to say.
     pub(super) fn answer_poll_for_good(&mut self, rest: Vec<Frame>, farewell: Frame) {
-        let mut frames = self.polling.prepared.take().unwrap_or_default();
+        let mut frames = self
+            .polling
+            .prepared
+            .take()
+            .map_or_else(Vec::new, |(_, frames)| frames);
         frames.extend(rest);
         frames.push(farewell);
         self.answer_poll(frames);

@@ -340,6 +340,7 @@ impl Session {
         };
         socket.away = None;
         socket.returns += 1;
+        self.commitment.owe();
         socket.begin_epoch(lane, &marks, self.history.count());
         self.history.skip();
         socket.since = Place {

@@ -121,7 +121,12 @@ impl NamespaceSocket {
     pub(super) fn begin_epoch(&mut self, lane: &Lane, served: &Marks, directs: u64) {
         let floor = self.epochs.served(served);
         let topics: Vec<Topic> = topics_of(self).collect();
-        let position = lane.position_before(&floor, &topics);
+        let position = if self.epochs.includes(lane.position().log) {
+            // Its client may name any place until now as of when the socket was here before.
+            lane.position()
+        } else {
+            lane.position_before(&floor, &topics)
+        };
         self.epochs.begin(Place { position, directs }, floor);
     }
 }

@@ -17,6 +17,7 @@ use super::{
     Sessions,
     calls::Running,
     cause::Cause,
+    commitment::Commitment,
     direct::Order,
     effects::Application,
     env::{Env, Lane, Slot},
@@ -48,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) engine: engineio::Session,
     pub(crate) outgoing: Outgoing,
+    /// How far the WebSocket may be told what is outgoing.
+    pub(crate) commitment: Commitment,
     pub(crate) polling: Polling,
     pub(crate) socket: Option<SessionSocket>,
     pub(crate) upper: Upper,
@@ -170,6 +173,7 @@ impl Session {
         let mut session = Self {
             engine: engineio::Session::open(env.shared.config.engine, name, now),
             outgoing: Outgoing::default(),
+            commitment: Commitment::default(),
             input: Cause::of_push(&key, opened_by),
             cause: Cause::of_push(&key, opened_by),
             key,
@@ -318,7 +322,7 @@ impl Session {
                         base,
                         first,
                         frames,
-                        told: self.told(lane),
+                        told: Some(self.place(lane)),
                     },
                 );
             }

@@ -18,6 +18,7 @@ use tracing::warn;
 
 use super::{
     cause::Cause,
+    commitment::Commitment,
     env::{Env, Lane, Slot},
     epochs::Epochs,
     history::{History, Place},
@@ -44,6 +45,8 @@ pub(crate) struct SessionSnapshot {
     handshake: Handshake,
     engine: engineio::SessionSnapshot,
     outgoing: Outgoing,
+    /// Whether some of that is not to go before the standby knows how the session is.
+    is_owed: bool,
     polled: Progress,
     pushes: VecDeque<RequestId>,
     socket: Option<SessionSocket>,
@@ -158,6 +161,7 @@ impl Session {
             handshake: Handshake::clone(&self.handshake),
             engine: self.engine.snapshot(now),
             outgoing: self.outgoing.clone(),
+            is_owed: self.commitment.is_owed(),
             polled: self.polling.progress.clone(),
             pushes: self.polling.pushes.clone(),
             socket: self.socket.clone(),
@@ -201,6 +205,7 @@ impl Session {
             outgoing: snapshot.outgoing,
             #[cfg(feature = "fault-injection")]
             outgoing: snapshot.outgoing.moved(),
+            commitment: Commitment::restored(snapshot.is_owed),
             polling: Polling::restored(snapshot.polled, snapshot.pushes),
             socket: snapshot.socket,
             upper,

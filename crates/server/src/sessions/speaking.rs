@@ -1,11 +1,12 @@
 //! What a session tells its client: gathered during the lane's turn, sent at its end.
 
-use hither_cluster::{Missed, NodeId, Position, Publication};
+use hither_cluster::{CommitId, Missed, NodeId, Position, Publication};
 use hither_engineio::{CloseReason, Frame, TransportName};
 use hither_socketio::{EmitError, Encoded, Event, SocketId};
 use tracing::warn;
 
 use super::{
+    commitment::Milestone,
     direct::Order,
     env::{Env, Lane},
     history::{Place, Telling},
@@ -14,7 +15,7 @@ use super::{
 use crate::room::RoomEvent;
 
 /// Bytes that may be on their way to a socket on another node. Enough to keep a link busy between two acknowledgements.
-pub(super) const IN_FLIGHT: usize = 256 << 10;
+const IN_FLIGHT: usize = 256 << 10;
 
 /// An event for a room, as it comes to the sessions of a lane.
 pub(crate) struct Heard<'a> {
@@ -94,6 +95,14 @@ impl Session {
         let Some(socket) = upper.sockets.iter().find(|socket| socket.hears(heard)) else {
             return;
         };
+        if let Some(published) = heard.published
+            && socket.epochs.within(heard.position) != heard.position
+        {
+            // Its place is in an earlier epoch: in this one it counts as told to this socket alone.
+            let (id, published) = (socket.id.clone(), Some((published.0.clone(), published.1)));
+            let event = event.event.clone();
+            return self.tell_at(env, lane, heard.position, &id, Telling { event, published });
+        }
         let encoded = if socket.recovery.is_some() {
             encoded.with_offset.get_or_insert_with(|| {
                 let offset = Place {
@@ -166,6 +175,8 @@ impl Session {
             return;
         };
         let namespace = socket.namespace.clone();
+        let position = socket.epochs.within(position);
+        self.commitment.owe();
         let event = match env.shared.config.recovery.filter(|_| socket.recovery.is_some()) {
             Some(recovery) => {
                 let place = self.history.push(position, id, &telling, recovery.max_bytes);
@@ -200,12 +211,33 @@ impl Session {
         }
         match self.engine.transport() {
             Some(TransportName::Polling) => self.offer_answer(lane),
-            Some(TransportName::WebSocket) => self.write(env, lane),
+            Some(TransportName::WebSocket) => {
+                let all = Milestone {
+                    end: self.outgoing.end(),
+                    told: Some(self.place(lane)),
+                };
+                self.commitment.turn_ends(all, || lane.commit(&self.key));
+                if self.outgoing.next() < self.commitment.released().end {
+                    self.write(env, lane);
+                }
+            }
             None => {}
         }
     }
 
-    fn write(&mut self, env: &mut Env, lane: &mut Lane) {
+    /// The standby knows how this session is.
+    pub(crate) fn committed(&mut self, env: &mut Env, lane: &mut Lane, commit: CommitId) {
+        self.answer_committed(commit);
+        if self.commitment.committed(commit) {
+            self.write(env, lane);
+            if self.outgoing.has_unsent() {
+                self.mark_dirty(env, lane);
+            }
+        }
+    }
+
+    /// Tells the WebSocket what it may be told, and can take.
+    pub(super) fn write(&mut self, env: &mut Env, lane: &mut Lane) {
         let Some(socket) = &self.socket else { return };
         let here = socket.address.ingress == *lane.node();
         let limit = if here {
@@ -220,8 +252,10 @@ impl Session {
                 Some(left) => left,
             }
         };
+        let released = self.commitment.released();
         let base = self.outgoing.acknowledged();
-        let (first, frames) = self.outgoing.send(limit);
+        let (first, frames) = self.outgoing.send_before(released.end, limit);
+        let told = released.told.filter(|_| self.outgoing.next() == released.end);
         let address = socket.address.clone();
         env.order(
             lane,
@@ -230,17 +264,16 @@ impl Session {
                 base,
                 first,
                 frames,
-                told: self.told(lane),
+                told,
             },
         );
     }
 
-    /// How far the client is told with all that was sent so far; none while something is left to send.
-    pub(super) fn told(&self, lane: &Lane) -> Option<Place> {
-        let place = Place {
+    /// How far the client is told with all that there is to say now.
+    pub(super) fn place(&self, lane: &Lane) -> Place {
+        Place {
             position: lane.position(),
             directs: self.history.count(),
-        };
-        (!self.outgoing.has_unsent()).then_some(place)
+        }
     }
 }
