@@ -37,6 +37,11 @@ impl Marks {
         }
     }
 
+    /// The origins, with the number of the last publication seen of each.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&NodeId, u64)> {
+        self.0.iter().map(|(origin, number)| (origin, *number))
+    }
+
     /// The origins of which this has seen more than another.
     fn ahead_of<'a>(&'a self, other: &'a Marks) -> impl Iterator<Item = &'a NodeId> {
         let ahead = self

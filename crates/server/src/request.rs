@@ -112,7 +112,7 @@ pub(crate) struct Claim {
     pub(crate) namespace: NamespaceName,
     pub(crate) recovery: RecoveryId,
     pub(crate) offset: Option<Offset>,
-    /// What the offset stands for, if it had to be asked of other nodes.
+    /// What the offset stands for, once somebody has said so: the socket may move on to where nobody knows.
     pub(crate) marks: Option<Marks>,
 }
 
@@ -121,8 +121,15 @@ pub(crate) struct Claim {
 pub(crate) struct Claimable {
     /// The topics that it hears.
     pub(crate) topics: Vec<Topic>,
-    /// The place of the claim in a log that its node does not know: others may.
-    pub(crate) unknown: Option<Position>,
+    pub(crate) told: ClaimedPlace,
+}
+
+/// How far the client that claims a socket was told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ClaimedPlace {
+    UpTo(Marks),
+    /// A place in a log that the socket's node does not know: others may.
+    Unknown(Position),
 }
 
 /// How far a client was served by an owner that is gone.

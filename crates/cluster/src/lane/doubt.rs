@@ -52,6 +52,7 @@ impl<E: Entities> LaneState<E> {
             | LaneMessage::Placed(_)
             | LaneMessage::LinkUp(_)
             | LaneMessage::LinkDown(_)
+            | LaneMessage::Continues(_)
             | LaneMessage::Introduced(_) => Some(message),
             LaneMessage::Tick => None,
             _ => {

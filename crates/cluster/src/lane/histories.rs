@@ -1,7 +1,13 @@
 //! The history of topics, which goes along with the entities that need it.
 
 use super::{Lane, LaneState, barriers::HistoryWant};
-use crate::{entity::Entities, log::Source, member::NodeId, shard::Key, topic::Topic};
+use crate::{
+    entity::Entities,
+    log::{History, Source},
+    member::NodeId,
+    shard::Key,
+    topic::Topic,
+};
 
 /// What is told of one topic, in bytes of publications: a thousand messages of a chat.
 const MAX_HISTORY_BYTES: usize = 256 << 10;
@@ -46,6 +52,20 @@ impl<E: Entities> Lane<E> {
 }
 
 impl<E: Entities> LaneState<E> {
+    /// Another lane tells a history.
+    pub(super) fn inherit(&mut self, from: &Source, history: History<E::Publication>) {
+        let reaches = history.reaches();
+        self.lane.log.inherit(from, history, self.lane.now);
+        // Of those who are gone nothing else will come: who begins to hear the topic here begins after that.
+        let view = self.lane.placement.view().clone();
+        let router = self.lane.router.clone();
+        let is_over =
+            |node: &NodeId| view.member(node).is_none() && !router.mourns(node) && !router.is_linked(node);
+        for (node, number) in reaches.iter().filter(|(node, _)| is_over(node)) {
+            self.heard_up_to(node, number);
+        }
+    }
+
     /// All that was published before somebody asked for a history is here: it is told.
     pub(super) fn tell_history(&self, want: &HistoryWant) {
         let lane = &self.lane;

@@ -59,6 +59,11 @@ pub(crate) enum LaneMessage<E: Entities> {
         hold: Credit,
     },
     Publication(Arc<Publication<E::Publication>>, Option<Credit>),
+    /// Nothing that a node had published up to this number is on its way here any more.
+    Heard {
+        node: NodeId,
+        number: u64,
+    },
     /// From which number on the publications of a node come here.
     Flows(Flow),
     /// A pending subscription, which this change had announced, is in force.
@@ -99,6 +104,8 @@ pub(crate) enum LaneMessage<E: Entities> {
     /// A peer listens to this node from now on; what it was told before may be lost.
     Introduced(NodeId),
     LinkDown(NodeId),
+    /// What a peer publishes is taken from now on.
+    Continues(NodeId),
     /// The target of a move is ready for the entity, or gone.
     Prepared {
         key: Key,
@@ -332,7 +339,11 @@ impl<E: Entities> LaneState<E> {
                 self.guarded(None, |entities, lane| entities.direct(lane, &from, direct));
             }
             LaneMessage::Publication(publication, _hold) => self.publication(&publication),
-            LaneMessage::Flows(flow) => self.flows(&flow),
+            LaneMessage::Heard { node, number } => self.heard_up_to(&node, number),
+            LaneMessage::Flows(Flow { node, topic, after }) => match topic {
+                Some(topic) => self.lane.log.flows(&topic, &node, after),
+                None => self.lane.log.all_flow(&node, after),
+            },
             LaneMessage::Subscribed { topic, change } => self.subscribed(&topic, change),
             LaneMessage::Placed(placement) => self.placed(placement),
             LaneMessage::Settled { fingerprint } => self.settled(fingerprint),
@@ -363,9 +374,10 @@ impl<E: Entities> LaneState<E> {
                 from,
                 history,
                 hold: _hold,
-            } => self.lane.log.inherit(&from, history, self.lane.now),
+            } => self.inherit(&from, history),
             LaneMessage::LinkUp(node) => self.link_up(&node),
             LaneMessage::Introduced(node) => self.introduced(&node),
+            LaneMessage::Continues(node) => self.ask_to_pass(&node),
             LaneMessage::LinkDown(node) => {
                 let waiting = self.lane.barriers.link_down(&node);
                 self.passed(waiting);
@@ -465,20 +477,10 @@ impl<E: Entities> LaneState<E> {
         }
     }
 
-    /// Nothing that a node had published up to a number is on its way here any more.
-    fn heard_up_to(&mut self, node: &NodeId, number: u64) {
+    pub(super) fn heard_up_to(&mut self, node: &NodeId, number: u64) {
         self.lane.log.passed(node, number, self.lane.now);
         // So that followers are told.
         self.lane.request_flush();
-    }
-
-    fn flows(&mut self, flow: &Flow) {
-        let Flow { node, topic, after } = flow;
-        self.heard_up_to(node, *after);
-        match topic {
-            Some(topic) => self.lane.log.flows(topic, node, *after),
-            None => self.lane.log.all_flow(node, *after),
-        }
     }
 
     fn subscribed(&mut self, topic: &Topic, change: u64) {
@@ -525,10 +527,15 @@ impl<E: Entities> LaneState<E> {
         self.guarded(None, |entities, lane| entities.linked(lane, node));
     }
 
-    fn introduced(&mut self, node: &NodeId) {
+    /// A node may not have heard of barriers, or not have been heard.
+    fn ask_to_pass(&self, node: &NodeId) {
         for barrier in self.lane.barriers.waiting_for(node) {
             self.lane.router.send_barrier(node, self.lane.index, barrier);
         }
+    }
+
+    fn introduced(&mut self, node: &NodeId) {
+        self.ask_to_pass(node);
         self.tell_standby_what_to_keep(node);
         self.replicate_all();
     }

@@ -35,6 +35,17 @@ pub(crate) struct History<P> {
     pub(crate) publications: Vec<Arc<Publication<P>>>,
 }
 
+impl<P> History<P> {
+    /// Per origin, how far this history goes.
+    pub(crate) fn reaches(&self) -> Marks {
+        let mut marks = self.forgotten.clone();
+        for publication in &self.publications {
+            marks.advance(&publication.origin, publication.number);
+        }
+        marks
+    }
+}
+
 /// What a lane knows of its topics from before it heard them.
 #[derive(Debug)]
 pub(super) struct Heritage<P> {

@@ -2,10 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{
-    Router, lock,
-    topics::{Heard, Introduced},
-};
+use super::{Router, lock};
 use crate::{ask::LinkMessage, entity::Entities, lane::LaneMessage, member::NodeId};
 
 impl<E: Entities> Router<E> {
@@ -35,11 +32,9 @@ impl<E: Entities> Router<E> {
     pub(super) fn pass(&self, peer: &NodeId, lane: u32, barrier: u64) {
         // Publications are sent under this lock: those before the barrier are before the answer.
         let topics = lock(&self.topics);
-        let listens = |heard: &Heard| heard.has_wished && !heard.is_gone();
-        let continues = topics.introductions.get(peer) == Some(&Introduced::Continuing);
-        if !continues || !topics.heard.get(peer).is_some_and(listens) {
-            // What it published is not taken here before it is a member again and knows what is missing, nor does it get
-            // what it missed before it has said what that is. It asks again when it is introduced.
+        let has_wished = topics.heard.get(peer).is_some_and(|heard| heard.has_wished);
+        if !has_wished || !topics.listens_to(peer) {
+            // It has yet to say what it missed, or is not heard itself. It asks again when it is introduced.
             return;
         }
         let number = topics.number;
@@ -53,7 +48,16 @@ impl<E: Entities> Router<E> {
         );
     }
 
-    pub(super) fn passed(&self, node: &NodeId, lane: usize, barrier: u64, number: u64) {
+    /// A peer has passed a barrier of a lane.
+    pub(super) fn peer_passed(&self, peer: &NodeId, lane: usize, barrier: u64, number: u64) {
+        let topics = lock(&self.topics);
+        // Some of what came before it was not taken, and comes again: then the lane asks again, too.
+        if topics.listens_to(peer) {
+            self.passed(peer, lane, barrier, number);
+        }
+    }
+
+    fn passed(&self, node: &NodeId, lane: usize, barrier: u64, number: u64) {
         if let Some(lane) = self.lanes().get(lane) {
             lane.tell(LaneMessage::Passed {
                 node: node.clone(),

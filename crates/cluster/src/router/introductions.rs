@@ -52,18 +52,25 @@ impl<E: Entities> Router<E> {
 
     /// A peer has taken notice of an introduction, and goes on after what it had published up to a number.
     pub(super) fn peer_continues(&self, peer: &NodeId, introduction: u64, after: u64) {
-        if let Some(introduced) = lock(&self.topics).introductions.get_mut(peer)
-            && *introduced == Introduced::Waiting(introduction)
-        {
-            *introduced = Introduced::Continuing;
+        let mut topics = lock(&self.topics);
+        match topics.introductions.get_mut(peer) {
+            Some(introduced) if *introduced == Introduced::Waiting(introduction) => {
+                *introduced = Introduced::Continuing;
+            }
+            _ => return,
+        }
+        if let Some(heard) = topics.heard.get_mut(peer) {
+            heard.number = heard.number.max(after);
+        }
+        for lane in self.lanes() {
             let node = peer.clone();
-            self.to_all_lanes(|| {
-                LaneMessage::Flows(Flow {
-                    node: node.clone(),
-                    topic: None,
-                    after,
-                })
+            lane.tell(LaneMessage::Continues(node.clone()));
+            lane.tell(LaneMessage::Heard {
+                node: node.clone(),
+                number: after,
             });
+            let topic = None;
+            lane.tell(LaneMessage::Flows(Flow { node, topic, after }));
         }
     }
 

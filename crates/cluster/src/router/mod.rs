@@ -577,7 +577,7 @@ impl<E: Entities> Router<E> {
                 lane,
                 barrier,
                 number,
-            } => self.passed(peer, lane as usize, barrier, number),
+            } => self.peer_passed(peer, lane as usize, barrier, number),
             LinkMessage::HistoryWanted { key, topic, lane } => {
                 let node = peer.clone();
                 self.to_lane(

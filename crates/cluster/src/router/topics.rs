@@ -53,7 +53,7 @@ pub(super) enum Introduced {
 
 /// What was heard of another node, and how it stands to this one.
 pub(super) struct Heard {
-    /// The number of the last publication that could have come.
+    /// Nothing that it had published up to this number is still to come: what was wanted has, and the rest will not.
     pub(super) number: u64,
     pub(super) backlog: Backlog,
     /// How many lanes it has.
@@ -92,6 +92,15 @@ impl Heard {
     }
 }
 
+impl Topics {
+    /// Whether what a peer publishes is taken. Not while it is no member, for others count on its having said no more; nor
+    /// before it knows up to where it was heard, for something is missing before. Then it is sent again.
+    pub(super) fn listens_to(&self, peer: &NodeId) -> bool {
+        let continues = self.introductions.get(peer) == Some(&Introduced::Continuing);
+        continues && self.heard.get(peer).is_some_and(|heard| !heard.is_gone())
+    }
+}
+
 impl Default for Topics {
     fn default() -> Self {
         let (bytes, age) = OWN_BACKLOG;
@@ -119,14 +128,17 @@ impl<E: Entities> Router<E> {
             self.to_peers(&LinkMessage::Interest(change));
         }
         if let Some(lane) = self.lanes().get(lane) {
-            let confirmed = topics.heard.iter().map(|(node, heard)| (node, heard.number));
-            let confirmed = confirmed.filter(|(node, _)| !topics.interest.is_unconfirmed(topic, node));
-            for (node, after) in confirmed.chain([(&self.me, topics.number)]) {
-                lane.tell(LaneMessage::Flows(Flow {
-                    node: node.clone(),
-                    topic: Some(topic.clone()),
-                    after,
-                }));
+            let others = topics.heard.iter().map(|(node, heard)| (node, heard.number));
+            for (node, number) in others.chain([(&self.me, topics.number)]) {
+                let node = node.clone();
+                if !topics.interest.is_unconfirmed(topic, &node) {
+                    lane.tell(LaneMessage::Flows(Flow {
+                        node: node.clone(),
+                        topic: Some(topic.clone()),
+                        after: number,
+                    }));
+                }
+                lane.tell(LaneMessage::Heard { node, number });
             }
             if subscription.state == Subscribed::Now {
                 lane.tell(LaneMessage::Subscribed {
@@ -144,6 +156,15 @@ impl<E: Entities> Router<E> {
         let Some(Confirmation { lanes, state }) = topics.interest.confirmed(peer, topic, change) else {
             return;
         };
+        if topics.listens_to(peer)
+            && let Some(heard) = topics.heard.get_mut(peer)
+        {
+            heard.number = heard.number.max(after);
+            self.to_lanes(lanes, || LaneMessage::Heard {
+                node: peer.clone(),
+                number: after,
+            });
+        }
         self.to_lanes(lanes, || {
             LaneMessage::Flows(Flow {
                 node: peer.clone(),
@@ -233,17 +254,13 @@ impl<E: Entities> Router<E> {
     pub(super) fn published(&self, peer: &NodeId, parcel: Parcel, credit: &Credit) {
         let publication = unpack(peer, &parcel);
         let mut topics = lock(&self.topics);
-        let continues = topics.introductions.get(peer) == Some(&Introduced::Continuing);
-        let heard = topics
-            .heard
-            .entry(peer.clone())
-            .or_insert_with(|| Heard::up_to(0));
-        if heard.is_gone() || !continues {
-            // Others count on its having said no more, or something is missing before this. It is sent again.
-            debug!(origin = %peer, number = parcel.number, continues, "a publication comes out of turn");
+        if !topics.listens_to(peer) {
+            debug!(origin = %peer, number = parcel.number, "a publication comes out of turn");
             return;
         }
-        heard.take(parcel);
+        if let Some(heard) = topics.heard.get_mut(peer) {
+            heard.take(parcel);
+        }
         self.hand_round(&topics, publication, credit);
     }
 

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     io::Io,
     job::{Job, Outcome, Verdict},
-    request::{Claim, Claimable, SessionReply, SessionRequest},
+    request::{Claim, Claimable, ClaimedPlace, SessionReply, SessionRequest},
     room::{Room, RoomEvent},
     socket::{Effect, Effects},
 };
@@ -183,7 +183,9 @@ impl Session {
         let position = place_of(claim, socket)?.position;
         Some(Claimable {
             topics: super::snapshot::topics_of(socket).collect(),
-            unknown: lane.marks_at(position).is_none().then_some(position),
+            told: lane
+                .marks_at(position)
+                .map_or(ClaimedPlace::Unknown(position), ClaimedPlace::UpTo),
         })
     }
 
@@ -456,9 +458,10 @@ impl Recovery {
                 (holder, claimable)
             }
         };
-        if let Some(position) = claimable.unknown {
-            claim.marks = Some(self.io.marks_at(position).await?);
-        }
+        claim.marks = Some(match claimable.told {
+            ClaimedPlace::UpTo(marks) => marks,
+            ClaimedPlace::Unknown(position) => self.io.marks_at(position).await?,
+        });
         self.hold(claimable.topics, &holder).await;
         let surrender = SessionRequest::Surrender { claim };
         match self.io.request(&holder, surrender, STEP_TIMEOUT).await {

@@ -134,7 +134,7 @@ impl Session {
                 return None;
             }
         };
-        if let Some(job) = self.running_job() {
+        if let Some(job) = self.running_job().filter(|job| !is_asked_again(job)) {
             snapshot.jobs.push_front(job.clone());
         }
         // What it had to say is told again from the log and the history, once the client has said how far it got.
@@ -166,7 +166,12 @@ impl Session {
             pushes: self.polling.pushes.clone(),
             socket: self.socket.clone(),
             upper,
-            jobs: self.jobs.clone(),
+            jobs: self
+                .jobs
+                .iter()
+                .filter(|job| !is_asked_again(job))
+                .cloned()
+                .collect(),
             silent_for: now.saturating_duration_since(self.heard_at),
             history: self.history.clone(),
             dormancy: self.dormancy.snapshot(now),
@@ -273,6 +278,11 @@ pub(crate) struct Standing {
     attached: bool,
     awake: bool,
     silent_for: Reverse<Duration>,
+}
+
+/// Whether the restored connection asks for this by itself: a CONNECT that has no answer yet.
+fn is_asked_again(job: &Job) -> bool {
+    matches!(job, Job::Connect { .. })
 }
 
 /// The topics that a socket hears.
