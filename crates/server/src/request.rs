@@ -28,6 +28,11 @@ pub(crate) struct SocketAddress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct SocketNumber(pub(crate) u64);
 
+/// One numbering of the frames to a socket. When another copy of its session goes on, another begins, so that a copy of
+/// before is not taken for it: each numbers what it says itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StreamId(u64);
+
 /// A random number that makes a request recognisable when it is asked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct RequestId(pub(crate) u64);
@@ -44,6 +49,12 @@ impl SocketNumber {
     /// The lane that writes to the socket.
     pub(crate) fn lane(self) -> usize {
         (self.0 % Self::LANES) as usize
+    }
+}
+
+impl StreamId {
+    pub(crate) fn random() -> Self {
+        Self(rand::random())
     }
 }
 
@@ -90,13 +101,11 @@ pub(crate) enum SessionRequest {
         first: u64,
         frames: Vec<SocketFrame>,
     },
-    /// The session's owner is gone; here is its socket, which wants this frame next, if it had any. Answered with
-    /// [`SessionReply::Done`] by whoever has the session now.
+    /// The session's owner is gone, or another than before; here is its socket. Answered with [`SessionReply::Reattached`]
+    /// by whoever has the session now.
     Reattach {
         socket: SocketAddress,
-        next: Option<u64>,
-        /// How far the client was served, if that is known exactly.
-        served: Option<Served>,
+        attachment: Attachment,
     },
     /// A client says that this socket is its own: may it have it? Answered with [`SessionReply::Claimable`].
     Claim { claim: Claim },
@@ -130,6 +139,19 @@ pub(crate) enum ClaimedPlace {
     UpTo(Marks),
     /// A place in a log that the socket's node does not know: others may.
     Unknown(Position),
+}
+
+/// How a socket stands that looks for its session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Attachment {
+    /// The stream that it was written.
+    pub(crate) stream: StreamId,
+    /// The number of the frame of it that it wants next, if it had any.
+    pub(crate) next: Option<u64>,
+    /// How far the client was served, if that is known exactly.
+    pub(crate) served: Option<Served>,
+    /// The stream to begin with that frame, if the session does not know the other.
+    pub(crate) otherwise: StreamId,
 }
 
 /// How far a client was served by an owner that is gone.
@@ -170,6 +192,8 @@ pub(crate) enum SessionReply {
     Opened(Vec<Frame>),
     Pulled(Vec<Frame>),
     Done,
+    /// The socket is the session's, which goes on with this stream.
+    Reattached(StreamId),
     /// None if the claimed socket cannot be had.
     Claimable(Option<Claimable>),
     /// The claimed socket; none if it cannot be had.

@@ -10,7 +10,7 @@ use super::{
     history::Place,
     query::{Query, QueryReply},
 };
-use crate::request::SocketNumber;
+use crate::request::{SocketNumber, StreamId};
 
 /// A message between lanes of two nodes.
 #[derive(Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub(crate) enum Direct {
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct OrderBatch {
     frames: Vec<Frame>,
-    orders: Vec<(SocketNumber, PackedOrder)>,
+    orders: Vec<(SocketNumber, StreamId, PackedOrder)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub(crate) enum Order {
 pub(crate) struct Delivered {
     pub(crate) session: Key,
     pub(crate) socket: SocketNumber,
+    /// Whose frames it counts.
+    pub(crate) stream: StreamId,
     /// The sequence number of the next frame it wants.
     pub(crate) next: u64,
     /// Whether frames were lost on the way, so that they have to be sent again.
@@ -83,7 +85,7 @@ pub(crate) struct Packer {
 }
 
 impl Packer {
-    pub(crate) fn add(&mut self, socket: SocketNumber, order: Order) {
+    pub(crate) fn add(&mut self, socket: SocketNumber, stream: StreamId, order: Order) {
         let packed = match order {
             Order::Frames {
                 base,
@@ -99,7 +101,7 @@ impl Packer {
             Order::Aside(frame) => PackedOrder::Aside(self.place(frame)),
             Order::Close => PackedOrder::Close,
         };
-        self.batch.orders.push((socket, packed));
+        self.batch.orders.push((socket, stream, packed));
     }
 
     fn place(&mut self, frame: Frame) -> u32 {
@@ -118,9 +120,9 @@ impl Packer {
 
 impl OrderBatch {
     /// The orders, in the order in which they were given. One that names a frame that is not there is left out.
-    pub(crate) fn unpack(self) -> impl Iterator<Item = (SocketNumber, Order)> {
+    pub(crate) fn unpack(self) -> impl Iterator<Item = (SocketNumber, StreamId, Order)> {
         let Self { frames, orders } = self;
-        orders.into_iter().filter_map(move |(socket, packed)| {
+        orders.into_iter().filter_map(move |(socket, stream, packed)| {
             let frame = |index: u32| frames.get(index as usize).cloned();
             let order = match packed {
                 PackedOrder::Frames {
@@ -137,7 +139,7 @@ impl OrderBatch {
                 PackedOrder::Aside(index) => Order::Aside(frame(index)?),
                 PackedOrder::Close => Order::Close,
             };
-            Some((socket, order))
+            Some((socket, stream, order))
         })
     }
 }
@@ -147,8 +149,9 @@ pub(crate) fn route(direct: Direct, lanes: usize, lane_of: &dyn Fn(&Key) -> usiz
     match direct {
         Direct::Orders(batch) => {
             let mut packers: HashMap<usize, Packer> = HashMap::new();
-            for (socket, order) in batch.unpack() {
-                packers.entry(socket.lane()).or_default().add(socket, order);
+            for (socket, stream, order) in batch.unpack() {
+                let packer = packers.entry(socket.lane()).or_default();
+                packer.add(socket, stream, order);
             }
             packers
                 .into_iter()
@@ -180,12 +183,12 @@ pub(crate) fn route(direct: Direct, lanes: usize, lane_of: &dyn Fn(&Key) -> usiz
 pub(crate) struct Outbound(HashMap<NodeId, Packer>);
 
 impl Outbound {
-    pub(crate) fn add(&mut self, node: &NodeId, socket: SocketNumber, order: Order) {
+    pub(crate) fn add(&mut self, node: &NodeId, socket: SocketNumber, stream: StreamId, order: Order) {
         match self.0.get_mut(node) {
-            Some(packer) => packer.add(socket, order),
+            Some(packer) => packer.add(socket, stream, order),
             None => {
                 let mut packer = Packer::default();
-                packer.add(socket, order);
+                packer.add(socket, stream, order);
                 self.0.insert(node.clone(), packer);
             }
         }
@@ -216,6 +219,7 @@ mod tests {
                 let frames = vec![shared.clone(), frame("own")];
                 (
                     SocketNumber(number),
+                    StreamId::random(),
                     Order::Frames {
                         base: 0,
                         first: number,
@@ -225,13 +229,13 @@ mod tests {
                 )
             })
             .chain([
-                (SocketNumber(1), Order::Aside(shared.clone())),
-                (SocketNumber(1), Order::Close),
+                (SocketNumber(1), StreamId::default(), Order::Aside(shared.clone())),
+                (SocketNumber(1), StreamId::default(), Order::Close),
             ])
             .collect();
         orders
             .iter()
-            .for_each(|(socket, order)| packer.add(*socket, order.clone()));
+            .for_each(|(socket, stream, order)| packer.add(*socket, *stream, order.clone()));
         let batch = packer.finish();
         assert_eq!(batch.frames.len(), 4);
         assert_eq!(batch.unpack().collect::<Vec<_>>(), orders);
@@ -241,14 +245,18 @@ mod tests {
     fn orders_come_to_the_lane_of_their_socket_in_order() {
         let mut packer = Packer::default();
         for number in [1, 64, 65] {
-            packer.add(SocketNumber(number), Order::Aside(frame("x")));
+            packer.add(
+                SocketNumber(number),
+                StreamId::default(),
+                Order::Aside(frame("x")),
+            );
         }
         let mut parts = route(Direct::Orders(packer.finish()), 2, &|_| 0);
         parts.sort_by_key(|(lane, _)| *lane);
         let sockets: Vec<(usize, Vec<u64>)> = parts
             .into_iter()
             .map(|(lane, direct)| match direct {
-                Direct::Orders(batch) => (lane, batch.unpack().map(|(socket, _)| socket.0).collect()),
+                Direct::Orders(batch) => (lane, batch.unpack().map(|(socket, ..)| socket.0).collect()),
                 _ => panic!("orders stay orders"),
             })
             .collect();

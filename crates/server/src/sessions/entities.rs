@@ -113,15 +113,14 @@ impl Entities for Sessions {
                 });
                 reply.send(SessionReply::Done);
             }
-            SessionRequest::Reattach { socket, next, served } => {
-                let mut found = false;
+            SessionRequest::Reattach { socket, attachment } => {
+                let mut stream = None;
                 self.with(lane, key, |session, env, lane| {
-                    found = session.reattached(env, lane, &socket, next, served);
+                    stream = session.reattached(env, lane, &socket, attachment);
                 });
-                reply.send(if found {
-                    SessionReply::Done
-                } else {
-                    SessionReply::Refused(Refusal::UnknownSid)
+                reply.send(match stream {
+                    Some(stream) => SessionReply::Reattached(stream),
+                    None => SessionReply::Refused(Refusal::UnknownSid),
                 });
             }
             SessionRequest::Claim { claim } => {
@@ -166,6 +165,7 @@ impl Entities for Sessions {
                     self.env.shared.counters.sockets.down();
                 }
             }
+            LaneEvent::SocketReattached { number, stream } => self.env.sockets.reattached(number, stream),
             LaneEvent::SocketOrphaned { number } => self.env.sockets.close(number),
             LaneEvent::SocketSuperseded { session, socket } => {
                 self.with(lane, &session, |session, env, lane| {
@@ -221,8 +221,10 @@ impl Entities for Sessions {
     fn direct(&mut self, lane: &mut Lane, from: &NodeId, direct: Direct) {
         match direct {
             Direct::Orders(batch) => {
-                for (socket, order) in batch.unpack() {
-                    self.env.sockets.order(from, socket, order, &mut self.env.news);
+                for (socket, stream, order) in batch.unpack() {
+                    self.env
+                        .sockets
+                        .order(from, socket, stream, order, &mut self.env.news);
                 }
                 self.settle(lane);
             }

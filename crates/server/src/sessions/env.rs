@@ -14,9 +14,9 @@ use super::{
     direct::{Delivered, Order, Outbound},
     holders::Search,
     ingress_sockets::{IngressSockets, SocketNews},
+    session::SessionSocket,
     shared::Shared,
 };
-use crate::request::SocketAddress;
 
 /// The lane as its sessions see it.
 pub(crate) type Lane = hither_cluster::Lane<Sessions>;
@@ -89,12 +89,13 @@ impl Env {
     }
 
     /// Gives an order to a socket, here at once, elsewhere at the end of the turn.
-    pub(crate) fn order(&mut self, lane: &mut Lane, address: &SocketAddress, order: Order) {
-        if address.ingress == *lane.node() {
+    pub(crate) fn order(&mut self, lane: &mut Lane, socket: &SessionSocket, order: Order) {
+        let (number, stream) = (socket.address.number, socket.stream);
+        if socket.address.ingress == *lane.node() {
             self.sockets
-                .order(lane.node(), address.number, order, &mut self.news);
+                .order(lane.node(), number, stream, order, &mut self.news);
         } else {
-            self.outbound.add(&address.ingress, address.number, order);
+            self.outbound.add(&socket.address.ingress, number, stream, order);
         }
         lane.request_flush();
     }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ingress::{CloseCode, SocketWriter, WriteOutcome},
-    request::SocketNumber,
+    request::{SocketNumber, StreamId},
 };
 
 /// Orders that may come before the socket they are for is open. A session that opens has one or two to give.
@@ -52,6 +52,10 @@ impl Eviction {
 
 struct IngressSocket {
     session: Key,
+    /// The stream that it is written: what others say is not for it.
+    stream: StreamId,
+    /// The stream that was offered to whoever has its session now, while that has not answered.
+    offered: Option<StreamId>,
     /// The node that last had something to say on it: who is told how far it is.
     owner: Option<NodeId>,
     /// The sequence number of the next frame it wants; none before its first order says where to begin.
@@ -74,17 +78,38 @@ enum SocketState {
 pub(crate) enum SocketNews {
     /// How far it is, for the owner of its session to know.
     Delivered { owner: NodeId, delivered: Delivered },
+    /// A node has something to say on it that is not of its stream.
+    Stray { number: SocketNumber, from: NodeId },
     /// Wait until it can be written to, then call [`IngressSockets::writable`].
     AwaitWritable(SocketNumber),
 }
 
+/// A socket that looks for its session.
+pub(crate) struct Looking {
+    pub(crate) session: Key,
+    pub(crate) stream: StreamId,
+    pub(crate) next: Option<u64>,
+    pub(crate) told: Option<Place>,
+    /// A stream for a session that does not know the other.
+    pub(crate) otherwise: StreamId,
+}
+
 impl IngressSocket {
+    /// Whether a stream is the one that it is written, or was offered to be: then it is from now on.
+    fn follows(&mut self, stream: StreamId) -> bool {
+        if self.offered.take_if(|offered| *offered == stream).is_some() {
+            self.stream = stream;
+        }
+        self.stream == stream
+    }
+
     /// Nothing before an owner has said something.
     fn delivered(&self, socket: SocketNumber, gap: bool) -> Option<SocketNews> {
         let (owner, next) = (self.owner.clone()?, self.next?);
         let delivered = Delivered {
             session: self.session.clone(),
             socket,
+            stream: self.stream,
             next,
             gap,
         };
@@ -100,6 +125,8 @@ impl IngressSockets {
             number,
             IngressSocket {
                 session,
+                stream: StreamId::default(),
+                offered: None,
                 owner: None,
                 next: None,
                 told: None,
@@ -137,10 +164,32 @@ impl IngressSockets {
         }
     }
 
-    /// The session of a socket, the sequence number of the next frame it wants, and how far its client is told.
-    pub(crate) fn position(&self, number: SocketNumber) -> Option<(Key, Option<u64>, Option<Place>)> {
-        let socket = self.sockets.get(&number)?;
-        Some((socket.session.clone(), socket.next, socket.told))
+    /// The session of a socket.
+    pub(crate) fn session(&self, number: SocketNumber) -> Option<&Key> {
+        self.sockets.get(&number).map(|socket| &socket.session)
+    }
+
+    /// A socket is to look for its session. What it offers now replaces what it has offered before.
+    pub(crate) fn look_for_session(&mut self, number: SocketNumber) -> Option<Looking> {
+        let socket = self.sockets.get_mut(&number)?;
+        let otherwise = StreamId::random();
+        socket.offered = Some(otherwise);
+        Some(Looking {
+            session: socket.session.clone(),
+            stream: socket.stream,
+            next: socket.next,
+            told: socket.told,
+            otherwise,
+        })
+    }
+
+    /// The session of a socket goes on with this stream.
+    pub(crate) fn reattached(&mut self, number: SocketNumber, stream: StreamId) {
+        if let Some(socket) = self.sockets.get_mut(&number)
+            && socket.follows(stream)
+        {
+            socket.offered = None;
+        }
     }
 
     /// Whether frames for the socket would only wait.
@@ -166,18 +215,22 @@ impl IngressSockets {
         &mut self,
         from: &NodeId,
         number: SocketNumber,
+        stream: StreamId,
         order: Order,
         news: &mut Vec<SocketNews>,
     ) {
-        match self.sockets.get_mut(&number) {
-            Some(socket) => {
-                if socket.owner.as_ref() != Some(from) {
-                    socket.owner = Some(from.clone());
-                }
-                self.execute(number, order, news);
-            }
+        let Some(socket) = self.sockets.get_mut(&number) else {
             // Its reader tells the session that it is gone.
-            None => debug!(number = number.0, "an order came for a socket that is gone"),
+            return debug!(number = number.0, "an order came for a socket that is gone");
+        };
+        if socket.follows(stream) {
+            if socket.owner.as_ref() != Some(from) {
+                socket.owner = Some(from.clone());
+            }
+            self.execute(number, order, news);
+        } else if socket.offered.is_none() {
+            let from = from.clone();
+            news.push(SocketNews::Stray { number, from });
         }
     }
 
@@ -347,5 +400,72 @@ impl IngressSockets {
             // The reader notices too, and tells the session.
             WriteOutcome::Failed => debug!(number = number.0, "a write to a socket failed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hither_cluster::Incarnation;
+
+    const NUMBER: SocketNumber = SocketNumber(1);
+
+    fn node(name: &str) -> NodeId {
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(1),
+        }
+    }
+
+    /// Gives an order; says whether the socket took it, and what is to be done.
+    fn order(sockets: &mut IngressSockets, from: &str, stream: StreamId) -> (bool, Vec<SocketNews>) {
+        let mut news = Vec::new();
+        let early = |sockets: &IngressSockets| match &sockets.sockets[&NUMBER].state {
+            SocketState::Reserved(early) => early.len(),
+            SocketState::Open(_) | SocketState::Blocked(..) => 0,
+        };
+        let before = early(sockets);
+        sockets.order(&node(from), NUMBER, stream, Order::Close, &mut news);
+        (early(sockets) > before, news)
+    }
+
+    #[test]
+    fn what_another_copy_of_the_session_says_is_not_for_the_socket() {
+        let mut sockets = IngressSockets::default();
+        sockets.reserve(NUMBER, "session".into());
+        let first = StreamId::default();
+        assert_eq!(order(&mut sockets, "a", first), (true, Vec::new()));
+
+        let offered = sockets.look_for_session(NUMBER).unwrap().otherwise;
+        assert_eq!(
+            order(&mut sockets, "a", first),
+            (true, Vec::new()),
+            "not found yet"
+        );
+        let offered_later = sockets.look_for_session(NUMBER).unwrap().otherwise;
+        assert_eq!(
+            order(&mut sockets, "b", offered),
+            (false, Vec::new()),
+            "out of date"
+        );
+        assert_eq!(order(&mut sockets, "b", offered_later), (true, Vec::new()));
+
+        let stray = SocketNews::Stray {
+            number: NUMBER,
+            from: node("a"),
+        };
+        assert_eq!(order(&mut sockets, "a", first), (false, vec![stray]));
+        assert_eq!(sockets.sockets[&NUMBER].owner, Some(node("b")));
+    }
+
+    #[test]
+    fn a_session_may_go_on_as_it_did() {
+        let mut sockets = IngressSockets::default();
+        sockets.reserve(NUMBER, "session".into());
+        let offered = sockets.look_for_session(NUMBER).unwrap().otherwise;
+        sockets.reattached(NUMBER, StreamId::default());
+        let (taken, news) = order(&mut sockets, "a", offered);
+        assert!(!taken && news.len() == 1, "nothing is on offer any more");
+        assert_eq!(order(&mut sockets, "a", StreamId::default()), (true, Vec::new()));
     }
 }

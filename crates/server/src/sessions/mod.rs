@@ -40,7 +40,7 @@ use tracing::{error, info};
 pub(crate) use direct::Direct;
 use env::{Env, Lane, Slot};
 pub(crate) use holders::Holder;
-use ingress_sockets::SocketNews;
+use ingress_sockets::{Looking, SocketNews};
 pub use query::FoundSocket;
 pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
 pub(crate) use recovery::Surrendered;
@@ -52,7 +52,9 @@ use speaking::{EncodedEvent, Heard};
 use crate::{
     ingress::{CloseCode, SocketWriter},
     job::Outcome,
-    request::{Served, ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
+    request::{
+        Attachment, Served, ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber, StreamId,
+    },
     room::{Room, RoomEvent},
     socket::Effect,
 };
@@ -90,6 +92,11 @@ pub(crate) enum LaneEvent {
     SocketEnded {
         number: SocketNumber,
         close: Option<CloseCode>,
+    },
+    /// The session of this socket goes on with this stream.
+    SocketReattached {
+        number: SocketNumber,
+        stream: StreamId,
     },
     /// No node has the session of this socket.
     SocketOrphaned {
@@ -191,6 +198,13 @@ impl Sessions {
                     && let Some(session) = self.slots.get_mut(slot).filter(|session| !session.frozen)
                 {
                     session.delivered(&mut self.env, lane, &delivered);
+                }
+            }
+            SocketNews::Stray { number, from } => {
+                // A copy of the session that is the right one now, though the socket followed another.
+                let session = self.env.sockets.session(number);
+                if session.is_some_and(|session| lane.placement().owner_of(session) == Some(&from)) {
+                    self.reattach(lane, number);
                 }
             }
             SocketNews::AwaitWritable(number) => {
@@ -313,8 +327,15 @@ impl Sessions {
     }
 
     /// A socket whose session's owner is gone looks for the session.
-    fn reattach(&self, lane: &Lane, number: SocketNumber) {
-        let Some((session, next, told)) = self.env.sockets.position(number) else {
+    fn reattach(&mut self, lane: &Lane, number: SocketNumber) {
+        let Some(Looking {
+            session,
+            stream,
+            next,
+            told,
+            otherwise,
+        }) = self.env.sockets.look_for_session(number)
+        else {
             return;
         };
         let socket = SocketAddress {
@@ -330,9 +351,17 @@ impl Sessions {
         let (cluster, handle) = (lane.cluster(), lane.handle());
         // Ends with the request, which has a deadline.
         tokio::spawn(async move {
-            let request = SessionRequest::Reattach { socket, next, served };
+            let attachment = Attachment {
+                stream,
+                next,
+                served,
+                otherwise,
+            };
+            let request = SessionRequest::Reattach { socket, attachment };
             match cluster.request(&session, request, REATTACH_TIMEOUT).await {
-                Ok(SessionReply::Done) => {}
+                Ok(SessionReply::Reattached(stream)) => {
+                    handle.send(LaneEvent::SocketReattached { number, stream });
+                }
                 Ok(_) => handle.send(LaneEvent::SocketOrphaned { number }),
                 Err(error) => {
                     info!(session = %session, %error, "the owner of a socket's session cannot be found");

@@ -49,7 +49,7 @@ impl Session {
         }
         match self.engine.websocket_attached(lane.now()) {
             Ok(()) => {
-                self.socket = Some(SessionSocket { address, next: 0 });
+                self.socket = Some(SessionSocket::new(address));
                 lane.changed(&self.key);
                 reply.send(SessionReply::Done);
             }
@@ -165,11 +165,9 @@ impl Session {
 
     /// A socket says how far it is.
     pub(crate) fn delivered(&mut self, env: &mut Env, lane: &mut Lane, delivered: &Delivered) {
-        if self
-            .socket
-            .as_ref()
-            .is_none_or(|socket| socket.address.number != delivered.socket)
-            || self.engine.transport() != Some(TransportName::WebSocket)
+        if self.socket.as_ref().is_none_or(|socket| {
+            socket.address.number != delivered.socket || socket.stream != delivered.stream
+        }) || self.engine.transport() != Some(TransportName::WebSocket)
         {
             return;
         }

@@ -15,12 +15,12 @@ use super::{
     history::Place,
     polling::Told,
     recovery::before,
-    session::{NamespaceSocket, Session, SessionSocket, Upper},
+    session::{NamespaceSocket, Session, Upper},
     snapshot::topics_of,
 };
 use crate::{
     outgoing::Outgoing,
-    request::{RequestId, Served, SocketAddress},
+    request::{Attachment, RequestId, Served, SocketAddress, StreamId},
 };
 
 /// How long a dormant session waits for its socket. Its node reattaches it as soon as it sees the owner gone.
@@ -267,38 +267,54 @@ impl Session {
         self.engine.websocket_closed();
     }
 
-    /// A socket whose session's owner is gone has found the session. False if it is not this session's any more.
+    /// A socket has found the session, which goes on with the stream that is returned. None if the socket is not its own
+    /// any more.
     pub(crate) fn reattached(
         &mut self,
         env: &mut Env,
         lane: &mut Lane,
         address: &SocketAddress,
-        next: Option<u64>,
-        served: Option<Served>,
-    ) -> bool {
-        let is_mine = |socket: &SessionSocket| socket.address == *address;
-        if !self.socket.as_ref().is_some_and(is_mine) || self.engine.close_reason().is_some() {
-            return false;
+        attachment: Attachment,
+    ) -> Option<StreamId> {
+        let socket = self.socket.as_mut().filter(|socket| socket.address == *address)?;
+        if self.engine.close_reason().is_some() {
+            return None;
         }
         self.heard_at = lane.now();
         if self.engine.transport() == Some(TransportName::WebSocket) {
-            match (&self.dormancy, next, served) {
-                (Dormancy::AwaitsSocket { .. }, Some(next), Some(served)) => {
+            let Attachment {
+                stream,
+                next,
+                served,
+                otherwise,
+            } = attachment;
+            let is_known = socket.stream == stream && matches!(self.dormancy, Dormancy::Awake);
+            match (is_known, next, served) {
+                (true, next, _) => {
+                    self.outgoing.acknowledge(next.unwrap_or(0));
+                    self.resume_socket();
+                }
+                (false, Some(next), Some(served)) => {
+                    socket.stream = otherwise;
+                    if !self.is_dormant() {
+                        // Another copy went on meanwhile: what this one said is in the logs, or is lost.
+                        self.outgoing = Outgoing::default();
+                    }
                     self.wake(env, lane, next, |session, env, lane| {
                         session.catch_up(env, lane, &served.marks, served.directs);
                     });
                 }
-                (Dormancy::AwaitsSocket { .. }, ..) => {
+                (false, ..) => {
                     info!(session = %self.key, "how far the client was served is not known; it has to come back");
                     self.lose_socket();
-                }
-                _ => {
-                    self.outgoing.acknowledge(next.unwrap_or(0));
-                    self.resume_socket();
                 }
             }
             self.arrived(env, lane);
         }
-        self.engine.close_reason().is_none()
+        let is_open = self.engine.close_reason().is_none();
+        self.socket
+            .as_ref()
+            .filter(|_| is_open)
+            .map(|socket| socket.stream)
     }
 }

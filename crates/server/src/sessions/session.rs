@@ -32,7 +32,7 @@ use crate::{
     job::Job,
     namespace::AnyData,
     outgoing::Outgoing,
-    request::{OpenTransport, RequestId, ServiceIndex, SessionReply, SocketAddress},
+    request::{OpenTransport, RequestId, ServiceIndex, SessionReply, SocketAddress, StreamId},
     room::Room,
     socket::Whereabouts,
 };
@@ -97,6 +97,19 @@ pub(crate) struct SessionSocket {
     pub(crate) address: SocketAddress,
     /// The number of the next frame from the client.
     pub(crate) next: u64,
+    /// The stream that it is written.
+    pub(crate) stream: StreamId,
+}
+
+impl SessionSocket {
+    /// A socket that is new to its session.
+    pub(crate) fn new(address: SocketAddress) -> Self {
+        Self {
+            address,
+            next: 0,
+            stream: StreamId::default(),
+        }
+    }
 }
 
 /// What runs on top of Engine.IO.
@@ -168,7 +181,7 @@ impl Session {
         let name = transport.name();
         let socket = match transport {
             OpenTransport::Polling => None,
-            OpenTransport::WebSocket(address) => Some(SessionSocket { address, next: 0 }),
+            OpenTransport::WebSocket(address) => Some(SessionSocket::new(address)),
         };
         let mut session = Self {
             engine: engineio::Session::open(env.shared.config.engine, name, now),
@@ -277,8 +290,8 @@ impl Session {
             engineio::Output::Ping => self.say(env, lane, [Frame::ping()]),
             engineio::Output::ProbeAccepted => {
                 if let Some(socket) = &self.socket {
-                    let address = socket.address.clone();
-                    env.order(lane, &address, Order::Aside(Frame::pong_probe()));
+                    let socket = socket.clone();
+                    env.order(lane, &socket, Order::Aside(Frame::pong_probe()));
                 }
             }
             engineio::Output::ReleasePoll => self.release_poll_for_upgrade(lane),
@@ -301,7 +314,7 @@ impl Session {
 
     fn close_socket(&mut self, env: &mut Env, lane: &mut Lane) {
         if let Some(socket) = self.socket.take() {
-            env.order(lane, &socket.address, Order::Close);
+            env.order(lane, &socket, Order::Close);
         }
     }
 
@@ -313,11 +326,11 @@ impl Session {
         if self.polling.hanging.is_some() {
             self.answer_poll_for_good(frames, reason.farewell());
         } else if let Some(socket) = &self.socket {
-            let address = socket.address.clone();
+            let socket = socket.clone();
             if !frames.is_empty() {
                 env.order(
                     lane,
-                    &address,
+                    &socket,
                     Order::Frames {
                         base,
                         first,

@@ -256,10 +256,10 @@ impl Session {
         let base = self.outgoing.acknowledged();
         let (first, frames) = self.outgoing.send_before(released.end, limit);
         let told = released.told.filter(|_| self.outgoing.next() == released.end);
-        let address = socket.address.clone();
+        let socket = socket.clone();
         env.order(
             lane,
-            &address,
+            &socket,
             Order::Frames {
                 base,
                 first,
