@@ -56,12 +56,10 @@ impl<E: Entities> LaneState<E> {
     pub(super) fn inherit(&mut self, from: &Source, history: History<E::Publication>) {
         let reaches = history.reaches();
         self.lane.log.inherit(from, history, self.lane.now);
-        // Of those who are gone nothing else will come: who begins to hear the topic here begins after that.
-        let view = self.lane.placement.view().clone();
+        // Of those who were gone before this node began nothing else will come: who begins to hear the topic here begins
+        // after that.
         let router = self.lane.router.clone();
-        let is_over =
-            |node: &NodeId| view.member(node).is_none() && !router.mourns(node) && !router.is_linked(node);
-        for (node, number) in reaches.iter().filter(|(node, _)| is_over(node)) {
+        for (node, number) in reaches.iter().filter(|(node, _)| !router.has_met(node)) {
             self.heard_up_to(node, number);
         }
     }

@@ -150,6 +150,11 @@ impl<E: Entities> Router<E> {
         subscription.change
     }
 
+    /// Whether a node is this one, or has been a peer of it lately.
+    pub(crate) fn has_met(&self, node: &NodeId) -> bool {
+        *node == self.me || lock(&self.topics).heard.contains_key(node)
+    }
+
     /// A peer knows that a topic is wanted.
     pub(super) fn interest_known(&self, peer: &NodeId, topic: &Topic, change: u64, after: u64) {
         let mut topics = lock(&self.topics);

@@ -169,9 +169,12 @@ impl IngressSockets {
         self.sockets.get(&number).map(|socket| &socket.session)
     }
 
-    /// A socket is to look for its session. What it offers now replaces what it has offered before.
+    /// A socket is to look for its session; none if it does.
     pub(crate) fn look_for_session(&mut self, number: SocketNumber) -> Option<Looking> {
         let socket = self.sockets.get_mut(&number)?;
+        if socket.offered.is_some() {
+            return None;
+        }
         let otherwise = StreamId::random();
         socket.offered = Some(otherwise);
         Some(Looking {
@@ -437,18 +440,10 @@ mod tests {
         assert_eq!(order(&mut sockets, "a", first), (true, Vec::new()));
 
         let offered = sockets.look_for_session(NUMBER).unwrap().otherwise;
-        assert_eq!(
-            order(&mut sockets, "a", first),
-            (true, Vec::new()),
-            "not found yet"
-        );
-        let offered_later = sockets.look_for_session(NUMBER).unwrap().otherwise;
-        assert_eq!(
-            order(&mut sockets, "b", offered),
-            (false, Vec::new()),
-            "out of date"
-        );
-        assert_eq!(order(&mut sockets, "b", offered_later), (true, Vec::new()));
+        assert!(sockets.look_for_session(NUMBER).is_none(), "it does already");
+        let not_found_yet = order(&mut sockets, "a", first);
+        assert_eq!(not_found_yet, (true, Vec::new()));
+        assert_eq!(order(&mut sockets, "b", offered), (true, Vec::new()));
 
         let stray = SocketNews::Stray {
             number: NUMBER,

@@ -3,9 +3,12 @@
 //! Its replica says how the session was, but not how far its client was told. That the client's own node knows (for a
 //! WebSocket), or its next poll shows. Until then the session is dormant: it keeps what comes, and says and does nothing.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
-use hither_cluster::{Marks, Topic};
+use hither_cluster::{Marks, NodeId, Topic};
 use hither_engineio::{CloseReason, TransportName};
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -239,8 +242,15 @@ impl Session {
         };
         self.begin_epoch(lane, served);
         let position = before(&missed.entries, lane);
+        let published = missed
+            .before
+            .iter()
+            .chain(missed.entries.iter().map(|entry| &entry.publication));
+        let known: HashSet<(NodeId, u64)> = published.map(|one| (one.origin.clone(), one.number)).collect();
         for (socket, telling) in self.history.take_after(directs) {
-            self.tell_at(env, lane, position, &socket, telling);
+            if !telling.published.as_ref().is_some_and(|id| known.contains(id)) {
+                self.tell_at(env, lane, position, &socket, telling);
+            }
         }
         self.hear_missed(env, lane, position, &missed);
         if !missed.before.is_empty() {
@@ -299,6 +309,7 @@ impl Session {
                     if !self.is_dormant() {
                         // Another copy went on meanwhile: what this one said is in the logs, or is lost.
                         self.outgoing = Outgoing::default();
+                        self.engine.ping_soon(lane.now());
                     }
                     self.wake(env, lane, next, |session, env, lane| {
                         session.catch_up(env, lane, &served.marks, served.directs);
