@@ -36,26 +36,38 @@ const works: Record<string, { transport: Transport; work: Work }> = {
   },
 };
 
-const medians = new Map<string, number[]>();
+interface Cost {
+  /** Microseconds of CPU, of all nodes together, for one operation. */
+  cpu: number;
+  /** Microseconds from asking to the answer, on average. */
+  latency: number;
+}
+
+const costs = new Map<string, Cost[]>();
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const [what, { transport, work }] of Object.entries(works)) {
     for (const [how, flags] of Object.entries(settings)) {
       const cost = await measure(flags, transport, work);
       const key = `${what}; ${how}`;
-      medians.set(key, [...(medians.get(key) ?? []), cost]);
+      costs.set(key, [...(costs.get(key) ?? []), cost]);
     }
   }
 }
-for (const [key, costs] of medians) {
-  const median = costs.sort((one, other) => one - other)[Math.floor(costs.length / 2)];
-  console.log(
-    `${key}: ${median?.toFixed(1) ?? "?"} µs of CPU (${costs.map((cost) => cost.toFixed(1)).join(", ")})`,
-  );
+for (const [key, rounds] of costs) {
+  const cpu = describe(rounds.map((cost) => cost.cpu));
+  const latency = describe(rounds.map((cost) => cost.latency));
+  console.log(`${key}: ${cpu} µs of CPU, answered after ${latency} µs`);
 }
 process.exit(0);
 
-/** Microseconds of CPU, of all nodes together, for one operation of clients who have one under way each. */
-async function measure(flags: NodeFlags, transport: Transport, work: Work): Promise<number> {
+/** The median, and all. */
+function describe(values: number[]): string {
+  const sorted = values.toSorted((one, other) => one - other).map((value) => value.toFixed(0));
+  return `${sorted[Math.floor(sorted.length / 2)] ?? "?"} (${sorted.join(", ")})`;
+}
+
+/** What it costs when each client has one operation under way. */
+async function measure(flags: NodeFlags, transport: Transport, work: Work): Promise<Cost> {
   const cluster = await Cluster.start({
     program: testbed(),
     size: 3,
@@ -84,7 +96,11 @@ async function measure(flags: NodeFlags, transport: Transport, work: Work): Prom
     const [after, ended] = [cpuSeconds(cluster), done];
     stop = true;
     await Promise.all(working);
-    return ((after - before) * 1e6) / (ended - began);
+    const operations = ended - began;
+    return {
+      cpu: ((after - before) * 1e6) / operations,
+      latency: (MEASURED_FOR * 1_000 * CLIENTS) / operations,
+    };
   } finally {
     closeClients();
     await cluster.destroy();

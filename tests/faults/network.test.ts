@@ -47,9 +47,19 @@ describe("while 60 people chat on three hosts", { skip: whyNoHosts() }, () => {
       steps: passing({ kind: "mute", from: 1, to: 2 }, LONG),
       promise: "no disconnect",
     },
-    // Who comes back through a node that has no copy of his session comes as somebody new.
+    // Who comes back through a node that has no copy of his session, or was told what no other node knows of, comes as
+    // somebody new.
     "one is cut off": { steps: passing({ kind: "partition", sides: [[1], [2, 3]] }, LONG) },
     "each is on its own": { steps: passing({ kind: "partition", sides: [[1], [2], [3]] }, LONG) },
+    "one dies whose last words nobody hears": {
+      steps: [
+        { after: 0, fault: { kind: "mute", from: 2, to: 1 } },
+        { after: 0, fault: { kind: "mute", from: 2, to: 3 } },
+        { after: 800, fault: { kind: "kill", node: 2 } },
+        { after: LONG, fault: { kind: "heal" } },
+        { after: 0, fault: { kind: "start", node: 2 } },
+      ],
+    },
     "each is on its own, but hardly": {
       steps: passing({ kind: "partition", sides: [[1], [2], [3]] }, JUST_COUNTED_OUT),
     },

@@ -601,6 +601,20 @@ mod tests {
     }
 
     #[test]
+    fn positions_say_what_a_lane_will_never_be_told() {
+        let mut log = log(1000, 10);
+        let now = Instant::now();
+        log.push(&publication("a", 2, "x", 1), now);
+        log.passed(&node("a"), 2, now);
+        assert_eq!(log.end().entry, 1, "that was known");
+        log.passed(&node("b"), 7, now);
+        assert_eq!(log.marks_at(1), Some(marks(&[("a", 2)])));
+        assert_eq!(log.marks_at(2), Some(marks(&[("a", 2), ("b", 7)])));
+        assert_eq!(log.push(&publication("b", 7, "x", 1), now), Pushed::Repeated);
+        assert!(log.after(&marks(&[]), &["y".into()]).unwrap().is_empty());
+    }
+
+    #[test]
     fn takes_nothing_twice() {
         let mut log = log(1000, 10);
         assert_eq!(

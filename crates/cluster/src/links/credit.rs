@@ -63,6 +63,15 @@ mod tests {
     use crate::links::LinkLimits;
 
     #[test]
+    fn a_link_that_has_ended_is_not_up_again() {
+        let outbox = Arc::new(Outbox::new(LinkLimits::default()));
+        let life = Credit::new(10, outbox.clone()).link();
+        assert!(life.is_up() && Credit::unaccounted().link().is_up());
+        outbox.close();
+        assert!(!life.is_up());
+    }
+
+    #[test]
     fn room_is_given_back_with_the_last_clone() {
         let outbox = Arc::new(Outbox::new(LinkLimits::default()));
         let credit = Credit::new(10, outbox.clone());
