@@ -165,7 +165,9 @@ impl Entities for Sessions {
                     self.env.shared.counters.sockets.down();
                 }
             }
-            LaneEvent::SocketReattached { number, stream } => self.env.sockets.reattached(number, stream),
+            LaneEvent::SocketReattached { number, stream } => {
+                self.env.sockets.reattached(number, stream, &mut self.env.news);
+            }
             LaneEvent::SocketOrphaned { number } => self.env.sockets.close(number),
             LaneEvent::SocketSuperseded { session, socket } => {
                 self.with(lane, &session, |session, env, lane| {

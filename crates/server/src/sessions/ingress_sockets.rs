@@ -95,12 +95,18 @@ pub(crate) struct Looking {
 }
 
 impl IngressSocket {
-    /// Whether a stream is the one that it is written, or was offered to be: then it is from now on.
+    /// Whether a stream is the one that it is written. While it looks for its session none is, for what it said of how far
+    /// it is has to stay true, until somebody takes up the stream that it offers.
     fn follows(&mut self, stream: StreamId) -> bool {
-        if self.offered.take_if(|offered| *offered == stream).is_some() {
-            self.stream = stream;
+        match self.offered {
+            Some(offered) if offered == stream => {
+                self.offered = None;
+                self.stream = stream;
+                true
+            }
+            Some(_) => false,
+            None => self.stream == stream,
         }
-        self.stream == stream
     }
 
     /// Nothing before an owner has said something.
@@ -187,11 +193,13 @@ impl IngressSockets {
     }
 
     /// The session of a socket goes on with this stream.
-    pub(crate) fn reattached(&mut self, number: SocketNumber, stream: StreamId) {
+    pub(crate) fn reattached(&mut self, number: SocketNumber, stream: StreamId, news: &mut Vec<SocketNews>) {
         if let Some(socket) = self.sockets.get_mut(&number)
-            && socket.follows(stream)
+            && !socket.follows(stream)
+            && socket.offered.take().is_some()
         {
-            socket.offered = None;
+            // As before. What was said meanwhile was not taken.
+            news.extend(socket.delivered(number, true));
         }
     }
 
@@ -442,7 +450,7 @@ mod tests {
         let offered = sockets.look_for_session(NUMBER).unwrap().otherwise;
         assert!(sockets.look_for_session(NUMBER).is_none(), "it does already");
         let not_found_yet = order(&mut sockets, "a", first);
-        assert_eq!(not_found_yet, (true, Vec::new()));
+        assert_eq!(not_found_yet, (false, Vec::new()));
         assert_eq!(order(&mut sockets, "b", offered), (true, Vec::new()));
 
         let stray = SocketNews::Stray {
@@ -457,10 +465,37 @@ mod tests {
     fn a_session_may_go_on_as_it_did() {
         let mut sockets = IngressSockets::default();
         sockets.reserve(NUMBER, "session".into());
+        let stream = StreamId::default();
+        order(&mut sockets, "a", stream);
+        sockets.sockets.get_mut(&NUMBER).unwrap().next = Some(7);
+
         let offered = sockets.look_for_session(NUMBER).unwrap().otherwise;
-        sockets.reattached(NUMBER, StreamId::default());
+        let mut news = Vec::new();
+        sockets.reattached(NUMBER, stream, &mut news);
+        let again = SocketNews::Delivered {
+            owner: node("a"),
+            delivered: Delivered {
+                session: "session".into(),
+                socket: NUMBER,
+                stream,
+                next: 7,
+                gap: true,
+            },
+        };
+        assert_eq!(news, [again]);
         let (taken, news) = order(&mut sockets, "a", offered);
         assert!(!taken && news.len() == 1, "nothing is on offer any more");
-        assert_eq!(order(&mut sockets, "a", StreamId::default()), (true, Vec::new()));
+        assert_eq!(order(&mut sockets, "a", stream), (true, Vec::new()));
+    }
+
+    #[test]
+    fn what_was_taken_up_already_is_not_said_again() {
+        let mut sockets = IngressSockets::default();
+        sockets.reserve(NUMBER, "session".into());
+        let offered = sockets.look_for_session(NUMBER).unwrap().otherwise;
+        assert_eq!(order(&mut sockets, "b", offered), (true, Vec::new()));
+        let mut news = Vec::new();
+        sockets.reattached(NUMBER, offered, &mut news);
+        assert_eq!(news, []);
     }
 }
