@@ -159,6 +159,14 @@ impl<E: Entities> Cluster<E> {
         self.0.send_direct(to, direct)
     }
 
+    /// The fingerprint of the placement under which every member has handed off what is not its own, as far as this node
+    /// knows; none while entities move.
+    pub fn settled(&self) -> Option<u64> {
+        self.0
+            .settled()
+            .filter(|settled| *settled == self.0.placement().fingerprint())
+    }
+
     /// How many entities live on this node although they belong to another: those that are being handed off now.
     pub fn moves_left(&self) -> usize {
         self.0.moves_left()

@@ -51,6 +51,9 @@ pub trait Entities: Sized + Send + 'static {
     /// Whether this request brings an entity into being.
     fn creates(request: &Self::Request) -> bool;
 
+    /// Whether this request only asks if the entity is here: one that may be on its way is as good as none.
+    fn is_inquiry(request: &Self::Request) -> bool;
+
     /// Cuts a message between nodes into the parts for each of the `lanes` here; `lane_of` knows the lane of a key.
     fn route(
         direct: Self::Direct,

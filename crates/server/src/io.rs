@@ -167,6 +167,11 @@ impl Io {
         }
     }
 
+    /// The placement under which every session is where it belongs, if they are.
+    pub(crate) fn settled(&self) -> Option<u64> {
+        self.cluster.settled()
+    }
+
     /// The session that has a socket, whichever node owns it; none if nobody says so in time.
     pub(crate) async fn holder_of(&self, recovery: &RecoveryId) -> Option<Key> {
         let holders = self.holders(Question::Holds(vec![recovery.clone()])).await;

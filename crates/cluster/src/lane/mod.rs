@@ -432,7 +432,7 @@ impl<E: Entities> LaneState<E> {
                 return reply.answer(Err(Refusal::NotOwner));
             }
             let sure = self.lane.router.settled() == Some(self.lane.placement.fingerprint());
-            if !sure && !E::creates(&request) {
+            if !sure && !E::creates(&request) && !E::is_inquiry(&request) {
                 return self.parking.park(key, request, reply, self.lane.now);
             }
         }

@@ -27,6 +27,11 @@ impl Entities for Sessions {
     type Publication = RoomEvent;
     type Event = LaneEvent;
 
+    fn is_inquiry(request: &SessionRequest) -> bool {
+        // If claims waited for all to be where it belongs, so would the moves of the sessions that claim.
+        matches!(request, SessionRequest::Claim { .. })
+    }
+
     fn creates(request: &SessionRequest) -> bool {
         matches!(request, SessionRequest::Open { .. })
     }

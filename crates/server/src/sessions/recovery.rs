@@ -39,6 +39,8 @@ use crate::{
 const SECRET_LENGTH: usize = 16;
 /// How long one step of a recovery may take before the client gets a fresh socket.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
+/// After which time a socket that was not found is looked for again; the next time after twice as long.
+const FIND_AGAIN: Duration = Duration::from_millis(50);
 
 /// A socket whose client is away.
 #[derive(Clone, Debug)]
@@ -448,16 +450,7 @@ impl Recovery {
             offset: self.request.offset.clone(),
             marks: None,
         };
-        let home = home(&claim.recovery)?;
-        let (holder, claimable) = match self.ask(&home, &claim).await {
-            Some(claimable) => (home, claimable),
-            None => {
-                // It has moved on since: somebody knows.
-                let holder = self.io.holder_of(&claim.recovery).await?;
-                let claimable = self.ask(&holder, &claim).await?;
-                (holder, claimable)
-            }
-        };
+        let (holder, claimable) = self.find(&claim).await?;
         claim.marks = Some(match claimable.told {
             ClaimedPlace::UpTo(marks) => marks,
             ClaimedPlace::Unknown(position) => self.io.marks_at(position).await?,
@@ -471,6 +464,32 @@ impl Recovery {
                 info!(%error, "a former socket's session does not answer");
                 None
             }
+        }
+    }
+
+    /// The session that has the claimed socket. Asked again while sessions move, or are about to live on after a death, for
+    /// one on its way is nowhere to be found.
+    async fn find(&self, claim: &Claim) -> Option<(Key, Claimable)> {
+        let home = home(&claim.recovery)?;
+        let give_up_at = tokio::time::Instant::now() + STEP_TIMEOUT;
+        let mut pause = FIND_AGAIN;
+        loop {
+            let settled = self.io.settled();
+            if let Some(claimable) = self.ask(&home, claim).await {
+                return Some((home, claimable));
+            }
+            // It has moved on since: somebody knows.
+            if let Some(holder) = self.io.holder_of(&claim.recovery).await
+                && let Some(claimable) = self.ask(&holder, claim).await
+            {
+                return Some((holder, claimable));
+            }
+            let is_certain = settled.is_some() && settled == self.io.settled();
+            if is_certain || tokio::time::Instant::now() + pause >= give_up_at {
+                return None;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
     }
 
