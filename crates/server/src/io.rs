@@ -21,6 +21,22 @@ use crate::{
 
 /// How long all nodes together may take to say who is in a room.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What becomes of nodes that have no link when something is asked of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unlinked {
+    /// They count as silent, if they do not leave before the time is over.
+    Awaited,
+    /// They count as silent at once.
+    PassedOver,
+}
+
+/// Whether all nodes have been heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hearing {
+    Complete,
+    Partial,
+}
 /// Sessions that one lane names in a census.
 const SIGHTS_PER_LANE: usize = 256;
 
@@ -151,7 +167,7 @@ impl Io {
         let question = Question::Lives {
             limit: limit.min(SIGHTS_PER_LANE),
         };
-        let (Found { mut sights, .. }, _) = self.ask(question, patience).await;
+        let (Found { mut sights, .. }, _) = self.ask(question, patience, Unlinked::Awaited).await;
         let counted = |member: MemberStatus| MemberCensus {
             sessions: member
                 .name
@@ -172,15 +188,25 @@ impl Io {
         self.cluster.settled()
     }
 
-    /// The session that has a socket, whichever node owns it; none if nobody says so in time.
-    pub(crate) async fn holder_of(&self, recovery: &RecoveryId) -> Option<Key> {
-        let holders = self.holders(Question::Holds(vec![recovery.clone()])).await;
-        Holder::rightful(holders).map(|holder| holder.session)
+    /// The session that has a socket, whichever node owns it, and whether all nodes have been heard. Nodes that cannot be
+    /// reached at present are not waited for.
+    pub(crate) async fn holder_of(&self, recovery: &RecoveryId) -> (Option<Key>, Hearing) {
+        let question = Question::Holds(vec![recovery.clone()]);
+        let (found, silent) = self.ask(question, QUERY_TIMEOUT, Unlinked::PassedOver).await;
+        let hearing = if silent.is_empty() {
+            Hearing::Complete
+        } else {
+            Hearing::Partial
+        };
+        (
+            Holder::rightful(found.holders).map(|holder| holder.session),
+            hearing,
+        )
     }
 
     /// The sessions of which those nodes that answer in time say that they have the sockets in question.
     pub(crate) async fn holders(&self, question: Question) -> Vec<Holder> {
-        let (found, silent) = self.ask(question, QUERY_TIMEOUT).await;
+        let (found, silent) = self.ask(question, QUERY_TIMEOUT, Unlinked::Awaited).await;
         if !silent.is_empty() {
             info!(?silent, "where a socket is was asked of nodes that do not answer");
         }
@@ -189,7 +215,9 @@ impl Io {
 
     /// The marks that a position in some lane's log stands for; none if no node knows that log any more.
     pub(crate) async fn marks_at(&self, position: Position) -> Option<Marks> {
-        let (found, _) = self.ask(Question::Marks(position), QUERY_TIMEOUT).await;
+        let (found, _) = self
+            .ask(Question::Marks(position), QUERY_TIMEOUT, Unlinked::PassedOver)
+            .await;
         found.marks
     }
 
@@ -205,7 +233,7 @@ impl Io {
 
     /// What all nodes together find.
     async fn ask_all(&self, question: Question) -> Result<Found, QueryError> {
-        let (found, silent) = self.ask(question, QUERY_TIMEOUT).await;
+        let (found, silent) = self.ask(question, QUERY_TIMEOUT, Unlinked::Awaited).await;
         if silent.is_empty() {
             return Ok(found);
         }
@@ -215,7 +243,7 @@ impl Io {
     }
 
     /// What the nodes find within `patience`, and those that have not answered by then.
-    async fn ask(&self, question: Question, patience: Duration) -> (Found, Vec<NodeId>) {
+    async fn ask(&self, question: Question, patience: Duration, unlinked: Unlinked) -> (Found, Vec<NodeId>) {
         let placement = self.cluster.placement();
         let nodes: Vec<_> = placement
             .view()
@@ -228,20 +256,23 @@ impl Io {
             queries: &self.shared.queries,
             id,
         };
-        for node in &nodes {
-            // Who has no link is not asked, and named if it does not leave before the time is over.
-            self.cluster.send(
-                node,
-                Direct::Query(Query {
-                    id,
-                    question: question.clone(),
-                }),
-            );
+        let mut passed_over = Vec::new();
+        for node in nodes {
+            let query = Query {
+                id,
+                question: question.clone(),
+            };
+            if !self.cluster.send(&node, Direct::Query(query)) && unlinked == Unlinked::PassedOver {
+                passed_over.push(node);
+            }
         }
-        match tokio::time::timeout(patience, found).await {
+        self.shared.queries.pass_over(id, &passed_over);
+        let (found, mut silent) = match tokio::time::timeout(patience, found).await {
             Ok(Ok(found)) => (found, Vec::new()),
             _ => self.shared.queries.abandon(id),
-        }
+        };
+        silent.extend(passed_over);
+        (found, silent)
     }
 
     /// The rooms of a namespace in which there are sockets whose sessions this node owns.

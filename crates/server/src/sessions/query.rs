@@ -133,6 +133,15 @@ impl Queries {
         }
     }
 
+    /// These nodes are not waited for.
+    pub(crate) fn pass_over(&self, id: QueryId, nodes: &[NodeId]) {
+        let mut pending = self.lock();
+        if let Some(query) = pending.get_mut(&id) {
+            query.waiting.retain(|node, _| !nodes.contains(node));
+        }
+        Self::finish(&mut pending, id);
+    }
+
     /// Gives a query up: what was found so far, and the nodes that have not replied.
     pub(crate) fn abandon(&self, id: QueryId) -> (Found, Vec<NodeId>) {
         self.lock()
@@ -142,7 +151,9 @@ impl Queries {
     }
 
     fn finish(pending: &mut HashMap<QueryId, Pending>, id: QueryId) {
-        if pending.get(&id).is_some_and(|query| query.waiting.is_empty())
+        // What a position stands for, all who know say alike.
+        let is_done = |query: &Pending| query.waiting.is_empty() || query.found.marks.is_some();
+        if pending.get(&id).is_some_and(is_done)
             && let Some(query) = pending.remove(&id)
         {
             // Who asked may have stopped waiting.
@@ -215,6 +226,26 @@ mod tests {
             members: [].into(),
         });
         assert_eq!(found(&mut receiver).unwrap(), ["1"]);
+    }
+
+    #[test]
+    fn who_cannot_be_asked_is_not_waited_for() {
+        let queries = Queries::default();
+        let (id, mut receiver) = queries.begin([node("a"), node("b")]);
+        queries.pass_over(id, &[node("b")]);
+        assert_eq!(found(&mut receiver), None);
+        queries.reply(&node("a"), reply(id, 1, "1"));
+        assert_eq!(found(&mut receiver).unwrap(), ["1"]);
+    }
+
+    #[test]
+    fn one_who_knows_a_position_is_enough() {
+        let queries = Queries::default();
+        let (id, mut receiver) = queries.begin([node("a"), node("b")]);
+        let mut knows = reply(id, 4, "1");
+        knows.found.marks = Some(Marks::default());
+        queries.reply(&node("a"), knows);
+        assert!(receiver.try_recv().unwrap().marks.is_some());
     }
 
     #[test]

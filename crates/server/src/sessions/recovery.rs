@@ -28,7 +28,7 @@ use super::{
     snapshot::SocketSnapshot,
 };
 use crate::{
-    io::Io,
+    io::{Hearing, Io},
     job::{Job, Outcome, Verdict},
     request::{Claim, Claimable, ClaimedPlace, SessionReply, SessionRequest},
     room::{Room, RoomEvent},
@@ -479,12 +479,14 @@ impl Recovery {
                 return Some((home, claimable));
             }
             // It has moved on since: somebody knows.
-            if let Some(holder) = self.io.holder_of(&claim.recovery).await
+            let (holder, hearing) = self.io.holder_of(&claim.recovery).await;
+            if let Some(holder) = holder
                 && let Some(claimable) = self.ask(&holder, claim).await
             {
                 return Some((holder, claimable));
             }
-            let is_certain = settled.is_some() && settled == self.io.settled();
+            let is_settled = settled.is_some() && settled == self.io.settled();
+            let is_certain = is_settled && hearing == Hearing::Complete;
             if is_certain || tokio::time::Instant::now() + pause >= give_up_at {
                 return None;
             }
