@@ -92,7 +92,7 @@ pub(crate) struct Introduction {
     pub(crate) members: Vec<NodeId>,
     /// How many lanes the sender has.
     pub(crate) lanes: u32,
-    /// How often the sender has taken the receiver for gone.
+    /// How often the sender has taken the receiver for gone, and over what it had replicas of.
     pub(crate) counted_out: u64,
 }
 

@@ -50,7 +50,6 @@ impl<E: Entities> Router<E> {
             return;
         };
         heard.gone_since.get_or_insert(at);
-        heard.counted_out += 1;
         heard.has_wished = false;
         let number = heard.number;
         let survivors = now.others().map(|member| member.id.clone());
@@ -136,6 +135,12 @@ impl<E: Entities> Router<E> {
             if !silent.is_empty() {
                 warn!(node = %dead, ?silent, "some nodes do not say what they heard of a lost node; going on without");
             }
+            let Some(heard) = topics.heard.get_mut(&dead).filter(|heard| heard.is_gone()) else {
+                // It is back.
+                continue;
+            };
+            // Only now do its entities live on elsewhere: if it comes back before, it goes on with them.
+            heard.counted_out += 1;
             self.to_all_lanes(|| LaneMessage::Mourned(dead.clone()));
         }
     }

@@ -62,9 +62,9 @@ pub(super) struct Heard {
     pub(super) has_wished: bool,
     /// Since when it is no member.
     pub(super) gone_since: Option<Instant>,
-    /// How often it has been taken for gone.
+    /// How often it has been taken for gone, and its entities lived on elsewhere.
     pub(super) counted_out: u64,
-    /// How often it has taken this node for gone, as far as it has said.
+    /// How often it has done so with this node, as far as it has said.
     pub(super) counted_me_out: u64,
 }
 
