@@ -26,7 +26,7 @@ export const LABEL = 24;
 /** Between two areas, so that threads are seen. */
 const GAP = 26;
 /** At the sides. */
-const MARGIN = 14;
+export const MARGIN = 14;
 const SMALLEST_RADIUS = 30;
 const WIDEST_SPACING = 24;
 const CLOSEST_SPACING = 2.5;

@@ -1,4 +1,4 @@
-import { LABEL, type Point } from "./layout";
+import { LABEL, MARGIN, type Point } from "./layout";
 import type { Dot, NodeArea, Scene } from "./scene";
 
 /** The colours of the page, as a canvas takes them. */
@@ -220,7 +220,7 @@ function describe({ look, owned, shards }: NodeArea): string {
   return look === "up" ? counts : `${look} · ${counts}`;
 }
 
-/** Text that can be read over threads. */
+/** Text that can be read over threads, and whole: near the side it is drawn further inside. */
 function outlined(
   context: Context,
   text: string,
@@ -235,7 +235,14 @@ function outlined(
   context.lineJoin = "round";
   context.strokeStyle = palette.surface;
   context.lineWidth = 4;
-  context.strokeText(text, x, y);
+  const reach = context.measureText(text).width / 2 + MARGIN;
+  const inside = Math.max(reach, Math.min(x, widthOf(context) - reach));
+  context.strokeText(text, inside, y);
   context.fillStyle = color;
-  context.fillText(text, x, y);
+  context.fillText(text, inside, y);
+}
+
+/** In CSS pixels, as everything is drawn. */
+function widthOf(context: Context): number {
+  return context.canvas.width / context.getTransform().a;
 }
