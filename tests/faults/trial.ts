@@ -29,6 +29,8 @@ const LINES_SHOWN = 400;
 
 /** Nobody is disconnected; or nobody comes back as somebody new. */
 export type Promised = "no disconnect" | "recovered";
+/** Of who comes back to his socket: less than it takes until anybody gives up waiting for somebody; in milliseconds. */
+const LONGEST_ABSENCE = 4_000;
 
 export interface Setting {
   /** Makes log files tell this trial from others. */
@@ -260,5 +262,6 @@ export class Trial {
 function brokenPromise(promise: Promised | undefined, summary: Summary): string | undefined {
   if (promise === "no disconnect" && summary.disconnects > 0) return "clients were disconnected";
   if (promise !== undefined && summary.reborn > 0) return "clients came back as somebody new";
+  if (promise !== undefined && summary.longestAbsence > LONGEST_ABSENCE) return "clients were away for long";
   return undefined;
 }
