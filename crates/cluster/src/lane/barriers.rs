@@ -2,16 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::CommitId;
-use crate::{member::NodeId, shard::Key, topic::Topic};
-
-/// A lane that wants to know what was published to a topic of an entity here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HistoryWant {
-    pub(crate) node: NodeId,
-    pub(crate) lane: u32,
-    pub(crate) topic: Topic,
-}
+use super::{CommitId, HistoryWant};
+use crate::{member::NodeId, shard::Key};
 
 /// What waits for a barrier.
 #[derive(Clone, Debug, PartialEq, Eq)]

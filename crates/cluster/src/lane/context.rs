@@ -10,7 +10,8 @@ use tracing::info;
 
 use super::{
     LaneHandle, LaneMessage, LaneRef,
-    barriers::{Barriers, HistoryWant, Waiting},
+    barriers::{Barriers, Waiting},
+    histories::HistoryWant,
 };
 use crate::{
     cluster::Cluster,
@@ -196,19 +197,18 @@ impl<E: Entities> Lane<E> {
 
     /// The node that is to keep the replica of an entity which lives here.
     pub(super) fn standby(&self, key: &Key) -> Option<NodeId> {
+        if !self.replicate {
+            return None;
+        }
         let shard = self.placement.shards().shard_of(key);
         let standby = if self.placement.is_mine(shard) {
             self.placement.standby(shard)
         } else {
             // It is about to move. Until then the one that has its replica keeps it.
             self.standbys.get(key)
-        };
-        let is_other_member =
-            |node: &&NodeId| *node != self.node() && self.placement.view().member(node).is_some();
-        standby
-            .filter(is_other_member)
-            .filter(|_| self.replicate)
-            .cloned()
+        }?;
+        let is_member = self.placement.view().member(standby).is_some();
+        (is_member && standby != self.node()).then(|| standby.clone())
     }
 
     /// Tells the lanes of another node something. False when there is no link to it.

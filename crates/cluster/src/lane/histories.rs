@@ -1,6 +1,6 @@
 //! The history of topics, which goes along with the entities that need it.
 
-use super::{Lane, LaneState, barriers::HistoryWant};
+use super::{Lane, LaneState};
 use crate::{
     entity::Entities,
     log::{History, Source},
@@ -11,6 +11,14 @@ use crate::{
 
 /// What is told of one topic, in bytes of publications: a thousand messages of a chat.
 const MAX_HISTORY_BYTES: usize = 256 << 10;
+
+/// A lane that wants to know what was published to a topic of an entity here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HistoryWant {
+    pub(crate) node: NodeId,
+    pub(crate) lane: u32,
+    pub(crate) topic: Topic,
+}
 
 impl<E: Entities> Lane<E> {
     /// Something of an entity is about to come here, and its client may ask for what was published to these topics before

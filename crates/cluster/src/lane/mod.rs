@@ -19,8 +19,8 @@ use std::{
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::{debug, error, info};
 
-pub(crate) use self::barriers::HistoryWant;
 pub use self::context::{CommitId, Lane, Missed};
+pub(crate) use self::histories::HistoryWant;
 use self::{
     arrivals::{Arrivals, Preparation},
     barriers::Waiting,

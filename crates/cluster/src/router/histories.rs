@@ -1,8 +1,9 @@
 //! Asking the lanes of other nodes for the history of topics, and telling it.
 
-use tracing::error;
-
-use super::{Router, lock, topics::unpack};
+use super::{
+    Router, lock,
+    topics::{pack, unpack},
+};
 use crate::{
     ask::LinkMessage,
     backlog::Parcel,
@@ -13,7 +14,6 @@ use crate::{
     member::NodeId,
     shard::Key,
     topic::Topic,
-    wire,
 };
 
 impl<E: Entities> Router<E> {
@@ -51,20 +51,9 @@ impl<E: Entities> Router<E> {
         let mut forgotten = history.forgotten;
         let mut publications = Vec::with_capacity(history.publications.len());
         for publication in &history.publications {
-            match wire::encode(&publication.payload) {
-                Ok(payload) => publications.push((
-                    publication.origin.clone(),
-                    Parcel {
-                        number: publication.number,
-                        topic: publication.topic.clone(),
-                        cause: publication.cause,
-                        payload,
-                    },
-                )),
-                Err(error) => {
-                    error!(topic = ?history.topic, %error, "a publication could not be encoded");
-                    forgotten.advance(&publication.origin, publication.number);
-                }
+            match pack(publication) {
+                Some(parcel) => publications.push((publication.origin.clone(), parcel)),
+                None => forgotten.advance(&publication.origin, publication.number),
             }
         }
         self.to_peer(

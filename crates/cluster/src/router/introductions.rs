@@ -60,7 +60,7 @@ impl<E: Entities> Router<E> {
             _ => return,
         }
         if let Some(heard) = topics.heard.get_mut(peer) {
-            heard.number = heard.number.max(after);
+            heard.reaches(after);
         }
         for lane in self.lanes() {
             let node = peer.clone();

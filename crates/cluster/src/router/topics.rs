@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tracing::{debug, error};
 
 use super::{Router, lock, mourning::Mourning};
@@ -86,8 +86,13 @@ impl Heard {
         self.gone_since.is_some()
     }
 
+    /// Nothing up to this number is still to come.
+    pub(super) fn reaches(&mut self, number: u64) {
+        self.number = self.number.max(number);
+    }
+
     pub(super) fn take(&mut self, parcel: Parcel) {
-        self.number = self.number.max(parcel.number);
+        self.reaches(parcel.number);
         self.backlog.push(parcel, Instant::now());
     }
 }
@@ -164,7 +169,7 @@ impl<E: Entities> Router<E> {
         if topics.listens_to(peer)
             && let Some(heard) = topics.heard.get_mut(peer)
         {
-            heard.number = heard.number.max(after);
+            heard.reaches(after);
             self.to_lanes(lanes, || LaneMessage::Heard {
                 node: peer.clone(),
                 number: after,
@@ -217,39 +222,32 @@ impl<E: Entities> Router<E> {
         let peers = topics.interest.nodes(&topic).to_vec();
         // Who is away may come back, and is told what it missed when it has said what it wants.
         let anybody_away = topics.heard.values().any(|heard| !heard.has_wished);
-        if !peers.is_empty() || anybody_away {
-            match wire::encode(&payload) {
-                Ok(payload) => {
-                    let parcel = Parcel {
-                        number,
-                        topic: topic.clone(),
-                        cause,
-                        payload,
-                    };
-                    match wire::encode(&LinkMessage::Publish(parcel.clone())) {
-                        // Under the lock, so that numbers leave in their order.
-                        Ok(message) => peers.iter().for_each(|peer| {
-                            if !self.send(peer, message.clone()) {
-                                debug!(%peer, number, "a publication waits for a link");
-                            }
-                        }),
-                        Err(error) => error!(?topic, number, %error, "a publication could not be encoded"),
+        let publication = Publication {
+            origin: self.me.clone(),
+            number,
+            topic,
+            cause,
+            payload,
+        };
+        if (!peers.is_empty() || anybody_away)
+            && let Some(parcel) = pack(&publication)
+        {
+            match wire::encode(&LinkMessage::Publish(parcel.clone())) {
+                // Under the lock, so that numbers leave in their order.
+                Ok(message) => peers.iter().for_each(|peer| {
+                    if !self.send(peer, message.clone()) {
+                        debug!(%peer, number, "a publication waits for a link");
                     }
-                    topics.sent.push(parcel, Instant::now());
+                }),
+                Err(error) => {
+                    error!(topic = ?parcel.topic, number, %error, "a publication could not be encoded");
                 }
-                Err(error) => error!(?topic, number, %error, "a publication could not be encoded"),
             }
+            topics.sent.push(parcel, Instant::now());
         }
-        let lanes = topics.interest.lanes(&topic);
+        let lanes = topics.interest.lanes(&publication.topic);
         if lanes != 0 {
-            let origin = self.me.clone();
-            let publication = Arc::new(Publication {
-                origin,
-                number,
-                topic,
-                cause,
-                payload,
-            });
+            let publication = Arc::new(publication);
             self.to_lanes(lanes, || LaneMessage::Publication(publication.clone(), None));
         }
         peers
@@ -281,6 +279,29 @@ impl<E: Entities> Router<E> {
             self.to_lanes(topics.interest.lanes(&publication.topic), || {
                 LaneMessage::Publication(publication.clone(), Some(credit.clone()))
             });
+        }
+    }
+}
+
+/// A publication as it travels; none, and that is logged, if it cannot be encoded.
+pub(super) fn pack<P: Serialize>(publication: &Publication<P>) -> Option<Parcel> {
+    let Publication {
+        origin,
+        number,
+        topic,
+        cause,
+        payload,
+    } = publication;
+    match wire::encode(payload) {
+        Ok(payload) => Some(Parcel {
+            number: *number,
+            topic: topic.clone(),
+            cause: *cause,
+            payload,
+        }),
+        Err(error) => {
+            error!(%origin, ?topic, number, %error, "a publication could not be encoded");
+            None
         }
     }
 }
