@@ -63,7 +63,7 @@ impl ClusterConfig {
     /// A cluster of one that nobody joins, on free ports of the loopback interface.
     pub fn alone() -> Self {
         let loopback = (std::net::Ipv4Addr::LOCALHOST, 0).into();
-        Self::new(NodeName::default(), loopback, loopback, Secret::well_known())
+        Self::new(NodeName::default(), loopback, loopback, Secret::random())
     }
 
     /// A node that starts a cluster of one, with the defaults for everything else.

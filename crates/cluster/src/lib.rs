@@ -14,6 +14,7 @@ mod handoff;
 mod lane;
 mod links;
 mod log;
+mod mac_key;
 mod member;
 mod membership;
 mod router;
@@ -35,6 +36,7 @@ pub use links::{
     LinksError, SendError,
 };
 pub use log::{Entry, LogId, LogLimits, Marks, Position};
+pub use mac_key::MacKey;
 pub use member::{Incarnation, InvalidNodeName, Member, NodeId, NodeName, Phase, View};
 pub use membership::{
     Membership, MembershipConfig, MembershipError, MembershipEvent, MembershipTiming, Unfit,

@@ -5,6 +5,8 @@ use std::{fmt, io, net::SocketAddr, path::Path, path::PathBuf, sync::Arc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::mac_key::MacKey;
+
 /// What all nodes of one cluster know and nobody else does.
 ///
 /// It never leaves the process: gossip, hellos, links and seals each use a key of their own, derived from it by
@@ -97,6 +99,14 @@ impl Secret {
         Self::new(&text)
     }
 
+    /// A secret that nobody else has: for a node that no other is to join.
+    pub fn random() -> Self {
+        Self {
+            origin: Origin::Configured,
+            material: rand::random::<[u8; 32]>().as_slice().into(),
+        }
+    }
+
     /// The key that every Hither knows: for a cluster on one machine, whose ports only that machine reaches.
     ///
     /// See [`check_exposure`](Self::check_exposure).
@@ -143,6 +153,11 @@ impl Secret {
 
     pub(crate) fn link_cookie(&self) -> LinkCookie {
         LinkCookie(hexadecimal(&self.derive(b"hither link 1")))
+    }
+
+    /// A key for the codes of one purpose of the embedder.
+    pub fn mac_key(&self, purpose: &'static str) -> MacKey {
+        MacKey::new(keyed(&self.derive(format!("hither mac 1 {purpose}").as_bytes())))
     }
 
     /// A seal on a text, as lower-case hexadecimal digits: only who knows the secret can make it. A seal that was made for

@@ -19,6 +19,7 @@ mod room;
 #[cfg(feature = "fault-injection")]
 mod sabotage;
 mod server;
+mod session_ids;
 mod sessions;
 mod socket;
 mod status;

@@ -10,7 +10,6 @@ use std::{
 };
 
 use axum::Router;
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use hither_cluster::{
     Cluster, ClusterConfig, ClusterNode, Fatal, Key, NodeName, RequestError, StartError as ClusterStartError,
@@ -30,12 +29,11 @@ use crate::{
     io::Io,
     namespace::{Adapter, AnyNamespace, Namespace},
     request::{ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
+    session_ids::SessionIds,
     sessions::{Counters, LaneEvent, Service, Sessions, Shared},
     status::Status,
 };
 
-/// Random bytes of a session id: 144 bits, of which drawing for a shard costs a few.
-const SESSION_ID_BYTES: usize = 18;
 /// Draws for a shard of this node before any will do. With a hundred nodes one in a hundred draws is a hit.
 const MAX_DRAWS: usize = 10_000;
 /// Publications of tasks outside of handlers that may be on their way to lanes.
@@ -133,10 +131,12 @@ impl ServerBuilder {
             lanes: cluster.lanes,
             publications: Arc::new(Semaphore::new(PUBLICATIONS)),
         });
+        let ids = Arc::new(SessionIds::new(&cluster.secret, []));
         let node = ClusterNode::start(cluster, |_| Sessions::new(shared.clone())).await?;
         let doors = Doors {
             cluster: node.cluster(),
             shared,
+            ids,
             sockets: Arc::default(),
             leaving: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -274,6 +274,7 @@ impl StatusReader {
 struct Doors {
     cluster: Cluster<Sessions>,
     shared: Arc<Shared>,
+    ids: Arc<SessionIds>,
     /// How many sockets have been given a number.
     sockets: Arc<AtomicU64>,
     leaving: CancellationToken,
@@ -305,7 +306,7 @@ impl Backend for Doors {
     }
 
     fn mint(&self) -> Key {
-        let draw = || Key::from(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; SESSION_ID_BYTES]>()));
+        let draw = || self.ids.mint();
         let placement = self.cluster.placement();
         let owns_any = placement
             .view()
@@ -319,6 +320,10 @@ impl Backend for Doors {
             .take(MAX_DRAWS)
             .find(near)
             .unwrap_or_else(draw)
+    }
+
+    fn has_minted(&self, sid: &str) -> bool {
+        self.ids.has_minted(sid)
     }
 
     async fn request(

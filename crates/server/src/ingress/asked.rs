@@ -33,15 +33,13 @@ impl Asked {
     }
 }
 
-/// A sid that is longer is none of ours, and not worth carrying about.
-const MAX_SID_LENGTH: usize = 64;
-
 /// Reads a request. The checks come in the order of the reference server, whose `EIO` counts only where a session
-/// opens.
+/// opens. A session id that no node has minted is unknown here already, at no cost to whom it would belong: `has_minted`
+/// knows.
 ///
 /// Departures: an Upgrade request for polling is refused instead of being upgraded and dropped, for it must not be
 /// served as a poll either; and a method that polling does not have is 400 on a session as it is without one, not 500.
-pub(super) fn read(parts: &mut Parts) -> Result<Asked, Denial> {
+pub(super) fn read(parts: &mut Parts, has_minted: impl FnOnce(&str) -> bool) -> Result<Asked, Denial> {
     let query = EngineQuery::of(&parts.uri);
     let transport: TransportName = query.transport.as_deref().unwrap_or_default().parse()?;
     let fits_transport = websocket::is_wanted(&parts.headers) == (transport == TransportName::WebSocket);
@@ -58,7 +56,10 @@ pub(super) fn read(parts: &mut Parts) -> Result<Asked, Denial> {
             TransportName::WebSocket => Asked::OpenWebSocket(UpgradeRequest::take(parts)?),
         });
     };
-    let sid = known_form(sid)?;
+    if !has_minted(&sid) {
+        return Err(Refusal::UnknownSid.into());
+    }
+    let sid = Key::from(sid);
     if !fits_transport {
         return Err(Refusal::BadRequest.into());
     }
@@ -67,15 +68,6 @@ pub(super) fn read(parts: &mut Parts) -> Result<Asked, Denial> {
         (TransportName::Polling, &Method::POST) => Ok(Asked::Push(sid)),
         (TransportName::Polling, _) => Err(Refusal::BadRequest.into()),
         (TransportName::WebSocket, _) => Ok(Asked::AttachWebSocket(sid, UpgradeRequest::take(parts)?)),
-    }
-}
-
-/// What cannot be an id of ours needs no owner to say that it is unknown, and does not get into the log.
-fn known_form(sid: String) -> Result<Key, Refusal> {
-    if sid.len() <= MAX_SID_LENGTH && sid.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(Key::from(sid))
-    } else {
-        Err(Refusal::UnknownSid)
     }
 }
 

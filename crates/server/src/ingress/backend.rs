@@ -29,6 +29,9 @@ pub(crate) trait Backend: Clone + Send + Sync + 'static {
     /// An id for a new session.
     fn mint(&self) -> Key;
 
+    /// Whether this text is an id that a node of this cluster has minted. It says nothing of the session.
+    fn has_minted(&self, sid: &str) -> bool;
+
     /// Asks a session, wherever it lives.
     ///
     /// # Errors

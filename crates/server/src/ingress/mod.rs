@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use axum::{
     Router,
+    body::HttpBody,
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -97,7 +98,16 @@ async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request)
 impl<B: Backend> Ingress<B> {
     async fn answer(&self, request: Request) -> Result<Response, Denial> {
         let (mut parts, body) = request.into_parts();
-        let asked = asked::read(&mut parts)?;
+        let asked = match asked::read(&mut parts, |sid| self.backend.has_minted(sid)) {
+            Ok(asked) => asked,
+            Err(denial) if body.is_end_stream() => return Err(denial),
+            Err(denial) => {
+                // Its body is not worth reading, so the connection cannot go on.
+                let mut answer = denial.into_response();
+                close_connection(&mut answer);
+                return Ok(answer);
+            }
+        };
         if asked.opens() && self.backend.leaving().is_cancelled() {
             return Err(Denial::OutOfReach);
         }

@@ -28,6 +28,9 @@ use crate::{
     request::{ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
 };
 
+/// A session id that no node has minted.
+pub(super) const MADE_UP: &str = "made-up";
+
 pub(super) const SERVICE: ServiceIndex = ServiceIndex(7);
 
 /// A request to a session, which waits for the test to reply.
@@ -85,6 +88,10 @@ impl Backend for FakeBackend {
             "minted-{}",
             self.0.numbers.fetch_add(1, Ordering::Relaxed)
         ))
+    }
+
+    fn has_minted(&self, sid: &str) -> bool {
+        sid != MADE_UP
     }
 
     async fn request(

@@ -1,7 +1,10 @@
 use hither_cluster::{Key, RequestError};
 use hither_engineio::Refusal;
 
-use super::{client::UPGRADE, node::Node};
+use super::{
+    client::UPGRADE,
+    node::{MADE_UP, Node},
+};
 use crate::request::{SessionReply, SessionRequest};
 
 #[tokio::test]
@@ -47,8 +50,12 @@ async fn what_needs_no_session_to_be_refused() {
         ("PUT", "EIO=4&transport=polling&sid=x", Refusal::BadRequest),
         ("DELETE", "EIO=4&transport=polling&sid=x", Refusal::BadRequest),
         ("OPTIONS", "EIO=4&transport=polling&sid=x", Refusal::BadRequest),
-        ("GET", "EIO=4&transport=polling&sid=a%0Ab", Refusal::UnknownSid),
-        ("GET", "EIO=4&transport=polling&sid=%FF", Refusal::UnknownSid),
+        ("GET", "EIO=4&transport=polling&sid=made-up", Refusal::UnknownSid),
+        (
+            "GET",
+            "EIO=4&transport=websocket&sid=made-up",
+            Refusal::UnknownSid,
+        ),
     ];
     let mut client = node.connect().await;
     for (method, query, refusal) in refused {
@@ -58,6 +65,24 @@ async fn what_needs_no_session_to_be_refused() {
         assert_eq!(answer.body, refusal.body(), "{method} {query}");
         assert_eq!(answer.header("content-type").as_deref(), Some("application/json"));
     }
+    assert!(node.was_asked_nothing());
+}
+
+#[tokio::test]
+async fn a_body_for_a_made_up_session_is_not_read() {
+    let mut node = Node::start().await;
+    let mut client = node.connect().await;
+    let query = format!("EIO=4&transport=polling&sid={MADE_UP}");
+    // The body never comes.
+    client
+        .request("POST", &query, "Content-Length: 1000000\r\n")
+        .await;
+    let answer = client.answer().await;
+    assert_eq!(
+        (answer.status, &*answer.body),
+        (400, &*Refusal::UnknownSid.body())
+    );
+    assert_eq!(answer.header("connection").as_deref(), Some("close"));
     assert!(node.was_asked_nothing());
 }
 

@@ -1,0 +1,115 @@
+//! Session ids: random, and marked so that every node of the cluster tells made-up ones from its own.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hither_cluster::{Key, MacKey, Secret};
+
+/// Random bytes of a session id: 144 bits, of which drawing for a shard costs a few.
+const RANDOM: usize = 18;
+
+/// Bytes of the code that marks it. Whoever would make one up needs 2⁷¹ requests for it, and would have found no session
+/// then: the random bytes are the credential.
+const CODE: usize = 9;
+
+const BYTES: usize = RANDOM + CODE;
+
+/// Characters of a session id.
+const LENGTH: usize = BYTES.div_ceil(3) * 4;
+
+/// Mints session ids, and tells them from what somebody made up.
+///
+/// An unknown id may be that of a session on its way between nodes, so its owner may have to wait before it says that
+/// there is none. With a code that takes the cluster's secret, this wait and all that goes with it is out of reach for who
+/// has never had a session. In a cluster without a secret of its own anybody can make the code.
+#[derive(Debug)]
+pub(crate) struct SessionIds {
+    /// For new ids.
+    key: MacKey,
+    /// For ids minted while another secret came first.
+    other_keys: Vec<MacKey>,
+}
+
+impl SessionIds {
+    /// Marks new ids by the first secret, and knows those that were marked by any.
+    pub(crate) fn new<'a>(first: &'a Secret, others: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let key = |secret: &Secret| secret.mac_key("session id");
+        Self {
+            key: key(first),
+            other_keys: others.into_iter().map(key).collect(),
+        }
+    }
+
+    pub(crate) fn mint(&self) -> Key {
+        let mut bytes = [0; BYTES];
+        let (random, code) = bytes.split_at_mut(RANDOM);
+        random.copy_from_slice(&rand::random::<[u8; RANDOM]>());
+        code.copy_from_slice(&self.key.code(random)[..CODE]);
+        Key::from(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Whether a node of this cluster has minted this id.
+    pub(crate) fn has_minted(&self, sid: &str) -> bool {
+        // Longer ones are not worth decoding.
+        if sid.len() != LENGTH {
+            return false;
+        }
+        let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(sid) else {
+            return false;
+        };
+        let Some((random, code)) = bytes.split_at_checked(RANDOM) else {
+            return false;
+        };
+        code.len() == CODE
+            && std::iter::once(&self.key)
+                .chain(&self.other_keys)
+                .any(|key| key.verifies(random, code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text).unwrap()
+    }
+
+    #[test]
+    fn every_node_knows_what_another_has_minted_and_nothing_else() {
+        let (ours, theirs) = (secret("0123456789abcdef"), secret("0123456789abcdeg"));
+        let sid = SessionIds::new(&ours, []).mint();
+        assert!(SessionIds::new(&ours, []).has_minted(sid.as_str()));
+        assert!(!SessionIds::new(&theirs, []).has_minted(sid.as_str()));
+        assert_eq!(sid.as_str().len(), LENGTH);
+    }
+
+    #[test]
+    fn while_a_secret_is_exchanged_both_count() {
+        let (old, new) = (secret("0123456789abcdef"), secret("0123456789abcdeg"));
+        let before = SessionIds::new(&old, [&new]);
+        let after = SessionIds::new(&new, [&old]);
+        assert!(after.has_minted(before.mint().as_str()));
+        assert!(before.has_minted(after.mint().as_str()));
+    }
+
+    #[test]
+    fn a_changed_character_makes_it_another() {
+        let ids = SessionIds::new(&Secret::random(), []);
+        let sid = ids.mint().as_str().to_owned();
+        for at in 0..sid.len() {
+            let mut changed = sid.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            assert!(!ids.has_minted(&String::from_utf8(changed).unwrap()), "{at}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_made_up_is_unknown(text in "\\PC{0,60}", bytes in prop::array::uniform27(any::<u8>())) {
+            let ids = SessionIds::new(&secret("0123456789abcdef"), []);
+            prop_assert!(!ids.has_minted(&text));
+            prop_assert!(!ids.has_minted(&BASE64_URL_SAFE_NO_PAD.encode(bytes)));
+        }
+    }
+}
