@@ -38,11 +38,12 @@ readonly PARTS='
     protocol     | tests-packages release |           | every rule of the protocols, on one node and on three
     cluster      | tests-packages release | nginx haproxy | three nodes behind balancers, with nodes that come and go
     faults       | tests-packages release | ip iptables   | nodes killed, stopped, drained and cut off while people chat
+    attacks      | tests-packages release | ss        | hostile clients cost little and harm nobody else
     chat         | tests-packages release |           | the chat over real connections
     browser      | tests-packages release | chromium  | people who chat in a real browser
 '
 
-declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [shellcheck]=shellcheck)
+declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [shellcheck]=shellcheck [ss]=iproute2)
 
 part_format() { cargo fmt --all --check; }
 part_shell() { shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh; }
@@ -84,6 +85,7 @@ part_history() { npm --prefix tests run test:history; }
 part_protocol() { npm --prefix tests run test:protocol; }
 part_cluster() { npm --prefix tests run test:cluster; }
 part_faults() { HITHER_SABOTAGED=$SABOTAGED npm --prefix tests run test:faults; }
+part_attacks() { npm --prefix tests run test:attacks; }
 part_chat() { npm --prefix tests run test:chat; }
 part_browser() { npm --prefix tests run test:browser; }
 

@@ -13,8 +13,11 @@ else
     set -- "$@" "$suite/$name.test.ts"
   done
 fi
-# Two files at a time: the machines this runs on have two cores, and each file starts servers of its own.
-exec node --import tsx --test --test-concurrency=2 --test-timeout=300000 \
+# Two files at a time: the machines this runs on have two cores, and each file starts servers of its own. But what an attack
+# costs is measured, and cannot be beside others.
+concurrency=2
+if [ "$suite" = attacks ]; then concurrency=1; fi
+exec node --import tsx --test --test-concurrency=$concurrency --test-timeout=300000 \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./harness/summary.js --test-reporter-destination=stdout \
   "$@"

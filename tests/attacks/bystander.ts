@@ -1,0 +1,30 @@
+/*
+ * Clients that have nothing to do with the attack, one for each given address: each asks one thing after the other. For
+ * each line of its standard input the program says how long the answers since the line before have taken. It is a process of
+ * its own, so that nobody in it waits for the attacker.
+ */
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ask, connected } from "../harness/client.ts";
+
+const PAUSE_MS = 5;
+
+const sockets = await Promise.all(process.argv.slice(2).map((url) => connected(url, "websocket")));
+let taken: number[] = [];
+let disconnects = 0;
+for (const socket of sockets) socket.on("disconnect", () => (disconnects += 1));
+
+createInterface({ input: process.stdin }).on("line", () => {
+  process.stdout.write(`${JSON.stringify({ taken, disconnects })}\n`);
+  taken = [];
+});
+process.stdin.on("end", () => process.exit(0));
+
+for (;;) {
+  for (const socket of sockets) {
+    const began = performance.now();
+    await ask(socket, "echo", "hello");
+    taken.push(performance.now() - began);
+    await sleep(PAUSE_MS);
+  }
+}
