@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::{
     census::{Census, MemberCensus},
+    presence::Presence,
     request::{SessionReply, SessionRequest},
     room::{Room, topic},
     sessions::{
@@ -80,6 +81,11 @@ impl Io {
     /// The members of the cluster, and which of them owns which shard, as that changes.
     pub fn placements(&self) -> watch::Receiver<Arc<Placement>> {
         self.cluster.placements()
+    }
+
+    /// Who is in which room, as persons.
+    pub fn presence(&self) -> Presence {
+        Presence::new(self.shared.presence.clone())
     }
 
     /// Emits an event to everybody in a room of a namespace, on all nodes; without a room to the whole namespace.

@@ -14,6 +14,7 @@ mod io;
 mod job;
 mod namespace;
 mod outgoing;
+mod presence;
 mod request;
 mod room;
 #[cfg(feature = "fault-injection")]
@@ -36,6 +37,10 @@ pub use hither_socketio::{
 };
 pub use io::{Io, QueryError};
 pub use namespace::{Namespace, Received};
+pub use presence::{
+    LINGER, Lagged, Person, PersonKey, PersonKeyError, Presence, PresenceChange, PresenceChanges,
+    PresencePage,
+};
 pub use room::Room;
 pub use server::{Leave, Server, ServerBuilder, StartError, StatusReader};
 pub use sessions::FoundSocket;

@@ -127,6 +127,7 @@ impl ServerBuilder {
             config: self.config,
             services,
             queries: Default::default(),
+            presence: Arc::default(),
             counters: Counters::default(),
             lanes: cluster.lanes,
             publications: Arc::new(Semaphore::new(PUBLICATIONS)),

@@ -13,6 +13,7 @@ use crate::{
     census::SessionTag,
     handshake::Handshake,
     io::Io,
+    presence::Person,
     room::{Room, RoomEvent},
     sessions::{LaneEvent, SessionAddress, Sessions},
 };
@@ -105,6 +106,7 @@ pub(crate) enum Effect {
     Join(Room),
     Leave(Room),
     Show(Json),
+    Identify(Person),
     Publish {
         room: Option<Room>,
         event: RoomEvent,
@@ -283,6 +285,16 @@ impl<Data> Socket<Data> {
         let card = Json::encode(card)?;
         let bytes = card.as_str().len();
         self.context.effects.add(Effect::Show(card), bytes)
+    }
+
+    /// Says whose socket this is. From then on that person is present in every room that the socket is in, while its client
+    /// is connected: see [`Presence`](crate::Presence). Said again, it replaces what was said before.
+    ///
+    /// # Errors
+    /// When the handler has asked for too much.
+    pub fn identify(&mut self, person: Person) -> Result<(), EmitError> {
+        let bytes = person.key.as_str().len() + person.card.as_str().len();
+        self.context.effects.add(Effect::Identify(person), bytes)
     }
 
     /// The whole server, of which this node is a part.

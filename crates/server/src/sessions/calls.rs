@@ -192,6 +192,8 @@ impl Session {
                 listening: false,
                 acks: Default::default(),
                 card: None,
+                person: None,
+                shown: None,
                 returns: 0,
                 recovery: None,
                 since: begin,

@@ -10,7 +10,10 @@ use super::{
     history::Place,
     query::{Query, QueryReply},
 };
-use crate::request::{SocketNumber, StreamId};
+use crate::{
+    presence::Note,
+    request::{SocketNumber, StreamId},
+};
 
 /// A message between lanes of two nodes.
 #[derive(Serialize, Deserialize)]
@@ -23,6 +26,8 @@ pub(crate) enum Direct {
     Query(Query),
     /// To whoever asked; any lane can take it.
     QueryReply(QueryReply),
+    /// About who is present; the first lane takes it.
+    Presence(Note),
 }
 
 /// What is to be done with sockets of one node: each distinct frame once, however many sockets receive it.
@@ -174,7 +179,7 @@ pub(crate) fn route(direct: Direct, lanes: usize, lane_of: &dyn Fn(&Key) -> usiz
         Direct::Query(query) => (0..lanes)
             .map(|lane| (lane, Direct::Query(query.clone())))
             .collect(),
-        reply @ Direct::QueryReply(_) => vec![(0, reply)],
+        one @ (Direct::QueryReply(_) | Direct::Presence(_)) => vec![(0, one)],
     }
 }
 

@@ -202,6 +202,7 @@ impl Session {
                 }
             }
             Effect::Show(card) => socket.card = Some(card),
+            Effect::Identify(person) => socket.person = Some(Arc::new(person)),
             Effect::Publish { room, event } => {
                 let cause = self.next_cause();
                 lane.publish(&self.key, topic(&namespace, room.as_ref()), cause, event);

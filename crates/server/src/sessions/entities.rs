@@ -274,6 +274,9 @@ impl Entities for Sessions {
                 }
             }
             Direct::QueryReply(reply) => self.env.shared.queries.reply(from, reply),
+            Direct::Presence(note) => {
+                self.lead_presence(lane, |hub, send| hub.hear(from, note, send));
+            }
         }
     }
 
@@ -291,6 +294,7 @@ impl Entities for Sessions {
 
     fn placed(&mut self, lane: &mut Lane, _: &Placement, now: &Placement) {
         self.env.shared.queries.members_changed(now.view());
+        self.lead_presence(lane, |hub, send| hub.members_changed(now, send));
         let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.with_slot(lane, slot, Session::members_changed);
@@ -301,6 +305,7 @@ impl Entities for Sessions {
     }
 
     fn linked(&mut self, lane: &mut Lane, peer: &NodeId) {
+        self.lead_presence(lane, |hub, send| hub.linked(peer, send));
         let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.with_slot(lane, slot, |session, env, lane| session.relinked(env, lane, peer));
@@ -313,6 +318,8 @@ impl Entities for Sessions {
 
     fn tick(&mut self, lane: &mut Lane) {
         self.search(lane);
+        let (now, placement) = (lane.now(), lane.placement().clone());
+        self.lead_presence(lane, |hub, send| hub.tick(now, &placement, send));
         self.env.sockets.evict_some(lane.now());
         while let Some(Reverse((due, slot))) = self.env.timers.peek().copied()
             && due <= lane.now()

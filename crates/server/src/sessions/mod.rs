@@ -12,6 +12,7 @@ mod history;
 mod holders;
 mod ingress_sockets;
 mod moving;
+mod persons;
 mod polling;
 mod query;
 mod recovery;

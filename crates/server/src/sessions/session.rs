@@ -32,6 +32,7 @@ use crate::{
     job::Job,
     namespace::AnyData,
     outgoing::Outgoing,
+    presence::{Person, Shown},
     request::{OpenTransport, RequestId, ServiceIndex, SessionReply, SocketAddress, StreamId},
     room::Room,
     socket::Whereabouts,
@@ -136,6 +137,10 @@ pub(crate) struct NamespaceSocket {
     pub(crate) acks: BTreeMap<AckId, AwaitedAck>,
     /// What others find of it.
     pub(crate) card: Option<Json>,
+    /// Whose it is.
+    pub(crate) person: Option<Arc<Person>>,
+    /// Where it makes that person present.
+    pub(crate) shown: Option<Shown>,
     /// How often the client has come back to it.
     pub(crate) returns: u32,
     /// The secret with which the client may come back to it; none if it may not.
@@ -260,6 +265,7 @@ impl Session {
                 break;
             }
         }
+        self.show_persons(env);
         self.schedule(env);
         if self.is_over() {
             env.over.push(self.slot);

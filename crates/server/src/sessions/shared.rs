@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 
 use super::query::Queries;
 use crate::{
-    config::ServerConfig, engine_service::AnyEngineService, namespace::AnyNamespace, request::ServiceIndex,
+    config::ServerConfig, engine_service::AnyEngineService, namespace::AnyNamespace, presence::Hub,
+    request::ServiceIndex,
 };
 
 /// A service mounted at a path.
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) config: ServerConfig,
     pub(crate) services: Vec<Service>,
     pub(crate) queries: Queries,
+    pub(crate) presence: Arc<Hub>,
     pub(crate) counters: Counters,
     pub(crate) lanes: usize,
     /// Bounds what tasks outside of handlers publish before lanes have handed it round.
