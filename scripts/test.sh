@@ -30,6 +30,7 @@ readonly PARTS='
     doctest      |                | cargo             | examples in the documentation
     doc          |                | cargo             | the documentation builds, and its links lead somewhere
     release      | web-build      | cargo             | the server and the testbed build as they ship
+    bench        | release        |                   | the load generator works, on one node and on three
     tests-packages|               | node npm          | what the end-to-end tests need can be installed
     tests-format | tests-packages |                   | the end-to-end tests, and the scripts, are formatted
     tests-lint   | tests-packages |                   | the end-to-end tests are free of lints
@@ -74,10 +75,12 @@ part_release() {
     cargo build --release --locked --package hither --example testbed
 }
 
+part_bench() { scripts/bench.sh --smoke; }
+
 part_tests_packages() { npm_packages tests; }
 part_tests_format() {
     npm --prefix tests run format:check
-    tests/node_modules/.bin/prettier --config tests/.prettierrc.json --check scripts
+    tests/node_modules/.bin/prettier --config tests/.prettierrc.json --check scripts crates/bench/socketio
 }
 part_tests_lint() { npm --prefix tests run lint; }
 part_tests_types() { npm --prefix tests run typecheck; }
