@@ -26,6 +26,7 @@ mod simulation;
 mod throttle;
 mod topic;
 mod trace;
+mod version;
 mod wire;
 
 pub use cluster::{Cluster, ClusterConfig, ClusterNode, Fatal, StartError};
@@ -45,3 +46,4 @@ pub use router::RequestError;
 pub use secret::{ExposedWithoutSecret, Secret, SecretError};
 pub use shard::{InvalidShardCount, Key, Placement, ShardCount, ShardId};
 pub use topic::{Publication, Subscribed, Topic};
+pub use version::{InvalidVersions, WireVersions};

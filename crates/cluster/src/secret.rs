@@ -1,4 +1,4 @@
-//! The cluster secret, and the keys that the two cluster ports derive from it.
+//! The cluster secret, and the keys that are derived from it.
 
 use std::{fmt, io, net::SocketAddr, path::Path, path::PathBuf, sync::Arc};
 
@@ -9,8 +9,7 @@ use crate::mac_key::MacKey;
 
 /// What all nodes of one cluster know and nobody else does.
 ///
-/// It never leaves the process: gossip, hellos, links and seals each use a key of their own, derived from it by
-/// HMAC-SHA256.
+/// It never leaves the process: gossip, links and seals each use a key of their own, derived from it by HMAC-SHA256.
 #[derive(Clone)]
 pub struct Secret {
     origin: Origin,
@@ -27,13 +26,13 @@ enum Origin {
 #[derive(Clone)]
 pub(crate) struct GossipKey(Hmac<Sha256>);
 
-/// The key that authenticates the hello of who dials.
-#[derive(Clone)]
-pub(crate) struct HelloKey(Hmac<Sha256>);
+/// The key by which the two ends of a connection between nodes know each other.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct LinkKey([u8; 32]);
 
-/// The cookie by which the two ends of a link know each other.
+/// The key that this node's own connections are made with, and those with which others' may be.
 #[derive(Clone)]
-pub(crate) struct LinkCookie(String);
+pub(crate) struct LinkKeys(LinkKey);
 
 /// A secret that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -147,12 +146,8 @@ impl Secret {
         GossipKey(keyed(&self.derive(b"hither gossip 1")))
     }
 
-    pub(crate) fn hello_key(&self) -> HelloKey {
-        HelloKey(keyed(&self.derive(b"hither hello 1")))
-    }
-
-    pub(crate) fn link_cookie(&self) -> LinkCookie {
-        LinkCookie(hexadecimal(&self.derive(b"hither link 1")))
+    pub(crate) fn link_keys(&self) -> LinkKeys {
+        LinkKeys(LinkKey(self.derive(b"hither link 3")))
     }
 
     /// A key for the codes of one purpose of the embedder.
@@ -191,16 +186,21 @@ impl GossipKey {
     }
 }
 
-impl HelloKey {
-    /// A computation of the MAC of one hello.
-    pub(crate) fn mac(&self) -> Hmac<Sha256> {
-        self.0.clone()
+impl LinkKey {
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
-impl LinkCookie {
-    pub(crate) fn as_str(&self) -> &str {
+impl LinkKeys {
+    /// For connections that this node makes.
+    pub(crate) fn spoken(&self) -> &LinkKey {
         &self.0
+    }
+
+    /// For connections that others make.
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = &LinkKey> {
+        std::iter::once(&self.0)
     }
 }
 
@@ -237,15 +237,9 @@ impl fmt::Debug for GossipKey {
     }
 }
 
-impl fmt::Debug for HelloKey {
+impl fmt::Debug for LinkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HelloKey")
-    }
-}
-
-impl fmt::Debug for LinkCookie {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LinkCookie")
+        f.write_str("LinkKey")
     }
 }
 
@@ -257,7 +251,7 @@ mod tests {
     fn white_space_does_not_count() {
         let padded = Secret::new(" 0123456789abcdef\n").unwrap();
         let bare = Secret::new("0123456789abcdef").unwrap();
-        assert_eq!(padded.link_cookie().as_str(), bare.link_cookie().as_str());
+        assert_eq!(padded.link_keys().spoken(), bare.link_keys().spoken());
     }
 
     #[test]
@@ -281,8 +275,8 @@ mod tests {
     fn purposes_and_secrets_have_keys_of_their_own() {
         let one = Secret::new("0123456789abcdef").unwrap();
         let other = Secret::new("0123456789abcdeg").unwrap();
-        assert_ne!(one.link_cookie().as_str(), other.link_cookie().as_str());
-        let purposes = [b"hither gossip 1".as_slice(), b"hither hello 1", b"hither link 1"];
+        assert_ne!(one.link_keys().spoken(), other.link_keys().spoken());
+        let purposes = [b"hither gossip 1".as_slice(), b"hither link 3"];
         let keys: std::collections::BTreeSet<_> =
             purposes.iter().map(|purpose| one.derive(purpose)).collect();
         assert_eq!(keys.len(), purposes.len());
@@ -311,9 +305,9 @@ mod tests {
     #[test]
     fn debug_prints_no_key() {
         let secret = Secret::new("0123456789abcdef").unwrap();
-        let (gossip, hello, link) = (secret.gossip_key(), secret.hello_key(), secret.link_cookie());
-        let shown = format!("{secret:?} {gossip:?} {hello:?} {link:?}");
-        assert_eq!(shown, "Secret(Configured) GossipKey HelloKey LinkCookie");
+        let (gossip, links) = (secret.gossip_key(), secret.link_keys());
+        let shown = format!("{secret:?} {gossip:?} {:?}", links.spoken());
+        assert_eq!(shown, "Secret(Configured) GossipKey LinkKey");
     }
 
     #[test]

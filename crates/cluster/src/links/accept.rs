@@ -2,58 +2,82 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ractor::ActorRef;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
 
 use super::{
     gateway::{Event, GatewayMessage},
-    hello::{self, HELLO_TIMEOUT, Hello, HelloError, Wish},
+    hello::{Greeter, HELLO_TIMEOUT, Hello, HelloError, Refusal, Secured, Wish},
     opened::{Bearings, Opened, Side},
-    pass::Passage,
+    pass::{PassError, Passage},
+    strangers::{StrangerId, Strangers},
 };
-use crate::{member::NodeId, secret::HelloKey, throttle::Throttle};
+use crate::{member::NodeId, throttle::Throttle};
 
-/// How many accepted connections may be short of a hello; more wait in the kernel.
-const STRANGERS: usize = 16;
+/// How many accepted connections may be short of a greeting.
+const STRANGERS: usize = 256;
 
 /// How long to wait after a failed accept: most likely this process is out of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Accepts connections.
 pub(super) struct Acceptor {
-    pub(super) me: NodeId,
-    pub(super) key: HelloKey,
-    pub(super) passage: Passage,
-    pub(super) gateway: ActorRef<GatewayMessage>,
-    pub(super) refusals: Mutex<Throttle>,
+    greeter: Greeter,
+    passage: Passage,
+    gateway: ActorRef<GatewayMessage>,
+    strangers: Mutex<Strangers<AbortHandle>>,
+    refusals: Mutex<Throttle>,
+}
+
+/// A connection's place among the strangers; dropped, it is none of them.
+struct Place {
+    acceptor: Arc<Acceptor>,
+    id: StrangerId,
 }
 
 impl Acceptor {
-    /// Accepts connections for ever. Those that say hello are handed to the gateway, or passed on.
+    pub(super) fn new(greeter: Greeter, passage: Passage, gateway: ActorRef<GatewayMessage>) -> Self {
+        Self {
+            greeter,
+            passage,
+            gateway,
+            strangers: Mutex::new(Strangers::new(STRANGERS)),
+            refusals: Mutex::new(Throttle::default()),
+        }
+    }
+
+    /// Accepts connections for ever. Those of members are handed to the gateway, or passed on.
     pub(super) async fn run(self, listener: TcpListener) {
         let acceptor = Arc::new(self);
-        let places = Arc::new(Semaphore::new(STRANGERS));
         let mut connections = JoinSet::new();
-        let mut failures = Throttle::default();
+        let (mut failures, mut evictions) = (Throttle::default(), Throttle::default());
         loop {
             while connections.try_join_next().is_some() {}
-            let Ok(place) = places.clone().acquire_owned().await else {
-                // Nobody closes the semaphore.
-                return;
-            };
             match listener.accept().await {
                 Ok((tcp, address)) => {
-                    connections.spawn(acceptor.clone().serve(tcp, address, place));
+                    let begin = |id| {
+                        let place = Place {
+                            acceptor: acceptor.clone(),
+                            id,
+                        };
+                        connections.spawn(acceptor.clone().serve(tcp, address, place))
+                    };
+                    let evicted = acceptor.strangers().admit(address.ip(), begin);
+                    if let Some(evicted) = evicted {
+                        evicted.abort();
+                        if let Some(suppressed) = evictions.permit() {
+                            warn!(%address, suppressed, "more than {STRANGERS} connections wait at the link port and do not greet; closed one for each that comes");
+                        }
+                    }
                 }
                 Err(error) => {
                     if let Some(suppressed) = failures.permit() {
@@ -65,49 +89,150 @@ impl Acceptor {
         }
     }
 
-    async fn serve(self: Arc<Self>, mut tcp: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
-        let hello = match timeout(HELLO_TIMEOUT, self.greet(&mut tcp)).await {
-            Ok(Ok(hello)) => hello,
-            Ok(Err(error)) => return self.refuse(address, &error),
-            Err(elapsed) => return self.refuse(address, &HelloError::Broken(elapsed.into())),
+    async fn serve(self: Arc<Self>, mut tcp: TcpStream, address: SocketAddr, place: Place) {
+        let greeted = match timeout(HELLO_TIMEOUT, self.hear(&mut tcp, || place.know())).await {
+            Ok(greeted) => greeted,
+            Err(elapsed) => Err(HelloError::Broken(elapsed.into())),
         };
         // No stranger any more.
         drop(place);
+        let served = match greeted {
+            Ok((secured, hello)) => self.grant(tcp, address, secured, hello).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = served {
+            self.refuse(address, &error);
+        }
+    }
+
+    async fn hear(
+        &self,
+        tcp: &mut TcpStream,
+        is_known: impl FnOnce(),
+    ) -> Result<(Secured, Hello), HelloError> {
+        tcp.set_nodelay(true)?;
+        self.greeter.hear(tcp, is_known).await
+    }
+
+    async fn grant(
+        &self,
+        mut tcp: TcpStream,
+        address: SocketAddr,
+        mut secured: Secured,
+        hello: Hello,
+    ) -> Result<(), HelloError> {
         let Hello { from, wish, .. } = hello;
         match wish {
             Wish::Link { life, way } => {
+                self.greeter.grant(&mut tcp, &mut secured).await?;
                 let bearings = Bearings {
                     life,
                     peer: from,
                     address,
                     way,
                     side: Side::Accepted,
+                    version: secured.version,
                 };
-                let opened = Event::Opened(Box::new(Opened::new(tcp, bearings)));
-                // Without a gateway there is nobody who would miss it.
-                self.gateway.cast(GatewayMessage::Local(opened)).ok();
+                self.open(tcp, secured, bearings);
+                Ok(())
             }
-            Wish::PassOn(to) => {
-                if let Err(error) = self.passage.pass_on(tcp, &from, &to).await {
-                    debug!(%from, %to, %error, "passed no link on");
-                }
+            Wish::Bring(source) => {
+                self.greeter.grant(&mut tcp, &mut secured).await?;
+                self.hear_who_is_brought(tcp, address, &source).await
+            }
+            Wish::PassOn(to) => self.pass_on(tcp, secured, &from, &to).await,
+        }
+    }
+
+    /// A relay has opened this connection for another node, which greets next.
+    async fn hear_who_is_brought(
+        &self,
+        mut tcp: TcpStream,
+        address: SocketAddr,
+        source: &NodeId,
+    ) -> Result<(), HelloError> {
+        let greeting = timeout(HELLO_TIMEOUT, self.greeter.hear(&mut tcp, || ()));
+        let (mut secured, hello) = greeting
+            .await
+            .map_err(|elapsed| HelloError::Broken(elapsed.into()))??;
+        match hello.wish {
+            Wish::Link { life, way } if hello.from == *source => {
+                self.greeter.grant(&mut tcp, &mut secured).await?;
+                let bearings = Bearings {
+                    life,
+                    peer: hello.from,
+                    address,
+                    way,
+                    side: Side::Accepted,
+                    version: secured.version,
+                };
+                self.open(tcp, secured, bearings);
+                Ok(())
+            }
+            _ => Err(HelloError::BringsNoLink),
+        }
+    }
+
+    async fn pass_on(
+        &self,
+        mut tcp: TcpStream,
+        mut secured: Secured,
+        from: &NodeId,
+        to: &NodeId,
+    ) -> Result<(), HelloError> {
+        match self.passage.reach(from, to, &self.greeter).await {
+            Ok(reached) => {
+                self.greeter.grant(&mut tcp, &mut secured).await?;
+                reached.join(tcp).await;
+                Ok(())
+            }
+            Err(error) => {
+                debug!(%from, %to, %error, "passed no link on");
+                let refusal = match error {
+                    PassError::NotAMember => Refusal::NotAMember(to.clone()),
+                    PassError::Full => Refusal::Full,
+                    PassError::Unreachable(_) | PassError::Silent | PassError::NoMember(_) => {
+                        Refusal::Unreachable(to.clone())
+                    }
+                };
+                secured.refuse(&mut tcp, refusal).await
             }
         }
     }
 
-    async fn greet(&self, tcp: &mut TcpStream) -> Result<Hello, HelloError> {
-        tcp.set_nodelay(true)?;
-        let challenge = hello::challenge(tcp).await?;
-        hello::receive(tcp, challenge, &self.me, &self.key).await
+    fn open(&self, tcp: TcpStream, secured: Secured, bearings: Bearings) {
+        let opened = Event::Opened(Box::new(Opened::new(tcp, secured, bearings)));
+        // Without a gateway there is nobody who would miss it.
+        self.gateway.cast(GatewayMessage::Local(opened)).ok();
     }
 
     fn refuse(&self, address: SocketAddr, reason: &HelloError) {
-        if !matches!(reason, HelloError::WrongMac) {
+        let is_of_interest = matches!(
+            reason,
+            HelloError::OtherSecret | HelloError::NoCommonVersion { .. } | HelloError::Sealed(_)
+        );
+        if !is_of_interest {
             return debug!(%address, %reason, "closed a connection that is no link");
         }
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(suppressed) = refusals.permit() {
             warn!(%address, suppressed, %reason, "refused a link");
         }
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, Strangers<AbortHandle>> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    fn know(&self) {
+        self.acceptor.strangers().know(self.id);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.acceptor.strangers().remove(self.id);
     }
 }

@@ -14,14 +14,11 @@ use super::{
     course::{Attempt, Course},
     envelope::LifeId,
     gateway::{Event, GatewayMessage},
-    hello::{HELLO_TIMEOUT, Hello, HelloError, Wish},
+    hello::{Greeter, HELLO_TIMEOUT, HelloError, Secured, Wish},
     opened::{Bearings, Opened, Side, Way},
     stream::StreamId,
 };
-use crate::{
-    member::{NodeId, View},
-    secret::HelloKey,
-};
+use crate::member::{NodeId, View};
 
 /// How long a connection may take to come about.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -31,8 +28,7 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Of two members the one with the lower id dials. So there is one connection for each pair, and the dialler knows when
 /// it needs another.
 pub(super) struct Dialler {
-    me: NodeId,
-    key: HelloKey,
+    greeter: Greeter,
     gateway: ActorRef<GatewayMessage>,
     view: Arc<View>,
     dials: BTreeMap<NodeId, Dial>,
@@ -54,15 +50,14 @@ pub(super) enum DialError {
     ConnectTimeout,
     #[error("no answer within {HELLO_TIMEOUT:?}")]
     Silent(#[from] Elapsed),
-    #[error("no answer: {0}")]
+    #[error("no greeting: {0}")]
     Hello(#[from] HelloError),
 }
 
 impl Dialler {
-    pub(super) fn new(me: NodeId, key: HelloKey, gateway: ActorRef<GatewayMessage>, view: Arc<View>) -> Self {
+    pub(super) fn new(greeter: Greeter, gateway: ActorRef<GatewayMessage>, view: Arc<View>) -> Self {
         Self {
-            me,
-            key,
+            greeter,
             gateway,
             view,
             dials: BTreeMap::new(),
@@ -74,7 +69,7 @@ impl Dialler {
         self.view = view.clone();
         self.dials.retain(|peer, _| view.member(peer).is_some());
         for member in view.others() {
-            if self.me < member.id && !self.dials.contains_key(&member.id) {
+            if self.greeter.me < member.id && !self.dials.contains_key(&member.id) {
                 let mut course = Course::new(rand::random_range(0..=usize::MAX));
                 let first = course.begin();
                 let dial = Dial {
@@ -158,8 +153,7 @@ impl Dialler {
             Way::Via(relay) => self.view.member(relay).map(|relay| relay.link),
         };
         let call = Call {
-            me: self.me.clone(),
-            key: self.key.clone(),
+            greeter: self.greeter.clone(),
             peer: peer.clone(),
             // Relays are members of this view. If one were not, the peer itself would do.
             way: if address.is_some() { way } else { Way::Direct },
@@ -174,8 +168,7 @@ impl Dialler {
 
 /// One attempt to reach a peer.
 struct Call {
-    me: NodeId,
-    key: HelloKey,
+    greeter: Greeter,
     peer: NodeId,
     way: Way,
     /// Of the peer, or of the relay.
@@ -203,32 +196,26 @@ impl Call {
         let mut tcp = connecting.await.map_err(|_| DialError::ConnectTimeout)??;
         tcp.set_nodelay(true)?;
         let life = LifeId(rand::random());
-        timeout(HELLO_TIMEOUT, self.say_hello(&mut tcp, life)).await??;
+        let secured = self.greet(&mut tcp, life).await?;
         let bearings = Bearings {
             life,
             peer: self.peer.clone(),
             address: self.address,
             way: self.way.clone(),
             side: Side::Dialled,
+            version: secured.version,
         };
-        Ok(Opened::new(tcp, bearings))
+        Ok(Opened::new(tcp, secured, bearings))
     }
 
-    async fn say_hello(&self, tcp: &mut TcpStream, life: LifeId) -> Result<(), HelloError> {
+    /// Greets the peer, on a way through a relay if need be.
+    async fn greet(&self, tcp: &mut TcpStream, life: LifeId) -> Result<Secured, DialError> {
         if let Way::Via(relay) = &self.way {
             let wish = Wish::PassOn(self.peer.clone());
-            self.hello(relay, wish).say(tcp, &self.key).await?;
+            timeout(HELLO_TIMEOUT, self.greeter.greet(tcp, relay, wish)).await??;
         }
         let way = self.way.clone();
         let wish = Wish::Link { life, way };
-        self.hello(&self.peer, wish).say(tcp, &self.key).await
-    }
-
-    fn hello(&self, to: &NodeId, wish: Wish) -> Hello {
-        Hello {
-            from: self.me.clone(),
-            to: to.clone(),
-            wish,
-        }
+        Ok(timeout(HELLO_TIMEOUT, self.greeter.greet(tcp, &self.peer, wish)).await??)
     }
 }

@@ -3,10 +3,7 @@
 //! It hears of everything that concerns a link as messages in one mailbox, so that what it tells the node
 //! ([`LinkEvents`]) is in one order.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ractor::{
     Actor, ActorProcessingErr, ActorRef, Message, SupervisionEvent,
@@ -28,6 +25,7 @@ use super::{
     dial::DialError,
     error::LinkDown,
     handshakes::Handshake,
+    hello::Greeter,
     identity::gateway_group,
     library::{self, Session},
     opened::{Opened, Way},
@@ -35,11 +33,7 @@ use super::{
     stream::StreamId,
     switchboard::Switchboard,
 };
-use crate::{
-    member::{NodeId, View},
-    secret::{HelloKey, LinkCookie},
-    throttle::Throttle,
-};
+use crate::member::{NodeId, View};
 
 /// The process groups in which gateways are found.
 pub(super) const SCOPE: &str = "hither";
@@ -104,9 +98,7 @@ impl Message for GatewayMessage {
 
 /// The actor.
 pub(super) struct Gateway {
-    pub(super) me: NodeId,
-    pub(super) key: HelloKey,
-    pub(super) cookie: LinkCookie,
+    pub(super) greeter: Greeter,
     pub(super) limits: LinkLimits,
 }
 
@@ -154,24 +146,22 @@ impl Actor for Gateway {
             views,
             events,
         } = arguments;
-        pg::join_scoped(SCOPE.to_owned(), gateway_group(&self.me), vec![myself.get_cell()]);
+        pg::join_scoped(
+            SCOPE.to_owned(),
+            gateway_group(&self.greeter.me),
+            vec![myself.get_cell()],
+        );
         let library = self.start_library(&myself).await?;
         let tick = self.limits.stall_timeout / TICKS_PER_STALL;
         let switchboard = Switchboard::new(
-            self.me.clone(),
-            self.key.clone(),
+            self.greeter.clone(),
             self.limits.clone(),
             sender,
             events,
             myself.clone(),
         );
-        let acceptor = Acceptor {
-            me: self.me.clone(),
-            key: self.key.clone(),
-            passage: Passage::new(views.clone(), self.limits.stall_timeout),
-            gateway: myself.clone(),
-            refusals: Mutex::new(Throttle::default()),
-        };
+        let passage = Passage::new(views.clone(), self.limits.stall_timeout);
+        let acceptor = Acceptor::new(self.greeter.clone(), passage, myself.clone());
         let task = |task| AbortOnDropHandle::new(task);
         Ok(GatewayState {
             switchboard,
@@ -235,7 +225,7 @@ impl Gateway {
         &self,
         myself: &ActorRef<GatewayMessage>,
     ) -> Result<ActorRef<NodeServerMessage>, ActorProcessingErr> {
-        library::start(&self.me, &self.cookie, library::frame_limit(&self.limits), myself).await
+        library::start(&self.greeter.me, library::frame_limit(&self.limits), myself).await
     }
 
     fn handle_event(&self, event: Event, state: &mut GatewayState) {

@@ -1,36 +1,45 @@
-//! The first bytes on a connection, before the library's handshake: who dials, and what for.
+//! The first bytes on a connection: both ends prove that they know the cluster secret, and say who they are.
 //!
 //! ```text
-//! who accepts:  magic (8) · challenge (16)
-//! who dials:    magic (8) · length (2, big endian) · hello · MAC of challenge and hello (32)
+//! who dials:    preface · length (2) · first message of the handshake
+//! who accepts:  preface · length (2) · second message, which holds the preface again
+//! who dials:    length (2) · sealed Hello
+//! who accepts:  length (2) · sealed Answer
+//!
+//! preface:      "hither" · oldest and newest version (2 each)          numbers big endian
 //! ```
 //!
-//! The MAC shows that who dials knows the cluster secret, and knows it now: a hello that was overheard is worth nothing.
-//! That who accepts knows it, too, shows in the handshake. The challenge tells who dials that the way is open in both
-//! directions.
+//! Only the prefaces can be read, and neither can be changed: the handshake covers both. Who accepts closes after its
+//! preface when there is no common version, or when who dials has another secret. A [`Hello`] cannot come from a
+//! recording, for it is sealed under keys that both ends drew for this connection; nor from who redirects a connection to
+//! another node, for it names whom it is for, and the answer who gives it.
 
 use std::{io, time::Duration};
 
-use hmac::Mac;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{envelope::LifeId, opened::Way};
+use super::{
+    envelope::LifeId,
+    noise::{self, MAX_HANDSHAKE, NoiseError, Opener, Sealer},
+    opened::Way,
+};
 use crate::{
     member::NodeId,
-    secret::HelloKey,
+    secret::LinkKeys,
+    version::{InvalidVersions, WireVersion, WireVersions},
     wire::{self, WireError},
 };
 
-/// Tells links of this version from all else that may come to the port.
-const MAGIC: [u8; 8] = *b"hither 2";
+/// Tells nodes from all else that may come to the port.
+const MAGIC: [u8; 6] = *b"hither";
 
-/// A hello of three nodes with the longest names is shorter.
-const MAX_LENGTH: u16 = 512;
+const PREFACE: usize = MAGIC.len() + WireVersions::LENGTH;
 
-const MAC_LENGTH: usize = 32;
+/// A hello of three nodes with the longest names is shorter, sealed.
+const MAX_HELLO: usize = 512;
 
-/// How long the challenge, or the hello, may take to come.
+/// How long a greeting may take.
 pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What who dials says.
@@ -47,99 +56,275 @@ pub(super) struct Hello {
 pub(super) enum Wish {
     /// To be a link.
     Link { life: LifeId, way: Way },
-    /// To be joined to another, to that node: its challenge comes next.
+    /// To be joined to another, to that node: a greeting of that node follows.
     PassOn(NodeId),
+    /// To be joined to another, from a node that cannot come itself: a greeting by that node follows.
+    Bring(NodeId),
 }
 
-/// What was drawn for one connection, so that its hello is like no other.
-#[derive(Clone, Copy)]
-pub(super) struct Challenge([u8; 16]);
+/// What who accepts says to a hello.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// It is granted, by this node.
+    Granted(NodeId),
+    Refused(Refusal),
+}
 
-/// Why a connection is refused before the handshake.
+/// Why a wish is not granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("{0:?} is there")]
+    Another(NodeId),
+    #[error("it does not know {0:?} as another member")]
+    NotAMember(NodeId),
+    #[error("it passes on as many connections as it can")]
+    Full,
+    #[error("it does not reach {0:?} either")]
+    Unreachable(NodeId),
+}
+
+/// Hellos and answers, by version.
+#[derive(Serialize, Deserialize)]
+enum Versioned<T> {
+    V3(T),
+}
+
+/// A connection whose two ends know each other.
+pub(super) struct Secured {
+    pub(super) sealer: Sealer,
+    pub(super) opener: Opener,
+    /// What both speak.
+    pub(super) version: WireVersion,
+}
+
+/// Who greets others, and how.
+#[derive(Clone)]
+pub(super) struct Greeter {
+    pub(super) me: NodeId,
+    pub(super) keys: LinkKeys,
+    pub(super) versions: WireVersions,
+}
+
+/// Why a connection is closed before it is a link.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HelloError {
     #[error(transparent)]
     Broken(#[from] io::Error),
-    #[error("it is of no Hither node of this version")]
+    #[error("whoever is there is no Hither node, or one from before version 3 of the wire format")]
     OtherMagic,
-    #[error("its hello is too long")]
-    TooLong,
-    #[error("its hello does not know the cluster secret")]
-    WrongMac,
+    #[error(transparent)]
+    Versions(#[from] InvalidVersions),
+    #[error(
+        "it speaks versions {theirs} of the wire format, and this node {ours}: run builds that have one in common"
+    )]
+    NoCommonVersion {
+        ours: WireVersions,
+        theirs: WireVersions,
+    },
+    #[error("a message of {0} bytes is no greeting")]
+    TooLong(usize),
+    #[error("it has another cluster secret")]
+    OtherSecret,
+    #[error(transparent)]
+    Sealed(#[from] NoiseError),
     #[error(transparent)]
     Unreadable(#[from] WireError),
+    #[error("it refuses: {0}")]
+    Refused(Refusal),
     #[error("it is meant for {0:?}")]
     ForAnother(NodeId),
+    #[error("{0:?} answers in place of who is meant")]
+    FromAnother(NodeId),
+    #[error("it brings no link")]
+    BringsNoLink,
 }
 
-/// Challenges who has dialled.
-pub(super) async fn challenge(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<Challenge> {
-    let challenge = Challenge(rand::random());
-    stream
-        .write_all(&[MAGIC.as_slice(), &challenge.0].concat())
-        .await?;
-    Ok(challenge)
-}
-
-/// Reads what who has dialled says to the challenge.
-pub(super) async fn receive(
-    stream: &mut (impl AsyncRead + Unpin),
-    challenge: Challenge,
-    me: &NodeId,
-    key: &HelloKey,
-) -> Result<Hello, HelloError> {
-    expect_magic(stream).await?;
-    let length = stream.read_u16().await?;
-    if length > MAX_LENGTH {
-        return Err(HelloError::TooLong);
-    }
-    let mut hello = vec![0; length.into()];
-    stream.read_exact(&mut hello).await?;
-    let mut mac = [0; MAC_LENGTH];
-    stream.read_exact(&mut mac).await?;
-    let expected = key.mac().chain_update(challenge.0).chain_update(&hello);
-    expected.verify_slice(&mac).map_err(|_| HelloError::WrongMac)?;
-    let hello: Hello = wire::decode(&hello)?;
-    if hello.to == *me {
-        Ok(hello)
-    } else {
-        Err(HelloError::ForAnother(hello.to))
-    }
-}
-
-impl Hello {
-    /// Waits for the challenge of who accepts, and answers it.
-    pub(super) async fn say(
+impl Greeter {
+    /// Greets who has been dialled, and waits for the wish to be granted.
+    pub(super) async fn greet(
         &self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-        key: &HelloKey,
+        to: &NodeId,
+        wish: Wish,
+    ) -> Result<Secured, HelloError> {
+        let ours = preface(self.versions);
+        let (initiation, first) = noise::initiate(self.keys.spoken(), &ours)?;
+        let mut greeting = ours.to_vec();
+        append(&mut greeting, &first)?;
+        stream.write_all(&greeting).await?;
+
+        let theirs = read_preface(stream).await?;
+        let version = self.common(theirs)?;
+        let second = read_message(stream, MAX_HANDSHAKE).await.map_err(other_secret)?;
+        let (sealer, opener, repeated) = initiation.complete(&second)?;
+        if repeated != preface(theirs) {
+            return Err(InvalidVersions.into());
+        }
+        let mut secured = Secured {
+            sealer,
+            opener,
+            version,
+        };
+        let hello = Hello {
+            from: self.me.clone(),
+            to: to.clone(),
+            wish,
+        };
+        secured.say(stream, hello).await?;
+        match secured.hear(stream).await? {
+            Answer::Granted(by) if by == *to => Ok(secured),
+            Answer::Granted(by) => Err(HelloError::FromAnother(by)),
+            Answer::Refused(refusal) => Err(HelloError::Refused(refusal)),
+        }
+    }
+
+    /// Hears who has dialled. `is_known` is called when the first message shows the secret; it may be a recording.
+    pub(super) async fn hear(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        is_known: impl FnOnce(),
+    ) -> Result<(Secured, Hello), HelloError> {
+        let theirs = read_preface(stream).await?;
+        let ours = preface(self.versions);
+        let version = match self.common(theirs) {
+            Ok(version) => version,
+            Err(error) => {
+                stream.write_all(&ours).await?;
+                return Err(error);
+            }
+        };
+        let first = read_message(stream, MAX_HANDSHAKE).await?;
+        let Ok((sealer, opener, second)) = noise::respond(&self.keys, &preface(theirs), &first, &ours) else {
+            stream.write_all(&ours).await?;
+            return Err(HelloError::OtherSecret);
+        };
+        is_known();
+        let mut answer = ours.to_vec();
+        append(&mut answer, &second)?;
+        stream.write_all(&answer).await?;
+        let mut secured = Secured {
+            sealer,
+            opener,
+            version,
+        };
+        let hello: Hello = secured.hear(stream).await?;
+        if hello.to == self.me {
+            return Ok((secured, hello));
+        }
+        secured.refuse(stream, Refusal::Another(self.me.clone())).await?;
+        Err(HelloError::ForAnother(hello.to))
+    }
+
+    /// Grants what who has dialled wishes.
+    pub(super) async fn grant(
+        &self,
+        stream: &mut (impl AsyncWrite + Unpin),
+        secured: &mut Secured,
     ) -> Result<(), HelloError> {
-        let hello = wire::encode(self)?;
-        let length = u16::try_from(hello.len()).map_err(|_| HelloError::TooLong)?;
-        expect_magic(stream).await?;
-        let mut challenge = Challenge([0; 16]);
-        stream.read_exact(&mut challenge.0).await?;
-        let mac = key.mac().chain_update(challenge.0).chain_update(&hello);
-        let mac = mac.finalize().into_bytes();
-        let all = [MAGIC.as_slice(), &length.to_be_bytes(), &hello, &mac].concat();
-        Ok(stream.write_all(&all).await?)
+        secured.say(stream, Answer::Granted(self.me.clone())).await
+    }
+
+    fn common(&self, theirs: WireVersions) -> Result<WireVersion, HelloError> {
+        let ours = self.versions;
+        ours.common(theirs)
+            .ok_or(HelloError::NoCommonVersion { ours, theirs })
     }
 }
 
-async fn expect_magic(stream: &mut (impl AsyncRead + Unpin)) -> Result<(), HelloError> {
+impl Secured {
+    /// Refuses what who has dialled wishes.
+    pub(super) async fn refuse(
+        &mut self,
+        stream: &mut (impl AsyncWrite + Unpin),
+        refusal: Refusal,
+    ) -> Result<(), HelloError> {
+        self.say(stream, Answer::Refused(refusal)).await
+    }
+
+    async fn say<T: Serialize>(
+        &mut self,
+        stream: &mut (impl AsyncWrite + Unpin),
+        message: T,
+    ) -> Result<(), HelloError> {
+        // The one version that there is so far; others depend on `self.version`.
+        let message = wire::encode(&Versioned::V3(message))?;
+        let mut sealed = Vec::new();
+        self.sealer.seal(&message, &mut sealed)?;
+        Ok(stream.write_all(&sealed).await?)
+    }
+
+    async fn hear<T: serde::de::DeserializeOwned>(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+    ) -> Result<T, HelloError> {
+        let sealed = read_message(stream, MAX_HELLO).await?;
+        let mut message = Vec::new();
+        self.opener.open(&sealed, &mut message)?;
+        let Versioned::V3(message) = wire::decode(&message)?;
+        Ok(message)
+    }
+}
+
+/// Who accepts says no more than its preface to who does not know the secret.
+fn other_secret(error: HelloError) -> HelloError {
+    match error {
+        HelloError::Broken(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+            ) =>
+        {
+            HelloError::OtherSecret
+        }
+        other => other,
+    }
+}
+
+fn preface(versions: WireVersions) -> [u8; PREFACE] {
+    let mut preface = [0; PREFACE];
+    let (magic, range) = preface.split_at_mut(MAGIC.len());
+    magic.copy_from_slice(&MAGIC);
+    range.copy_from_slice(&versions.encode());
+    preface
+}
+
+async fn read_preface(stream: &mut (impl AsyncRead + Unpin)) -> Result<WireVersions, HelloError> {
     let mut magic = [0; MAGIC.len()];
     stream.read_exact(&mut magic).await?;
-    if magic == MAGIC {
-        Ok(())
-    } else {
-        Err(HelloError::OtherMagic)
+    if magic != MAGIC {
+        return Err(HelloError::OtherMagic);
     }
+    let mut versions = [0; WireVersions::LENGTH];
+    stream.read_exact(&mut versions).await?;
+    Ok(WireVersions::decode(versions)?)
+}
+
+fn append(out: &mut Vec<u8>, message: &[u8]) -> Result<(), HelloError> {
+    let length = u16::try_from(message.len()).map_err(|_| HelloError::TooLong(message.len()))?;
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(message);
+    Ok(())
+}
+
+async fn read_message(stream: &mut (impl AsyncRead + Unpin), most: usize) -> Result<Vec<u8>, HelloError> {
+    let length = stream.read_u16().await?.into();
+    if length > most {
+        return Err(HelloError::TooLong(length));
+    }
+    let mut message = vec![0; length];
+    stream.read_exact(&mut message).await?;
+    Ok(message)
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{DuplexStream, duplex};
+
     use super::*;
     use crate::{member::Incarnation, secret::Secret};
+
+    const OURS: &str = "one secret of the cluster";
+    const OTHER: &str = "two secrets of the cluster";
 
     fn node(name: &str) -> NodeId {
         NodeId {
@@ -148,104 +333,208 @@ mod tests {
         }
     }
 
-    fn key(secret: &str) -> HelloKey {
-        Secret::new(secret).unwrap().hello_key()
+    fn greeter(name: &str, secret: &str) -> Greeter {
+        Greeter {
+            me: node(name),
+            keys: Secret::new(secret).unwrap().link_keys(),
+            versions: WireVersions::THIS_BUILD,
+        }
     }
 
-    fn ours() -> HelloKey {
-        key("one secret of the cluster")
-    }
-
-    fn hello(wish: Wish) -> Hello {
-        let (from, to) = (node("from"), node("to"));
-        Hello { from, to, wish }
-    }
-
-    fn link() -> Hello {
+    fn link() -> Wish {
         let (life, way) = (LifeId(u64::MAX), Way::Via(node("relay")));
-        hello(Wish::Link { life, way })
+        Wish::Link { life, way }
     }
 
-    /// What the node `to` makes of a hello that may be changed on the way.
-    async fn exchange(
-        said: &Hello,
-        their_key: &HelloKey,
-        change: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<Hello, HelloError> {
-        let (mut near, mut far) = tokio::io::duplex(1024);
-        let challenge = challenge(&mut near).await.unwrap();
-        said.say(&mut far, their_key).await.unwrap();
-        drop(far);
-        let mut bytes = Vec::new();
-        near.read_to_end(&mut bytes).await.unwrap();
-        change(&mut bytes);
-        receive(&mut bytes.as_slice(), challenge, &node("to"), &ours()).await
+    fn ends() -> (DuplexStream, DuplexStream) {
+        duplex(4096)
+    }
+
+    type Ends = (Result<Secured, HelloError>, Result<Hello, HelloError>);
+
+    /// What both ends make of a greeting for the node `to`; the one that accepts grants all.
+    async fn meet(dials: &Greeter, accepts: &Greeter, to: &str, wish: Wish) -> Ends {
+        let (mut near, mut far) = ends();
+        let to = node(to);
+        let accept = async move {
+            let (mut secured, hello) = accepts.hear(&mut far, || ()).await?;
+            accepts.grant(&mut far, &mut secured).await?;
+            Ok(hello)
+        };
+        tokio::join!(dials.greet(&mut near, &to, wish), accept)
+    }
+
+    /// All that who dials says when it greets `to`, and what that answers.
+    async fn record() -> (Vec<u8>, Vec<u8>) {
+        let (mut near, mut tap) = ends();
+        let (mut tap_far, mut far) = ends();
+        let (dials, accepts) = (greeter("from", OURS), greeter("to", OURS));
+        let accept = async {
+            let (mut secured, _) = accepts.hear(&mut far, || ()).await.unwrap();
+            accepts.grant(&mut far, &mut secured).await.unwrap();
+        };
+        let (mut said, mut answered) = (Vec::new(), Vec::new());
+        let listen = async {
+            let mut buffers = ([0; 1024], [0; 1024]);
+            loop {
+                tokio::select! {
+                    read = tap.read(&mut buffers.0) => match read.unwrap() {
+                        0 => return,
+                        length => {
+                            said.extend_from_slice(&buffers.0[..length]);
+                            tap_far.write_all(&buffers.0[..length]).await.unwrap();
+                        }
+                    },
+                    read = tap_far.read(&mut buffers.1) => {
+                        let length = read.unwrap();
+                        answered.extend_from_slice(&buffers.1[..length]);
+                        tap.write_all(&buffers.1[..length]).await.unwrap();
+                    }
+                }
+            }
+        };
+        let dial = async {
+            let secured = dials.greet(&mut near, &node("to"), link()).await;
+            drop(near);
+            secured.unwrap();
+        };
+        tokio::join!(dial, accept, listen);
+        (said, answered)
     }
 
     #[tokio::test]
-    async fn what_is_said_is_received() {
-        for said in [link(), hello(Wish::PassOn(node("target")))] {
-            assert_eq!(exchange(&said, &ours(), |_| ()).await.unwrap(), said);
+    async fn what_is_said_is_heard_and_granted() {
+        for wish in [link(), Wish::PassOn(node("target")), Wish::Bring(node("source"))] {
+            let (secured, hello) =
+                meet(&greeter("from", OURS), &greeter("to", OURS), "to", wish.clone()).await;
+            assert!(secured.is_ok());
+            let (from, to) = (node("from"), node("to"));
+            assert_eq!(hello.unwrap(), Hello { from, to, wish });
         }
     }
 
     #[tokio::test]
     async fn the_longest_names_fit() {
         let long = node(&"n".repeat(64));
-        let said = Hello {
-            from: long.clone(),
-            to: node("to"),
-            wish: Wish::Link {
-                life: LifeId(u64::MAX),
-                way: Way::Via(long.clone()),
-            },
+        let wish = Wish::Link {
+            life: LifeId(u64::MAX),
+            way: Way::Via(long.clone()),
         };
-        assert_eq!(exchange(&said, &ours(), |_| ()).await.unwrap(), said);
-        let longest = wire::encode(&Hello { to: long, ..said }).unwrap();
-        assert!(longest.len() < MAX_LENGTH.into());
+        let hello = Hello {
+            from: long.clone(),
+            to: long,
+            wish,
+        };
+        let encoded = wire::encode(&Versioned::V3(hello)).unwrap();
+        assert!(encoded.len() + 16 <= MAX_HELLO, "{}", encoded.len());
     }
 
     #[tokio::test]
-    async fn another_secret_is_refused() {
-        let stranger = key("two secrets of the cluster");
-        let heard = exchange(&link(), &stranger, |_| ()).await;
-        assert!(matches!(heard, Err(HelloError::WrongMac)), "{heard:?}");
+    async fn another_secret_is_refused_and_both_are_told() {
+        let (secured, heard) = meet(&greeter("from", OTHER), &greeter("to", OURS), "to", link()).await;
+        assert!(matches!(secured, Err(HelloError::OtherSecret)));
+        assert!(matches!(heard, Err(HelloError::OtherSecret)), "{heard:?}");
+    }
+
+    #[tokio::test]
+    async fn a_hello_for_another_node_or_another_life_is_refused_and_both_are_told() {
+        let mut earlier = greeter("to", OURS);
+        earlier.me.incarnation = Incarnation(1);
+        for accepts in [greeter("another", OURS), earlier] {
+            let (secured, heard) = meet(&greeter("from", OURS), &accepts, "to", link()).await;
+            let refusal = Refusal::Another(accepts.me);
+            assert!(matches!(secured, Err(HelloError::Refused(by)) if by == refusal));
+            assert!(matches!(heard, Err(HelloError::ForAnother(_))), "{heard:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_answers_in_place_of_another_is_not_believed() {
+        let (mut near, mut far) = ends();
+        let mut impostor = greeter("to", OURS);
+        let accept = async {
+            let (mut secured, _) = impostor.hear(&mut far, || ()).await.unwrap();
+            impostor.me = node("impostor");
+            impostor.grant(&mut far, &mut secured).await.unwrap();
+        };
+        let dials = greeter("from", OURS);
+        let to = node("to");
+        let (secured, ()) = tokio::join!(dials.greet(&mut near, &to, link()), accept);
+        assert!(matches!(secured, Err(HelloError::FromAnother(by)) if by == node("impostor")));
+    }
+
+    #[tokio::test]
+    async fn builds_with_a_common_version_understand_each_other() {
+        let mut next = greeter("to", OURS);
+        next.versions = WireVersions::new(3, 4).unwrap();
+        let (secured, heard) = meet(&greeter("from", OURS), &next, "to", link()).await;
+        assert!(secured.is_ok() && heard.is_ok());
+        next.me = node("from");
+        let (secured, heard) = meet(&next, &greeter("to", OURS), "to", link()).await;
+        assert!(secured.is_ok() && heard.is_ok());
+    }
+
+    #[tokio::test]
+    async fn builds_without_a_common_version_refuse_each_other_and_name_both() {
+        let mut next = greeter("to", OURS);
+        next.versions = WireVersions::new(4, 5).unwrap();
+        let (secured, heard) = meet(&greeter("from", OURS), &next, "to", link()).await;
+        let said = secured.err().unwrap().to_string();
+        assert!(said.contains("4-5") && said.contains("3-3"), "{said}");
+        assert!(
+            matches!(heard, Err(HelloError::NoCommonVersion { .. })),
+            "{heard:?}"
+        );
     }
 
     #[tokio::test]
     async fn no_byte_can_be_changed() {
-        let length = MAGIC.len() + 2 + wire::encode(&link()).unwrap().len() + MAC_LENGTH;
-        for index in 0..length {
-            let heard = exchange(&link(), &ours(), |bytes| bytes[index] ^= 1).await;
+        let (said, answered) = record().await;
+        for index in 0..answered.len() {
+            let mut changed = answered.clone();
+            changed[index] ^= 1;
+            let mut stream = scripted(&changed);
+            let heard = greeter("from", OURS)
+                .greet(&mut stream, &node("to"), link())
+                .await;
+            assert!(heard.is_err(), "byte {index} of the answer");
+        }
+        for index in 0..said.len() {
+            let mut changed = said.clone();
+            changed[index] ^= 1;
+            let mut stream = scripted(&changed);
+            let heard = greeter("to", OURS).hear(&mut stream, || ()).await;
             assert!(heard.is_err(), "byte {index}");
         }
     }
 
     #[tokio::test]
-    async fn a_hello_that_was_overheard_is_refused() {
-        let mut overheard = Vec::new();
-        exchange(&link(), &ours(), |bytes| overheard.clone_from(bytes))
-            .await
-            .unwrap();
-        let heard = exchange(&link(), &ours(), |bytes| *bytes = overheard).await;
-        assert!(matches!(heard, Err(HelloError::WrongMac)), "{heard:?}");
+    async fn what_was_recorded_is_refused_by_the_node_itself_and_by_who_dials_it() {
+        let (said, answered) = record().await;
+        let mut known = false;
+        let mut stream = scripted(&said);
+        let heard = greeter("to", OURS).hear(&mut stream, || known = true).await;
+        assert!(matches!(heard, Err(HelloError::Sealed(_))));
+        assert!(known, "the first message is no proof yet");
+        let mut stream = scripted(&answered);
+        let heard = greeter("from", OURS)
+            .greet(&mut stream, &node("to"), link())
+            .await;
+        assert!(matches!(heard, Err(HelloError::Sealed(_))));
     }
 
     #[tokio::test]
-    async fn a_hello_for_another_life_is_refused() {
-        let mut earlier = link();
-        earlier.to.incarnation = Incarnation(1);
-        let heard = exchange(&earlier, &ours(), |_| ()).await;
-        assert!(matches!(heard, Err(HelloError::ForAnother(_))), "{heard:?}");
+    async fn what_is_sent_back_to_its_sender_is_refused() {
+        let (said, _) = record().await;
+        let mut stream = scripted(&said);
+        let heard = greeter("from", OURS)
+            .greet(&mut stream, &node("to"), link())
+            .await;
+        assert!(matches!(heard, Err(HelloError::Sealed(_))));
     }
 
-    #[tokio::test]
-    async fn who_accepts_without_our_challenge_is_not_told_anything() {
-        let (mut near, mut far) = tokio::io::duplex(1024);
-        near.write_all(&[b'x'; 24]).await.unwrap();
-        let said = link().say(&mut far, &ours()).await;
-        assert!(matches!(said, Err(HelloError::OtherMagic)), "{said:?}");
-        drop(far);
-        assert_eq!(near.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    /// A stream that says this and then ends, and takes all.
+    fn scripted(bytes: &[u8]) -> impl AsyncRead + AsyncWrite + Unpin + use<> {
+        tokio::io::join(io::Cursor::new(bytes.to_vec()), tokio::io::sink())
     }
 }

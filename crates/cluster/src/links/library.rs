@@ -1,4 +1,6 @@
-//! What we ask of `ractor_cluster`: the handshake with the shared cookie, and a way to the peer's gateway.
+//! What we ask of `ractor_cluster`: its handshake, and a way to the peer's gateway.
+//!
+//! Its handshake proves nothing to us: it gets streams whose two ends know each other.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -17,15 +19,18 @@ use super::{
     opened::Side,
     stream::{LinkStream, StreamId},
 };
-use crate::{member::NodeId, secret::LinkCookie};
+use crate::member::NodeId;
 
 /// What the library adds to an envelope at most: three nested lengths, the receiving actor and no more.
 pub(super) const FRAME_OVERHEAD: usize = 64;
 
+/// The library wants one. Nobody gets to say it who has not proved more.
+const COOKIE: &str = "hither";
+
 /// A connection on which the library's handshake is done.
 pub(super) struct Session {
     pub(super) stream: StreamId,
-    /// Who is there, by its own word and in possession of the cookie; `None` if that is no name of a node.
+    /// Who is there, by the library's name for it; `None` if that is no name of a node.
     pub(super) peer: Option<NodeId>,
     /// The peer's gateway, if it has one.
     pub(super) gateway: Option<ActorRef<GatewayMessage>>,
@@ -42,7 +47,6 @@ pub(super) fn frame_limit(limits: &LinkLimits) -> usize {
 /// come in at ours, where we can cut them.
 pub(super) async fn start(
     me: &NodeId,
-    cookie: &LinkCookie,
     frame_limit: usize,
     gateway: &ActorRef<GatewayMessage>,
 ) -> Result<ActorRef<NodeServerMessage>, ActorProcessingErr> {
@@ -50,16 +54,9 @@ pub(super) async fn start(
     // The library takes a peer with its own host and port for itself, so the host must be unique.
     let host = me.name.to_string();
     let mode = Some(NodeConnectionMode::Isolated);
-    let server = NodeServer::new(
-        ANY_PORT,
-        cookie.as_str().to_owned(),
-        library_name(me),
-        host,
-        None,
-        mode,
-    )
-    .with_listen_addr(IpAddr::V4(Ipv4Addr::LOCALHOST))
-    .with_max_inbound_frame_size(frame_limit as u64);
+    let server = NodeServer::new(ANY_PORT, COOKIE.to_owned(), library_name(me), host, None, mode)
+        .with_listen_addr(IpAddr::V4(Ipv4Addr::LOCALHOST))
+        .with_max_inbound_frame_size(frame_limit as u64);
     let (server, _) = Actor::spawn_linked(None, server, (), gateway.get_cell()).await?;
     server.cast(NodeServerMessage::SubscribeToEvents {
         id: "gateway".to_owned(),

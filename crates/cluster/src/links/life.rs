@@ -188,6 +188,7 @@ mod tests {
     use crate::{
         links::{LinkLimits, envelope::LifeId, opened::Way},
         member::{Incarnation, Member, Phase},
+        version::WireVersion,
     };
 
     const STALL: Duration = Duration::from_secs(2);
@@ -247,6 +248,7 @@ mod tests {
             address: ([127, 0, 0, 1], 7001).into(),
             way: Way::Direct,
             side,
+            version: WireVersion::V3,
         };
         Life::new(bearings, StreamControl::default())
     }

@@ -6,6 +6,9 @@
 //! tells the node ([`LinkEvents`]). The node drops the [`Credit`] when it is done, and word of that goes back with the
 //! next envelope, which lets the writer go on.
 //!
+//! Every connection is [encrypted](noise), and both ends know that the other has the cluster's secret and which node it is
+//! ([`hello`]), before the library or anything else says a word on it.
+//!
 //! Two nodes that cannot reach each other have their link through a third: the [`Course`](course::Course) of who dials
 //! leads through others when the direct way is shut, and these [pass it on](pass::Passage).
 
@@ -21,9 +24,12 @@ mod hello;
 mod identity;
 mod library;
 mod life;
+mod noise;
 mod opened;
 mod outbox;
 mod pass;
+mod sealed;
+mod strangers;
 mod stream;
 mod switchboard;
 mod table;
@@ -46,11 +52,13 @@ pub use self::{
 use self::{
     envelope::{HEADER, MESSAGE_HEADER},
     gateway::{Event, Gateway, GatewayArguments, GatewayMessage},
+    hello::Greeter,
     library::FRAME_OVERHEAD,
 };
 use crate::{
     member::{NodeId, View},
     secret::Secret,
+    version::WireVersions,
 };
 
 /// What a node does with its links' news.
@@ -200,12 +208,12 @@ impl Links {
         } = config;
         limits.check()?;
         let LinkListener { listener, sender, .. } = listener;
-        let gateway = Gateway {
+        let greeter = Greeter {
             me,
-            key: secret.hello_key(),
-            cookie: secret.link_cookie(),
-            limits,
+            keys: secret.link_keys(),
+            versions: WireVersions::THIS_BUILD,
         };
+        let gateway = Gateway { greeter, limits };
         let arguments = GatewayArguments {
             listener,
             sender: sender.clone(),

@@ -7,9 +7,13 @@ use tokio::net::TcpStream;
 
 use super::{
     envelope::LifeId,
+    hello::Secured,
     stream::{LinkStream, StreamId},
 };
-use crate::member::{NodeId, NodeName};
+use crate::{
+    member::{NodeId, NodeName},
+    version::WireVersion,
+};
 
 /// A connection on which a life of a link may begin.
 pub(super) struct Opened {
@@ -28,6 +32,8 @@ pub(super) struct Bearings {
     pub(super) address: SocketAddr,
     pub(super) way: Way,
     pub(super) side: Side,
+    /// What both speak.
+    pub(super) version: WireVersion,
 }
 
 /// How two nodes reach each other.
@@ -46,11 +52,12 @@ pub(super) enum Side {
 }
 
 impl Opened {
-    pub(super) fn new(tcp: TcpStream, bearings: Bearings) -> Self {
+    pub(super) fn new(tcp: TcpStream, secured: Secured, bearings: Bearings) -> Self {
         let id = StreamId::next();
+        let Secured { sealer, opener, .. } = secured;
         Self {
             id,
-            stream: LinkStream::new(id, tcp),
+            stream: LinkStream::new(id, tcp, sealer, opener),
             bearings,
         }
     }

@@ -1,7 +1,7 @@
 //! Passing connections on, between members that cannot reach each other.
 //!
-//! The relay joins two TCP connections and understands nothing of what goes over them: the two ends know each other by
-//! hellos and a handshake of their own.
+//! The relay greets the target first, so that it joins nothing but the link ports of members, whatever address it was told
+//! for one. Then it understands nothing of what goes over the two connections: their ends greet each other.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use tokio::{
         TcpStream,
         tcp::{ReadHalf, WriteHalf},
     },
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tracing::info;
 
-use super::dial::CONNECT_TIMEOUT;
+use super::hello::{Greeter, HelloError, Wish};
 use crate::member::{NodeId, View};
 
 /// How many connections are passed on at a time. Each costs two sockets and 32 KiB; they are as many as 16 nodes need
@@ -25,17 +25,30 @@ const PLACES: usize = 256;
 
 const BUFFER: usize = 16 << 10;
 
+/// How long the target may take to greet: less than the node that waits for it does.
+const REACH_TIMEOUT: Duration = Duration::from_millis(1500);
+
 /// How many stall timeouts a connection may stand still in a direction. By then each end has cut it, if it could.
 const STANDSTILL: u32 = 2;
 
 /// Passes connections on to members of the view.
 pub(super) struct Passage {
     views: watch::Receiver<Arc<View>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     patience: Duration,
 }
 
-/// Why a connection is not passed on, or no longer.
+/// A member that waits for the greeting of another.
+#[derive(Debug)]
+pub(super) struct Reached {
+    far: TcpStream,
+    from: NodeId,
+    to: NodeId,
+    patience: Duration,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Why a connection is not passed on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PassError {
     #[error("not another member")]
@@ -43,69 +56,100 @@ pub(super) enum PassError {
     #[error("{PLACES} connections are passed on already")]
     Full,
     #[error("cannot connect: {0}")]
-    Unreachable(io::Error),
+    Unreachable(#[from] io::Error),
+    #[error("no answer within {REACH_TIMEOUT:?}")]
+    Silent,
+    #[error("it is not the link port of that member: {0}")]
+    NoMember(#[from] HelloError),
+}
+
+/// Why a connection is no longer passed on.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
     #[error("it stood still")]
     StoodStill,
     #[error("it broke: {0}")]
-    Broken(#[from] io::Error),
+    Io(#[from] io::Error),
 }
 
 impl Passage {
     pub(super) fn new(views: watch::Receiver<Arc<View>>, stall_timeout: Duration) -> Self {
         Self {
             views,
-            places: Semaphore::new(PLACES),
+            places: Arc::new(Semaphore::new(PLACES)),
             patience: stall_timeout * STANDSTILL,
         }
     }
 
-    /// Joins a connection to one to that member, until either ends.
-    pub(super) async fn pass_on(&self, near: TcpStream, from: &NodeId, to: &NodeId) -> Result<(), PassError> {
+    /// Connects to that member, and greets it.
+    pub(super) async fn reach(
+        &self,
+        from: &NodeId,
+        to: &NodeId,
+        greeter: &Greeter,
+    ) -> Result<Reached, PassError> {
         let address = {
             let view = self.views.borrow();
             let target = view.member(to).filter(|target| target.id != view.me);
             target.ok_or(PassError::NotAMember)?.link
         };
-        let _place = self.places.try_acquire().map_err(|_| PassError::Full)?;
-        let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
-        let far = match connecting.await {
-            Ok(far) => far.map_err(PassError::Unreachable)?,
-            Err(elapsed) => return Err(PassError::Unreachable(elapsed.into())),
+        let places = self.places.clone();
+        let place = places.try_acquire_owned().map_err(|_| PassError::Full)?;
+        let reaching = async {
+            let mut far = TcpStream::connect(address).await?;
+            far.set_nodelay(true)?;
+            greeter.greet(&mut far, to, Wish::Bring(from.clone())).await?;
+            Ok::<_, PassError>(far)
         };
-        far.set_nodelay(true)?;
+        let far = timeout(REACH_TIMEOUT, reaching)
+            .await
+            .map_err(|_| PassError::Silent)??;
+        Ok(Reached {
+            far,
+            from: from.clone(),
+            to: to.clone(),
+            patience: self.patience,
+            _place: place,
+        })
+    }
+}
+
+impl Reached {
+    /// Joins another connection to this one, until either ends.
+    pub(super) async fn join(mut self, mut near: TcpStream) {
+        let (from, to) = (self.from.clone(), self.to.clone());
         info!(%from, %to, "passing on a link between two nodes");
-        let end = self.join(near, far).await;
-        let reason = match &end {
+        let reason = match self.copy_both_ways(&mut near).await {
             Ok(()) => "it was closed".to_owned(),
             Err(error) => error.to_string(),
         };
         info!(%from, %to, reason, "no longer passing on a link");
-        Ok(())
     }
 
     /// Copies both ways. Links have no use for a connection that is open in one direction.
-    async fn join(&self, mut near: TcpStream, mut far: TcpStream) -> Result<(), PassError> {
+    async fn copy_both_ways(&mut self, near: &mut TcpStream) -> Result<(), Broken> {
+        let patience = self.patience;
         let (near_read, near_write) = near.split();
-        let (far_read, far_write) = far.split();
+        let (far_read, far_write) = self.far.split();
         tokio::select! {
-            end = self.copy(near_read, far_write) => end,
-            end = self.copy(far_read, near_write) => end,
+            end = copy(near_read, far_write, patience) => end,
+            end = copy(far_read, near_write, patience) => end,
         }
     }
+}
 
-    /// Copies until the end. A link pings all the time, so silence means that its ends are gone.
-    async fn copy(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> Result<(), PassError> {
-        let patient = |_| PassError::StoodStill;
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let read = timeout(self.patience, from.read(&mut buffer));
-            let read = read.await.map_err(patient)??;
-            let Some(bytes @ [_, ..]) = buffer.get(..read) else {
-                return Ok(());
-            };
-            let written = timeout(self.patience, to.write_all(bytes));
-            written.await.map_err(patient)??;
-        }
+/// Copies until the end. A link pings all the time, so silence means that its ends are gone.
+async fn copy(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, patience: Duration) -> Result<(), Broken> {
+    let stood_still = |_| Broken::StoodStill;
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let read = timeout(patience, from.read(&mut buffer));
+        let read = read.await.map_err(stood_still)??;
+        let Some(bytes @ [_, ..]) = buffer.get(..read) else {
+            return Ok(());
+        };
+        let written = timeout(patience, to.write_all(bytes));
+        written.await.map_err(stood_still)??;
     }
 }
 
@@ -116,7 +160,11 @@ mod tests {
     use tokio::{net::TcpListener, task::JoinHandle};
 
     use super::*;
-    use crate::member::{Member, Phase, testing::node};
+    use crate::{
+        member::{Member, Phase, testing::node},
+        secret::Secret,
+        version::WireVersions,
+    };
 
     const PATIENCE: Duration = Duration::from_millis(100);
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -152,16 +200,35 @@ mod tests {
         (ours, listener.accept().await.unwrap().0)
     }
 
+    fn greeter(name: &str) -> Greeter {
+        Greeter {
+            me: node(name),
+            keys: Secret::well_known().link_keys(),
+            versions: WireVersions::THIS_BUILD,
+        }
+    }
+
+    async fn reach(passage: &Passage, target: &str) -> Result<Reached, PassError> {
+        passage
+            .reach(&node("from"), &node(target), &greeter("relay"))
+            .await
+    }
+
     /// The two ends of a connection that is passed on, and the task that does it.
-    async fn passed_on(stall_timeout: Duration) -> (TcpStream, TcpStream, JoinHandle<Result<(), PassError>>) {
+    async fn passed_on(stall_timeout: Duration) -> (TcpStream, TcpStream, JoinHandle<()>) {
         let (listener, address) = listener().await;
         let (from, near) = pair().await;
         let passage = passage(address, stall_timeout);
-        let task = tokio::spawn(async move { passage.pass_on(near, &node("from"), &node("target")).await });
+        let task = tokio::spawn(async move { reach(&passage, "target").await.unwrap().join(near).await });
         let target = timeout(DEADLINE, listener.accept())
             .await
             .expect("it is passed on");
-        (from, target.unwrap().0, task)
+        let (mut target, _) = target.unwrap();
+        let accepts = greeter("target");
+        let (mut secured, hello) = accepts.hear(&mut target, || ()).await.unwrap();
+        assert_eq!(hello.wish, Wish::Bring(node("from")));
+        accepts.grant(&mut target, &mut secured).await.unwrap();
+        (from, target, task)
     }
 
     async fn ends(mut stream: TcpStream) {
@@ -184,7 +251,7 @@ mod tests {
             let (ended, other) = if from_ends { (from, target) } else { (target, from) };
             drop(ended);
             ends(other).await;
-            timeout(DEADLINE, task).await.expect("it ends").unwrap().unwrap();
+            timeout(DEADLINE, task).await.expect("it ends").unwrap();
         }
     }
 
@@ -207,21 +274,44 @@ mod tests {
         };
         let end = timeout(DEADLINE, async { tokio::join!(writes, says) });
         end.await.expect("it ends");
-        task.await.unwrap().unwrap();
+        task.await.unwrap();
     }
 
     #[tokio::test]
     async fn only_other_members_are_reached() {
         let (_listener, address) = listener().await;
         for target in ["stranger", "relay"] {
-            let (_from, near) = pair().await;
-            let passage = passage(address, DEADLINE);
-            let passed = passage.pass_on(near, &node("from"), &node(target)).await;
+            let reached = reach(&passage(address, DEADLINE), target).await;
             assert!(
-                matches!(passed, Err(PassError::NotAMember)),
-                "{target}: {passed:?}"
+                matches!(reached, Err(PassError::NotAMember)),
+                "{target}: {reached:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_joined_to_a_port_that_is_not_that_of_the_member() {
+        let (listener, address) = listener().await;
+        let service = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"220 mail.example ESMTP\r\n").await.unwrap();
+            stream
+        };
+        let passage = passage(address, DEADLINE);
+        let (reached, _stream) = tokio::join!(reach(&passage, "target"), service);
+        assert!(
+            matches!(reached, Err(PassError::NoMember(HelloError::OtherMagic))),
+            "{reached:?}"
+        );
+        let another = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            greeter("another").hear(&mut stream, || ()).await.err()
+        };
+        let (reached, _) = tokio::join!(reach(&passage, "target"), another);
+        assert!(
+            matches!(reached, Err(PassError::NoMember(HelloError::Refused(_)))),
+            "{reached:?}"
+        );
     }
 
     #[tokio::test]
@@ -229,8 +319,7 @@ mod tests {
         let (_listener, address) = listener().await;
         let passage = passage(address, DEADLINE);
         let _places = passage.places.try_acquire_many(PLACES as u32).unwrap();
-        let (_from, near) = pair().await;
-        let passed = passage.pass_on(near, &node("from"), &node("target")).await;
-        assert!(matches!(passed, Err(PassError::Full)), "{passed:?}");
+        let reached = reach(&passage, "target").await;
+        assert!(matches!(reached, Err(PassError::Full)), "{reached:?}");
     }
 }

@@ -18,6 +18,7 @@ use super::{
     error::LinkDown,
     gateway::GatewayMessage,
     handshakes::{Handshake, Handshakes},
+    hello::Greeter,
     library::Session,
     life::{Life, Stage, Up, harmless},
     opened::{Bearings, Opened, Side, Way},
@@ -27,7 +28,6 @@ use super::{
 };
 use crate::{
     member::{NodeId, Phase, View},
-    secret::HelloKey,
     throttle::Throttle,
 };
 
@@ -56,19 +56,19 @@ pub(super) struct Switchboard {
 
 impl Switchboard {
     pub(super) fn new(
-        me: NodeId,
-        key: HelloKey,
+        greeter: Greeter,
         limits: LinkLimits,
         sender: LinkSender,
         events: Arc<dyn LinkEvents>,
         gateway: ActorRef<GatewayMessage>,
     ) -> Self {
+        let me = greeter.me.clone();
         let view = Arc::new(View {
             me: me.clone(),
             members: BTreeMap::new(),
         });
         Self {
-            dialler: Dialler::new(me.clone(), key, gateway.clone(), view.clone()),
+            dialler: Dialler::new(greeter, gateway.clone(), view.clone()),
             me,
             limits,
             sender,
@@ -270,6 +270,8 @@ impl Switchboard {
             address,
             way,
             side,
+            version,
+            ..
         } = life.bearings.clone();
         let outbox = Arc::new(Outbox::new(self.limits.clone()));
         let writer = Writer {
@@ -289,7 +291,7 @@ impl Switchboard {
         };
         let (node, incarnation) = (&peer.name, peer.incarnation.0);
         let via = way.via().map(tracing::field::display);
-        info!(peer = %node, incarnation, %address, via, direction, "link up");
+        info!(peer = %node, incarnation, %address, via, direction, %version, "link up");
 
         self.sender.insert(peer.clone(), outbox);
         if !harmless(|| self.events.link_up(&peer)) {
