@@ -8,6 +8,14 @@ cd -- "$ROOT"
 
 # Debian keeps nginx and haproxy where the PATH of an ordinary user does not lead.
 export PATH=$PATH:/usr/local/sbin:/usr/sbin
+# And PostgreSQL in a folder for each version, which no PATH has.
+postgres_in_path() {
+    local folder
+    for folder in /usr/lib/postgresql/*/bin; do
+        if [[ -d $folder && :$PATH: != *:$folder:* ]]; then PATH=$PATH:$folder; fi
+    done
+}
+postgres_in_path
 
 readonly SABOTAGED=$ROOT/target/release/examples/testbed-sabotaged
 
@@ -27,6 +35,7 @@ readonly PARTS='
     web-build    | web-packages   |                   | the web client is type-correct and builds
     clippy       |                | cargo             | Rust code is free of lints
     unit         |                | cargo             | unit, property and integration tests of all crates
+    store        |                | cargo postgres    | what the store promises, with PostgreSQL behind it
     doctest      |                | cargo             | examples in the documentation
     doc          |                | cargo             | the documentation builds, and its links lead somewhere
     release      | web-build      | cargo             | the server and the testbed build as they ship
@@ -44,7 +53,7 @@ readonly PARTS='
     browser      | tests-packages release | chromium  | people who chat in a real browser
 '
 
-declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [shellcheck]=shellcheck [ss]=iproute2)
+declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [postgres]=postgresql [shellcheck]=shellcheck [ss]=iproute2)
 
 part_format() { cargo fmt --all --check; }
 part_shell() { shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh; }
@@ -65,6 +74,7 @@ part_unit() {
         cargo test --locked --workspace --lib --bins --tests --examples
     fi
 }
+part_store() { cargo test --locked --package hither-store --test postgres -- --ignored; }
 part_doctest() { cargo test --locked --workspace --doc; }
 part_doc() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps; }
 part_release() {
@@ -106,8 +116,9 @@ scripts/test.sh                 run every part
 scripts/test.sh --only PART...  run these parts, and first what they need
 scripts/test.sh --list          name the parts
 
-Installs what is missing (nginx, haproxy, chromium, shellcheck) where it can: on Debian, as root. A part whose programs
-are missing, or whose groundwork failed, is skipped. Fails when a part failed, and with CI=true when one was skipped.
+Installs what is missing (nginx, haproxy, postgresql, chromium, shellcheck) where it can: on Debian, as root. A part
+whose programs are missing, or whose groundwork failed, is skipped. Fails when a part failed, and with CI=true when one
+was skipped.
 A part that is not done after HITHER_PART_SECONDS (1200) fails.
 USAGE
 }
@@ -161,6 +172,7 @@ install_programs() {
     if ((${#packages[@]} == 0 || EUID != 0)) || ! has apt-get; then return; fi
     say "== installing ${packages[*]}"
     if ! apt_install "${packages[@]}"; then say 'not everything could be installed'; fi
+    postgres_in_path
 }
 
 apt_install() {

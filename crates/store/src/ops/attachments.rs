@@ -1,0 +1,146 @@
+//! Files that were uploaded, in the store.
+
+use sqlx::any::AnyRow;
+
+use crate::{
+    db::conn::{Columns, Conn},
+    error::{Denial, Missing, StoreError},
+    model::{
+        attachment::{Attachment, MAX_ATTACHMENT_BYTES, MAX_FILE_NAME_CHARS, NewAttachment},
+        ids::{AttachmentId, Number, PersonId, RoomId},
+        room::Standing,
+    },
+    ops::{members, rows::check_text},
+    store::Store,
+};
+
+const COLUMNS: &str = "id, owner, room, number, name, media_type, size, width, height, \
+    CASE WHEN preview IS NULL THEN 0 ELSE 1 END AS has_preview";
+
+fn check(new: &NewAttachment) -> Result<(), StoreError> {
+    check_text("a file's name", &new.name, MAX_FILE_NAME_CHARS * 4)?;
+    check_text("a media type", &new.media_type, 100)?;
+    if new.name.chars().count() > MAX_FILE_NAME_CHARS || new.name.chars().any(char::is_control) {
+        return Err(StoreError::Invalid(format!(
+            "a file's name has at most {MAX_FILE_NAME_CHARS} characters, and no control characters"
+        )));
+    }
+    if new.content.is_empty() || new.content.len() > MAX_ATTACHMENT_BYTES {
+        return Err(StoreError::Invalid(format!(
+            "a file has 1 to {MAX_ATTACHMENT_BYTES} bytes"
+        )));
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Keeps a file of somebody who is in the room.
+    ///
+    /// # Errors
+    /// [`Denial::NotMember`], [`StoreError::Invalid`].
+    pub async fn put_attachment(&self, new: NewAttachment) -> Result<Attachment, StoreError> {
+        check(&new)?;
+        self.write(new, |new, conn| {
+            Box::pin(async move {
+                if !matches!(
+                    members::standing(conn, new.room, new.owner).await?,
+                    Some(Standing::In(_))
+                ) {
+                    return Err(Denial::NotMember.into());
+                }
+                let id = AttachmentId::random();
+                let statement = conn.statement(
+                    "INSERT INTO attachments \
+                     (id, owner, room, name, media_type, size, width, height, created, content, preview) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, $10)",
+                );
+                let side = |side: u32| i64::from(side);
+                let statement = statement
+                    .bind(id.raw())
+                    .bind(new.owner.raw())
+                    .bind(new.room.raw())
+                    .bind(new.name.clone())
+                    .bind(new.media_type.clone())
+                    .bind(i64::try_from(new.content.len()).unwrap_or(i64::MAX))
+                    .bind(new.dimensions.map(|(width, _)| side(width)))
+                    .bind(new.dimensions.map(|(_, height)| side(height)))
+                    .bind(new.content.clone())
+                    .bind(new.preview.clone());
+                conn.execute(statement).await?;
+                find(conn, id).await
+            })
+        })
+        .await
+    }
+
+    /// What is known of a file. Who may see it: the members of its room once it has a number, else its owner.
+    ///
+    /// # Errors
+    /// [`Missing::Attachment`].
+    pub async fn attachment(&self, id: AttachmentId) -> Result<Attachment, StoreError> {
+        self.read(id, |id, conn| Box::pin(find(conn, *id))).await
+    }
+
+    /// The file, or the smaller image of it.
+    ///
+    /// # Errors
+    /// [`Missing::Attachment`], also when there is no smaller image.
+    pub async fn attachment_content(&self, id: AttachmentId, preview: bool) -> Result<Vec<u8>, StoreError> {
+        self.read((id, preview), |(id, preview), conn| {
+            Box::pin(async move {
+                let column = if *preview { "preview" } else { "content" };
+                let text = format!(
+                    "SELECT {column} AS content FROM attachments WHERE id = $1 AND {column} IS NOT NULL"
+                );
+                let row = conn.optional(conn.statement(&text).bind(id.raw())).await?;
+                row.ok_or(Missing::Attachment)?.bytes("content")
+            })
+        })
+        .await
+    }
+}
+
+async fn find(conn: &mut Conn<'_>, id: AttachmentId) -> Result<Attachment, StoreError> {
+    let statement = conn.statement(&format!("SELECT {COLUMNS} FROM attachments WHERE id = $1"));
+    attachment(
+        &conn
+            .optional(statement.bind(id.raw()))
+            .await?
+            .ok_or(Missing::Attachment)?,
+    )
+}
+
+/// Of some messages of a room, whose numbers are given as a list in SQL.
+pub(super) async fn of_messages(
+    conn: &mut Conn<'_>,
+    room: RoomId,
+    numbers: &str,
+) -> Result<Vec<Attachment>, StoreError> {
+    let statement = conn.statement(&format!(
+        "SELECT {COLUMNS} FROM attachments WHERE room = $1 AND number IN ({numbers}) ORDER BY created, id"
+    ));
+    conn.all(statement.bind(room.raw()))
+        .await?
+        .iter()
+        .map(attachment)
+        .collect()
+}
+
+fn attachment(row: &AnyRow) -> Result<Attachment, StoreError> {
+    let side = |column| -> Result<Option<u32>, StoreError> {
+        Ok(row
+            .maybe_integer(column)?
+            .and_then(|side| u32::try_from(side).ok()))
+    };
+    Ok(Attachment {
+        id: AttachmentId::from_raw(row.integer("id")?),
+        owner: PersonId::from_raw(row.integer("owner")?),
+        room: RoomId::from_raw(row.integer("room")?),
+        number: row.maybe_integer("number")?.map(Number::from_raw),
+        name: row.text("name")?,
+        media_type: row.text("media_type")?,
+        size: row.integer("size")?.unsigned_abs(),
+        dimensions: side("width")?.zip(side("height")?),
+        preview: row.integer("has_preview")? != 0,
+    })
+}

@@ -1,0 +1,14 @@
+//! What the store does, a file for each thing that it keeps.
+
+pub(crate) mod append;
+mod attachments;
+mod attempts;
+mod logins;
+mod marks;
+mod members;
+mod messages;
+pub(crate) mod persons;
+mod rooms;
+mod rows;
+mod search;
+mod webhooks;

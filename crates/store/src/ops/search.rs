@@ -1,0 +1,133 @@
+//! Search for words in a room.
+
+use crate::{
+    db::conn::Dialect,
+    error::StoreError,
+    model::{
+        ids::{Number, RoomId},
+        message::{Hits, MAX_PAGE},
+    },
+    ops::messages::{SELECT, some},
+    store::Store,
+};
+
+/// Bytes of what is searched for.
+const MAX_QUERY: usize = 500;
+/// Words of it.
+const MAX_WORDS: usize = 16;
+
+impl Store {
+    /// Messages of a room that have all the words, whatever their case, the newest first, at most `limit` and [`MAX_PAGE`].
+    /// The last word may be the beginning of one. `before` is the number of the last hit that one has.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when there is no word, or too much.
+    pub async fn search(
+        &self,
+        room: RoomId,
+        query: &str,
+        before: Option<Number>,
+        limit: u32,
+    ) -> Result<Hits, StoreError> {
+        let words = words(query)?;
+        let dialect = self.dialect();
+        let (pattern, condition) = match dialect {
+            Dialect::Sqlite => (
+                fts5(room, &words),
+                // By the row's id, in the order of which messages of a room were stored: so the newest are found first, and
+                // the search ends when there are enough.
+                "JOIN message_words ON message_words.rowid = messages.id \
+                 WHERE message_words MATCH $2 AND messages.room = $1 AND message_words.rowid < COALESCE( \
+                   (SELECT id FROM messages WHERE room = $1 AND number >= $3 ORDER BY number LIMIT 1), \
+                   9223372036854775807) \
+                 ORDER BY message_words.rowid DESC LIMIT $4",
+            ),
+            Dialect::Postgres => (
+                tsquery(&words),
+                "WHERE messages.words @@ (CAST('@' || CAST($1 AS TEXT) AS tsquery) && to_tsquery('simple', $2)) \
+                 AND messages.room = $1 \
+                 AND messages.number < $3 ORDER BY messages.number DESC LIMIT $4",
+            ),
+        };
+        let before = before.map_or(i64::MAX, Number::raw);
+        let limit = i64::from(limit.clamp(1, MAX_PAGE));
+        self.read(
+            (room, pattern, condition, before, limit),
+            |(room, pattern, condition, before, limit), conn| {
+                Box::pin(async move {
+                    let statement = conn.statement(&format!("{SELECT} {condition}"));
+                    let statement = statement
+                        .bind(room.raw())
+                        .bind(pattern.clone())
+                        .bind(*before)
+                        .bind(*limit + 1);
+                    let (messages, more) = some(conn, statement, *limit).await?;
+                    Ok(Hits { messages, more })
+                })
+            },
+        )
+        .await
+    }
+}
+
+/// What has letters or digits; the rest is neither stored nor found by the databases.
+fn words(query: &str) -> Result<Vec<String>, StoreError> {
+    if query.len() > MAX_QUERY {
+        return Err(StoreError::Invalid(format!(
+            "a search may have {MAX_QUERY} bytes; this has {}",
+            query.len()
+        )));
+    }
+    let words: Vec<_> = query
+        .split(|char: char| !char.is_alphanumeric() && !unicode_normalization::char::is_combining_mark(char))
+        .filter(|word| word.chars().any(char::is_alphanumeric))
+        .map(str::to_owned)
+        .collect();
+    match words.len() {
+        0 => Err(StoreError::Invalid("a search needs a word".into())),
+        1..=MAX_WORDS => Ok(words),
+        many => Err(StoreError::Invalid(format!(
+            "a search may have {MAX_WORDS} words; this has {many}"
+        ))),
+    }
+}
+
+/// In the syntax of FTS5. Words have no quotes in them.
+fn fts5(room: RoomId, words: &[String]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    format!("room : \"{}\" AND text : ({} *)", room.raw(), words.join(" AND "))
+}
+
+/// In the syntax of `to_tsquery`, which takes no signs, so that the room is added by the statement. Words have no quotes in them.
+fn tsquery(words: &[String]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+    format!("{}:*", words.join(" & "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_are_no_words() {
+        assert_eq!(
+            words(" it's \"a\" NEAR(b*) -c:* \\ ").unwrap(),
+            ["it", "s", "a", "NEAR", "b", "c"]
+        );
+        for nothing in ["", " ", "\"'*", "👍", "\0"] {
+            assert!(
+                matches!(words(nothing), Err(StoreError::Invalid(_))),
+                "{nothing:?}"
+            );
+        }
+        assert!(words(&"a ".repeat(MAX_WORDS + 1)).is_err());
+        assert!(words(&"a".repeat(MAX_QUERY + 1)).is_err());
+    }
+
+    #[test]
+    fn queries_are_of_one_room() {
+        let (room, words) = (RoomId::from_raw(7), ["ab".to_owned(), "c".to_owned()]);
+        assert_eq!(fts5(room, &words), r#"room : "7" AND text : ("ab" AND "c" *)"#);
+        assert_eq!(tsquery(&words), "'ab' & 'c':*");
+    }
+}
