@@ -1,0 +1,25 @@
+//! What is replicated, as far as this crate has to know it.
+
+use std::fmt::Debug;
+
+/// The types of what a shard replicates for its user, and how a record changes the state.
+pub trait Application: 'static {
+    /// What a shard is, apart from its topics: the sessions in it, for example.
+    type State: Clone + Default + Debug;
+    /// One change of the state.
+    type Record: Clone + Debug;
+    /// What is published to topics.
+    type Payload: Clone + Debug;
+    /// Names a topic.
+    type Topic: Clone + Ord + Debug;
+    /// Names what publishes, over all its moves: a session, for example.
+    type Producer: Clone + Ord + Debug;
+
+    /// Changes the state. Holder and standby apply the same records in the same order, and must come to the same.
+    fn apply(state: &mut Self::State, record: &Self::Record);
+}
+
+/// Short for a topic of an application.
+pub(crate) type TopicOf<A> = <A as Application>::Topic;
+/// Short for a producer of an application.
+pub(crate) type ProducerOf<A> = <A as Application>::Producer;

@@ -1,0 +1,194 @@
+//! The recent past of one shard: numbered entries, and the terms in which the numbers were given.
+
+use std::{collections::VecDeque, fmt::Debug};
+
+use crate::{
+    application::{Application, ProducerOf, TopicOf},
+    ids::{Position, Term},
+};
+
+/// What stands in a log.
+pub(crate) struct Entry<A: Application> {
+    pub(crate) at: Position,
+    pub(crate) body: Body<A>,
+}
+
+/// What an entry does.
+pub(crate) enum Body<A: Application> {
+    /// A holder has taken over. Changes nothing; its acknowledgement shows that the former one agrees.
+    Opened,
+    /// The application's state changes.
+    Record(A::Record),
+    /// Something is published.
+    Publication(Publication<A>),
+    /// Something is not kept any more. An entry, so that all copies forget the same.
+    Trimmed {
+        /// Entries up to this number.
+        entries: u64,
+        /// Who has published, and which topics were published to, if it was up to this number for the last time.
+        idle: u64,
+    },
+}
+
+/// What is published to a topic.
+pub(crate) struct Publication<A: Application> {
+    pub(crate) topic: TopicOf<A>,
+    /// The number of the topic's publication before this one, or one up to which the topic had none that is kept.
+    /// By it a subscriber notices what it has missed.
+    pub(crate) previous: u64,
+    pub(crate) producer: ProducerOf<A>,
+    /// The producer's own number for it, by which a repetition is recognised.
+    pub(crate) sequence: u64,
+    pub(crate) payload: A::Payload,
+}
+
+/// The entries of a shard that are kept.
+pub(crate) struct Log<A: Application> {
+    entries: VecDeque<Entry<A>>,
+    /// Each term with the number of its first entry, in order.
+    terms: Vec<(Term, u64)>,
+    last: Position,
+}
+
+impl<A: Application> Log<A> {
+    pub(crate) fn last(&self) -> Position {
+        self.last
+    }
+
+    /// Up to which number entries are forgotten.
+    pub(crate) fn floor(&self) -> u64 {
+        self.last.number - self.entries.len() as u64
+    }
+
+    /// Where the entry behind the last one will be.
+    pub(crate) fn next(&self, term: Term) -> Position {
+        Position {
+            term,
+            number: self.last.number + 1,
+        }
+    }
+
+    pub(crate) fn follows(&self, at: Position) -> bool {
+        at.number == self.last.number + 1 && at.term >= self.last.term
+    }
+
+    /// Appends what [follows](Self::follows).
+    pub(crate) fn push(&mut self, entry: Entry<A>) {
+        if self.terms.last().is_none_or(|(term, _)| *term != entry.at.term) {
+            self.terms.push((entry.at.term, entry.at.number));
+        }
+        self.last = entry.at;
+        self.entries.push_back(entry);
+    }
+
+    pub(crate) fn forget(&mut self, up_to: u64) {
+        while self.floor() < up_to.min(self.last.number) {
+            self.entries.pop_front();
+        }
+    }
+
+    /// Whether this position is one of this history, and not of another one that went on elsewhere.
+    pub(crate) fn has(&self, position: Position) -> bool {
+        if position == Position::START {
+            return true;
+        }
+        let later = self.terms.partition_point(|(_, first)| *first <= position.number);
+        position.number <= self.last.number
+            && later
+                .checked_sub(1)
+                .is_some_and(|index| self.terms[index].0 == position.term)
+    }
+
+    /// The entries behind a number that is not [forgotten](Self::floor), up to and with another one.
+    pub(crate) fn range(&self, after: u64, up_to: u64) -> impl Iterator<Item = &Entry<A>> {
+        let skipped = usize::try_from(after.saturating_sub(self.floor())).unwrap_or(usize::MAX);
+        self.entries
+            .iter()
+            .skip(skipped)
+            .take_while(move |entry| entry.at.number <= up_to)
+    }
+
+    /// The position of a number that is kept, or of the last one that is not.
+    pub(crate) fn position(&self, number: u64) -> Position {
+        let later = self.terms.partition_point(|(_, first)| *first <= number);
+        let term = later
+            .checked_sub(1)
+            .map_or(Term::NONE, |index| self.terms[index].0);
+        Position { term, number }
+    }
+}
+
+impl<A: Application> Default for Log<A> {
+    fn default() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            terms: Vec::new(),
+            last: Position::START,
+        }
+    }
+}
+
+impl<A: Application> Clone for Log<A> {
+    fn clone(&self) -> Self {
+        Self {
+            entries: self.entries.clone(),
+            terms: self.terms.clone(),
+            last: self.last,
+        }
+    }
+}
+
+impl<A: Application> Clone for Entry<A> {
+    fn clone(&self) -> Self {
+        Self {
+            at: self.at,
+            body: self.body.clone(),
+        }
+    }
+}
+
+impl<A: Application> Clone for Body<A> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Opened => Self::Opened,
+            Self::Record(record) => Self::Record(record.clone()),
+            Self::Publication(publication) => Self::Publication(publication.clone()),
+            Self::Trimmed { entries, idle } => Self::Trimmed {
+                entries: *entries,
+                idle: *idle,
+            },
+        }
+    }
+}
+
+impl<A: Application> Clone for Publication<A> {
+    fn clone(&self) -> Self {
+        Self {
+            topic: self.topic.clone(),
+            previous: self.previous,
+            producer: self.producer.clone(),
+            sequence: self.sequence,
+            payload: self.payload.clone(),
+        }
+    }
+}
+
+impl<A: Application> Debug for Entry<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} ", self.at)?;
+        match &self.body {
+            Body::Opened => f.write_str("opened"),
+            Body::Record(record) => write!(f, "{record:?}"),
+            Body::Publication(publication) => write!(
+                f,
+                "{:?} to {:?} (after {}) by {:?}.{}",
+                publication.payload,
+                publication.topic,
+                publication.previous,
+                publication.producer,
+                publication.sequence
+            ),
+            Body::Trimmed { entries, idle } => write!(f, "trimmed to {entries}, {idle}"),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What nodes say to each other about one shard.
+
+use std::fmt;
+
+use crate::{
+    application::{Application, ProducerOf, TopicOf},
+    ids::{Claim, NodeId, Position, Term},
+    log::{Entry, Publication},
+    replica::Replica,
+};
+
+/// A message about one shard. A link delivers the messages of one node to another in order, and says when it cannot.
+pub struct Message<A: Application>(pub(crate) Kind<A>);
+
+pub(crate) enum Kind<A: Application> {
+    Custody(Custody),
+    Replication(Replication<A>),
+    Topics(Topics<A>),
+}
+
+/// Who holds the shard.
+#[derive(Clone, Debug)]
+pub(crate) enum Custody {
+    /// The sender holds the shard under this claim.
+    Announce(Claim),
+    /// Something of a lower term than this was said. The sender has heard of this claim.
+    Superseded(Claim),
+    /// Does the receiver hold the shard? If so, it announces.
+    WhoHolds,
+    /// A node that may become the holder asks everybody what they hold.
+    Inquire { round: u64, heard: Option<Claim> },
+    /// The answer.
+    Holding {
+        round: u64,
+        heard: Option<Claim>,
+        holding: Holding,
+        /// Who of the pair of that claim is dead, as far as the sender knows. The receiver may never have seen it alive.
+        dead: Vec<NodeId>,
+    },
+}
+
+/// What a node has of a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// It holds the shard.
+    Holds(Claim),
+    /// It may take over when the holder dies.
+    MayPromote,
+    /// A copy that nobody keeps in step.
+    Copy(Position),
+    Nothing,
+}
+
+/// How a shard's copies are kept in step, and change places.
+pub(crate) enum Replication<A: Application> {
+    /// The holder makes the receiver a learner.
+    Enlist {
+        since: Term,
+        claim: Claim,
+    },
+    /// How far the learner's own copy reaches.
+    Enlisted {
+        since: Term,
+        last: Position,
+    },
+    /// A whole copy.
+    Install {
+        since: Term,
+        replica: Replica<A>,
+    },
+    /// Entries that follow `after` directly.
+    Append {
+        since: Term,
+        after: Position,
+        entries: Vec<Entry<A>>,
+    },
+    /// The follower has all up to this number.
+    Appended {
+        since: Term,
+        number: u64,
+    },
+    /// The follower cannot append: this is the last that it has.
+    OutOfStep {
+        since: Term,
+        last: Position,
+    },
+    /// The sender is no follower of the receiver, and may not promote itself.
+    Resigned {
+        since: Term,
+    },
+    /// From now on the receiver, who is in step, may promote itself. `former` may too until it is discharged.
+    Name {
+        claim: Claim,
+        former: Option<NodeId>,
+    },
+    Named {
+        term: Term,
+    },
+    /// The receiver's place is taken: it may not promote itself any more.
+    Discharge {
+        claim: Claim,
+    },
+    Discharged {
+        term: Term,
+    },
+    /// The standby becomes the holder under this claim, and the sender its standby.
+    TakeOver {
+        claim: Claim,
+        last: Position,
+    },
+    /// A node without a copy asks for that of the receiver.
+    Fetch {
+        round: u64,
+    },
+    Fetched {
+        round: u64,
+        replica: Replica<A>,
+    },
+}
+
+/// What is published and heard.
+pub(crate) enum Topics<A: Application> {
+    Publish(Intent<A>),
+    /// The producer's publications up to this one are committed.
+    Confirm {
+        producer: ProducerOf<A>,
+        sequence: u64,
+        at: Position,
+    },
+    Subscribe {
+        topic: TopicOf<A>,
+        /// Grows with each word of the sender about its subscriptions: what is overtaken is ignored.
+        generation: u64,
+        /// Up to where the sender has heard the topic, if it has.
+        from: Option<Position>,
+    },
+    Unsubscribe {
+        topic: TopicOf<A>,
+        generation: u64,
+    },
+    Subscribed {
+        since: Term,
+        agreement: Agreement<A>,
+    },
+    /// Publications of topics that the receiver subscribes to, and up to where these are all.
+    Publications {
+        since: Term,
+        publications: Vec<(Position, Publication<A>)>,
+        through: Position,
+    },
+    /// The sender has said what it subscribes to in this shard, since the receiver announced itself.
+    AllSubscribed {
+        since: Term,
+    },
+}
+
+/// A subscription that holds.
+pub(crate) struct Agreement<A: Application> {
+    pub(crate) topic: TopicOf<A>,
+    /// Of the request that this answers.
+    pub(crate) generation: u64,
+    /// Behind it, all will be delivered.
+    pub(crate) base: Position,
+    /// What lies between where the topic was heard and the base; none if that is not known any more.
+    pub(crate) missed: Option<Vec<(Position, Publication<A>)>>,
+}
+
+/// A publication on its way to the holder.
+pub(crate) struct Intent<A: Application> {
+    pub(crate) topic: TopicOf<A>,
+    pub(crate) producer: ProducerOf<A>,
+    pub(crate) sequence: u64,
+    /// The producer's publication to this shard before this one, if that is not confirmed yet. The holder accepts them
+    /// only in this order: else its confirmation of a later one would cover one that it refused.
+    pub(crate) previous: Option<u64>,
+    pub(crate) payload: A::Payload,
+}
+
+impl<A: Application> Clone for Intent<A> {
+    fn clone(&self) -> Self {
+        Self {
+            topic: self.topic.clone(),
+            producer: self.producer.clone(),
+            sequence: self.sequence,
+            previous: self.previous,
+            payload: self.payload.clone(),
+        }
+    }
+}
+
+impl<A: Application> From<Custody> for Message<A> {
+    fn from(message: Custody) -> Self {
+        Self(Kind::Custody(message))
+    }
+}
+
+impl<A: Application> From<Replication<A>> for Message<A> {
+    fn from(message: Replication<A>) -> Self {
+        Self(Kind::Replication(message))
+    }
+}
+
+impl<A: Application> From<Topics<A>> for Message<A> {
+    fn from(message: Topics<A>) -> Self {
+        Self(Kind::Topics(message))
+    }
+}
+
+impl<A: Application> fmt::Debug for Message<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Custody(message) => message.fmt(f),
+            Kind::Replication(message) => message.fmt(f),
+            Kind::Topics(message) => message.fmt(f),
+        }
+    }
+}
+
+impl<A: Application> fmt::Debug for Replication<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enlist { claim, .. } => write!(f, "Enlist under {claim:?}"),
+            Self::Enlisted { last, .. } => write!(f, "Enlisted at {last:?}"),
+            Self::Install { replica, .. } => write!(f, "Install {replica:?}"),
+            Self::Append { after, entries, .. } => write!(f, "Append after {after:?}: {entries:?}"),
+            Self::Appended { number, .. } => write!(f, "Appended to {number}"),
+            Self::OutOfStep { last, .. } => write!(f, "OutOfStep at {last:?}"),
+            Self::Resigned { .. } => f.write_str("Resigned"),
+            Self::Name { claim, former } => write!(f, "Name {claim:?}, former {former:?}"),
+            Self::Named { term } => write!(f, "Named {term:?}"),
+            Self::Discharge { claim } => write!(f, "Discharge for {claim:?}"),
+            Self::Discharged { term } => write!(f, "Discharged {term:?}"),
+            Self::TakeOver { claim, last } => write!(f, "TakeOver {claim:?} at {last:?}"),
+            Self::Fetch { .. } => f.write_str("Fetch"),
+            Self::Fetched { replica, .. } => write!(f, "Fetched {replica:?}"),
+        }
+    }
+}
+
+impl<A: Application> fmt::Debug for Topics<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publish(intent) => write!(
+                f,
+                "Publish {:?} to {:?} by {:?}.{} after {:?}",
+                intent.payload, intent.topic, intent.producer, intent.sequence, intent.previous
+            ),
+            Self::Confirm {
+                producer,
+                sequence,
+                at,
+                ..
+            } => write!(f, "Confirm {producer:?}.{sequence} at {at:?}"),
+            Self::Subscribe {
+                topic,
+                generation,
+                from,
+            } => write!(f, "Subscribe({generation}) {topic:?} from {from:?}"),
+            Self::Unsubscribe { topic, generation } => write!(f, "Unsubscribe({generation}) {topic:?}"),
+            Self::Subscribed { agreement, .. } => write!(
+                f,
+                "Subscribed({}) {:?} at {:?}, missed {:?}",
+                agreement.generation,
+                agreement.topic,
+                agreement.base,
+                agreement.missed.as_ref().map(Vec::len)
+            ),
+            Self::Publications {
+                publications,
+                through,
+                ..
+            } => write!(
+                f,
+                "Publications {:?} through {through:?}",
+                publications
+                    .iter()
+                    .map(|(at, publication)| (at, &publication.payload))
+                    .collect::<Vec<_>>()
+            ),
+            Self::AllSubscribed { .. } => f.write_str("AllSubscribed"),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a node's core asks of the shell around it.
+
+use std::fmt::Debug;
+
+use crate::{
+    application::{Application, ProducerOf, TopicOf},
+    ids::{NodeId, Position, ShardId},
+    message::Message,
+};
+
+/// What the shell is to do, in this order.
+pub enum Output<A: Application> {
+    /// Send a message to another node.
+    Send {
+        /// The node.
+        to: NodeId,
+        /// The shard it is about.
+        shard: ShardId,
+        /// The message.
+        message: Message<A>,
+    },
+    /// This node holds the shard from now on: its state is what `Core::state` shows.
+    Promoted(ShardId),
+    /// This node does not hold the shard any more. Nothing that waited for its entries is to leave.
+    Demoted(ShardId),
+    /// Entries of a shard that this node holds are committed up to this number: what waited for them may leave.
+    Committed {
+        /// The shard.
+        shard: ShardId,
+        /// The number of the entry.
+        number: u64,
+    },
+    /// A publication to a topic that this node subscribes to.
+    Deliver {
+        /// The topic.
+        topic: TopicOf<A>,
+        /// Where it stands in the order of the topic.
+        at: Position,
+        /// What was published.
+        payload: A::Payload,
+    },
+    /// A subscription holds: all that is published behind this position will be delivered.
+    Subscribed {
+        /// The topic.
+        topic: TopicOf<A>,
+        /// The position.
+        base: Position,
+    },
+    /// What was published to a topic since it was last heard here is not kept any more, or belongs to another history.
+    /// The subscription goes on behind `base`.
+    Gap {
+        /// The topic.
+        topic: TopicOf<A>,
+        /// From where on all will be delivered.
+        base: Position,
+    },
+    /// A producer's publications up to this one survive the death of any one node.
+    Confirmed {
+        /// The producer.
+        producer: ProducerOf<A>,
+        /// Its number for the publication.
+        sequence: u64,
+        /// Where it stands.
+        at: Position,
+    },
+}
+
+impl<A: Application> Debug for Output<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Send { to, shard, message } => write!(f, "to {to} about {}: {message:?}", shard.0),
+            Self::Promoted(shard) => write!(f, "promoted to holder of {}", shard.0),
+            Self::Demoted(shard) => write!(f, "no longer holder of {}", shard.0),
+            Self::Committed { shard, number } => write!(f, "committed {} to {number}", shard.0),
+            Self::Deliver { topic, at, payload } => write!(f, "deliver {payload:?} of {topic:?} at {at:?}"),
+            Self::Subscribed { topic, base } => write!(f, "subscribed to {topic:?} from {base:?}"),
+            Self::Gap { topic, base } => write!(f, "gap in {topic:?} before {base:?}"),
+            Self::Confirmed {
+                producer,
+                sequence,
+                at,
+            } => write!(f, "confirmed {producer:?}.{sequence} at {at:?}"),
+        }
+    }
+}

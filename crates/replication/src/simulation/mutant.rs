@@ -1,0 +1,83 @@
+//! Mistakes that nodes could make, as they show in what they say.
+
+use rand::{RngExt, rngs::StdRng};
+
+use super::node::Records;
+use crate::message::{Custody, Holding, Kind, Message, Replication, Topics};
+
+/// One mistake. Each stands for a rule that somebody might break when changing the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mutant {
+    /// A follower says that it has what it has not.
+    AcknowledgeUnread,
+    /// A holder forgets some subscribers of what it delivers.
+    LosePublications,
+    /// A holder does not recognise a repetition.
+    ForgetProducers,
+    /// A holder accepts publications in any order.
+    IgnorePrevious,
+    /// A candidate does not ask the others what they hold.
+    PromoteUnasked,
+    /// What depends on an entry leaves before the standby has it.
+    ReleaseEarly,
+    /// After a link was lost nobody says anew what it wants.
+    KeepSubscriptions,
+    /// Nobody is told that its term is over.
+    IgnoreSuperseded,
+    /// A learner is named before it is in step.
+    NameTooEarly,
+}
+
+/// What becomes of a message.
+pub(super) enum Sent {
+    Message(Message<Records>),
+    Lost,
+    /// As if the receiver had answered so.
+    Answered(Message<Records>),
+}
+
+impl Mutant {
+    pub(super) fn corrupt(self, rng: &mut StdRng, message: Message<Records>) -> Sent {
+        match (self, message.0) {
+            (
+                Self::AcknowledgeUnread,
+                Kind::Replication(Replication::Append {
+                    since,
+                    after,
+                    entries,
+                }),
+            ) if rng.random_bool(0.5) => {
+                let number = entries.last().map_or(after.number, |entry| entry.at.number);
+                Sent::Answered(Replication::Appended { since, number }.into())
+            }
+            (Self::LosePublications, Kind::Topics(Topics::Publications { .. })) if rng.random_bool(0.1) => {
+                Sent::Lost
+            }
+            (Self::ForgetProducers, Kind::Topics(Topics::Publish(mut intent))) => {
+                // A holder that knows nobody's last publication takes each for a new one.
+                intent.producer = rng.random();
+                intent.previous = None;
+                Sent::Message(Topics::Publish(intent).into())
+            }
+            (Self::IgnorePrevious, Kind::Topics(Topics::Publish(mut intent))) => {
+                intent.previous = None;
+                Sent::Message(Topics::Publish(intent).into())
+            }
+            (Self::PromoteUnasked, Kind::Custody(Custody::Inquire { round, .. })) => {
+                let answer = Custody::Holding {
+                    round,
+                    heard: None,
+                    holding: Holding::Nothing,
+                    dead: Vec::new(),
+                };
+                Sent::Answered(answer.into())
+            }
+            (Self::IgnoreSuperseded, Kind::Custody(Custody::Superseded(_))) => Sent::Lost,
+            (Self::NameTooEarly, Kind::Replication(Replication::Install { since, replica })) => {
+                let number = replica.last().number;
+                Sent::Answered(Replication::Appended { since, number }.into())
+            }
+            (_, kind) => Sent::Message(Message(kind)),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The cluster as one node sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::{NodeId, ShardId};
+
+/// Where a shard should be, by a view. Who holds it now is another matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Who is to hold it.
+    pub holder: Option<NodeId>,
+    /// Who is to stand by.
+    pub standby: Option<NodeId>,
+}
+
+/// The members that a node sees, and where shards should be by that.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    members: BTreeSet<NodeId>,
+    targets: BTreeMap<ShardId, Target>,
+}
+
+impl View {
+    /// A view of these members. Shards without a target stay where they are.
+    pub fn new(
+        members: impl IntoIterator<Item = NodeId>,
+        targets: impl IntoIterator<Item = (ShardId, Target)>,
+    ) -> Self {
+        Self {
+            members: members.into_iter().collect(),
+            targets: targets.into_iter().collect(),
+        }
+    }
+
+    pub(crate) fn target(&self, shard: ShardId) -> Target {
+        self.targets.get(&shard).cloned().unwrap_or_default()
+    }
+}
+
+/// What a node knows of the other nodes.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    pub(crate) me: NodeId,
+    pub(crate) view: View,
+    declared_dead: BTreeSet<NodeId>,
+}
+
+impl Peers {
+    pub(crate) fn new(me: NodeId) -> Self {
+        Self {
+            me,
+            view: View::default(),
+            declared_dead: BTreeSet::new(),
+        }
+    }
+
+    /// Takes over a new view. Who was a member and is none any more is dead for good: it can come back only as a later
+    /// incarnation. Returns who is new.
+    pub(crate) fn adopt(&mut self, view: View) -> Vec<NodeId> {
+        let former = std::mem::replace(&mut self.view, view);
+        let joined = self.view.members.difference(&former.members).cloned().collect();
+        for node in former.members {
+            if !self.view.members.contains(&node) {
+                self.declared_dead.insert(node);
+            }
+        }
+        joined
+    }
+
+    /// Whether a node is dead, as far as this one can tell. One that is *not yet* a member is not dead.
+    pub(crate) fn is_dead(&self, node: &NodeId) -> bool {
+        self.declared_dead.contains(node) || self.view.members.iter().any(|member| member.supersedes(node))
+    }
+
+    pub(crate) fn is_member(&self, node: &NodeId) -> bool {
+        self.view.members.contains(node)
+    }
+
+    /// All members but this node.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &NodeId> {
+        self.view
+            .members
+            .iter()
+            .filter(|node| **node != self.me && !self.is_dead(node))
+    }
+}
