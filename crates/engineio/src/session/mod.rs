@@ -223,9 +223,12 @@ impl Session {
         };
         match (&mut open.transport, packet) {
             (Transport::Probing { probe, .. }, Ok(Packet::Ping(data))) if data == PROBE => {
-                probe.stage = ProbeStage::Answered;
-                self.outputs.push_back(Output::ProbeAccepted);
-                self.release_poll_for_upgrade();
+                // One answer, however often it probes: it may not even read it.
+                if probe.stage == ProbeStage::Silent {
+                    probe.stage = ProbeStage::Answered;
+                    self.outputs.push_back(Output::ProbeAccepted);
+                    self.release_poll_for_upgrade();
+                }
             }
             (Transport::Probing { .. }, Ok(Packet::Upgrade)) => self.upgrade(),
             (Transport::Probing { .. }, _) => self.fail_probe(),
@@ -302,6 +305,11 @@ impl Session {
         if let State::Open(open) = &mut self.state {
             open.heartbeat = Heartbeat::PingDue(now);
         }
+    }
+
+    /// Whether a ping of ours waits for its pong.
+    pub fn awaits_pong(&self) -> bool {
+        matches!(&self.state, State::Open(open) if matches!(open.heartbeat, Heartbeat::PongDue(_)))
     }
 
     /// A packet on the transport of the session.

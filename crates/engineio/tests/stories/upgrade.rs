@@ -48,10 +48,22 @@ fn a_poll_that_still_hangs_at_the_upgrade_is_released_after_the_buffer_was_hande
 fn a_poll_is_told_once_to_be_answered() {
     let mut story = Story::probing();
     assert_eq!(story.polls(), [Output::ReleasePoll]);
-    assert_eq!(story.says("2probe"), [Output::ProbeAccepted]);
+    assert_eq!(story.says("2probe"), []);
     assert_eq!(story.says("5"), [Output::Upgraded]);
     story.session.poll_answered();
     story.assert_websocket();
+}
+
+/// A client that probes again and again and reads nothing must not pile up answers.
+#[test]
+fn only_the_first_probe_is_answered() {
+    let mut story = Story::polling();
+    story.attach();
+    assert_eq!(story.says("2probe"), [Output::ProbeAccepted]);
+    for _ in 0..100 {
+        assert_eq!(story.says("2probe"), []);
+    }
+    assert_eq!(story.says("5"), [Output::Upgraded]);
 }
 
 /// Nothing in the outputs can put a noop on a socket: there is one for polls alone.
@@ -114,7 +126,7 @@ fn chatter_on_the_probing_socket_does_not_put_off_the_deadline() {
     let mut story = Story::probing();
     for _ in 0..9 {
         assert_eq!(story.wait(seconds(1)), []);
-        assert_eq!(story.says("2probe"), [Output::ProbeAccepted]);
+        assert_eq!(story.says("2probe"), []);
     }
     assert_eq!(story.wait(seconds(1)), [Output::ProbeFailed]);
 }

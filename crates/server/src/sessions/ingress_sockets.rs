@@ -8,19 +8,17 @@ use std::{
 use bytes::Bytes;
 use hither_cluster::{Key, NodeId, Placement};
 use hither_engineio::Frame;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     direct::{Delivered, Order},
     history::Place,
+    waiting_orders::WaitingOrders,
 };
 use crate::{
     ingress::{CloseCode, SocketWriter, WriteOutcome},
     request::{SocketNumber, StreamId},
 };
-
-/// Orders that may come before the socket they are for is open. A session that opens has one or two to give.
-const MAX_EARLY_ORDERS: usize = 64;
 
 /// The sockets of one lane.
 #[derive(Default)]
@@ -67,10 +65,10 @@ struct IngressSocket {
 
 enum SocketState {
     /// Its number is given out; the upgrade is not complete.
-    Reserved(Vec<Order>),
+    Reserved(WaitingOrders),
     Open(SocketWriter),
-    /// The client takes nothing at present. What is given meanwhile waits, bounded by what owners have in flight.
-    Blocked(SocketWriter, Vec<Order>),
+    /// The client takes nothing at present. What is given meanwhile waits.
+    Blocked(SocketWriter, WaitingOrders),
 }
 
 /// What the lane has to do for a socket.
@@ -126,7 +124,7 @@ impl IngressSocket {
 impl IngressSockets {
     /// A number is given to a socket that is about to open.
     pub(crate) fn reserve(&mut self, number: SocketNumber, session: Key) {
-        let state = SocketState::Reserved(Vec::new());
+        let state = SocketState::Reserved(WaitingOrders::default());
         self.sockets.insert(
             number,
             IngressSocket {
@@ -148,9 +146,7 @@ impl IngressSockets {
         };
         if let SocketState::Reserved(early) = std::mem::replace(&mut socket.state, SocketState::Open(writer))
         {
-            for order in early {
-                self.execute(number, order, news);
-            }
+            self.execute_all(number, early, news);
         }
     }
 
@@ -268,18 +264,16 @@ impl IngressSockets {
             return;
         };
         let outcome = writer.resume(&mut self.scratch);
-        let mut orders = Vec::new();
+        let mut orders = WaitingOrders::default();
         if outcome == WriteOutcome::Written {
             orders = std::mem::take(waiting);
-            let reserved = SocketState::Reserved(Vec::new());
+            let reserved = SocketState::Reserved(WaitingOrders::default());
             if let SocketState::Blocked(writer, _) = std::mem::replace(&mut socket.state, reserved) {
                 socket.state = SocketState::Open(writer);
             }
         }
         self.concluded(number, outcome, news);
-        for order in orders {
-            self.execute(number, order, news);
-        }
+        self.execute_all(number, orders, news);
     }
 
     /// The members changed: a socket whose session's owner is gone has nobody to speak to.
@@ -340,6 +334,21 @@ impl IngressSockets {
         }
     }
 
+    /// Executes what has waited.
+    fn execute_all(&mut self, number: SocketNumber, waiting: WaitingOrders, news: &mut Vec<SocketNews>) {
+        let (orders, dropped) = waiting.into_parts();
+        for order in orders {
+            self.execute(number, order, news);
+        }
+        if dropped && let Some(socket) = self.sockets.get(&number) {
+            debug!(
+                number = number.0,
+                "too much waited for a socket: the rest is asked for again"
+            );
+            news.extend(socket.delivered(number, true));
+        }
+    }
+
     fn execute(&mut self, number: SocketNumber, order: Order, news: &mut Vec<SocketNews>) {
         let Some(socket) = self.sockets.get_mut(&number) else {
             return;
@@ -347,17 +356,7 @@ impl IngressSockets {
         let writer = match &mut socket.state {
             SocketState::Open(writer) => writer,
             SocketState::Blocked(_, waiting) => return waiting.push(order),
-            SocketState::Reserved(early) => {
-                if early.len() < MAX_EARLY_ORDERS {
-                    early.push(order);
-                } else {
-                    warn!(
-                        number = number.0,
-                        "too many orders for a socket that is not open yet; dropped"
-                    );
-                }
-                return;
-            }
+            SocketState::Reserved(early) => return early.push(order),
         };
         let outcome = match order {
             Order::Frames {
@@ -400,10 +399,10 @@ impl IngressSockets {
                 news.extend(entry.get().delivered(number, false));
             }
             WriteOutcome::Blocked => {
-                let placeholder = SocketState::Reserved(Vec::new());
+                let placeholder = SocketState::Reserved(WaitingOrders::default());
                 let socket = entry.get_mut();
                 socket.state = match std::mem::replace(&mut socket.state, placeholder) {
-                    SocketState::Open(writer) => SocketState::Blocked(writer, Vec::new()),
+                    SocketState::Open(writer) => SocketState::Blocked(writer, WaitingOrders::default()),
                     other => other,
                 };
                 news.push(SocketNews::AwaitWritable(number));

@@ -23,6 +23,7 @@ mod shared;
 mod sights;
 mod snapshot;
 mod speaking;
+mod waiting_orders;
 
 use std::{
     collections::{BTreeSet, HashMap},

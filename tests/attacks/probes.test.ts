@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PollingSession } from "../harness/engine.ts";
+import { Scene } from "./scene.ts";
+
+/* A WebSocket that probes again and again, and reads nothing: only its first probe is answered, so nothing piles up. */
+
+const PROBES = 500_000;
+const ALLOWED = 64 << 20;
+
+describe("a WebSocket that repeats its probe and does not read", () => {
+  let scene: Scene;
+
+  before(async () => {
+    scene = await Scene.prepare({ placement: "spread" });
+  });
+  after(() => scene.end());
+
+  test("gets one answer, and costs no memory", async () => {
+    using session = await PollingSession.open(`${scene.cluster.node(1).url}/engine.io/`);
+    using socket = await session.webSocket();
+    socket.send("2probe");
+    assert.equal(await socket.next(), "3probe");
+    const costs = await scene.attack("probes without end", async () => {
+      socket.pause();
+      for (let sent = 0; sent < PROBES && socket.isOpen; sent += 1) {
+        socket.send("2probe");
+        if (sent % 10_000 === 0) await sleep(1);
+      }
+      socket.resume();
+      assert.ok(await socket.isSilent(1_000), "no further answer");
+    });
+    assert.ok(costs.memory < ALLOWED, `${costs.memory} bytes`);
+    socket.send("5");
+    socket.send("4still there");
+    assert.equal(await socket.next(), "4still there");
+    await scene.isUnharmed(costs);
+  });
+});
