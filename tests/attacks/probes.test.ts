@@ -6,8 +6,10 @@ import { Scene } from "./scene.ts";
 
 /* A WebSocket that probes again and again, and reads nothing: only its first probe is answered, so nothing piles up. */
 
+/** A probe has ten seconds; the attacker, who comes last on this machine, sends for less, and as much as it can. */
+const SENDS_MS = 3_000;
 const PROBES = 500_000;
-const ALLOWED = 64 << 20;
+const ALLOWED = 16 << 20;
 
 describe("a WebSocket that repeats its probe and does not read", () => {
   let scene: Scene;
@@ -24,9 +26,10 @@ describe("a WebSocket that repeats its probe and does not read", () => {
     assert.equal(await socket.next(), "3probe");
     const costs = await scene.attack("probes without end", async () => {
       socket.pause();
-      for (let sent = 0; sent < PROBES && socket.isOpen; sent += 1) {
+      const end = performance.now() + SENDS_MS;
+      for (let sent = 0; sent < PROBES && performance.now() < end; sent += 1) {
         socket.send("2probe");
-        if (sent % 10_000 === 0) await sleep(1);
+        if (sent % 1_000 === 0) await sleep(1);
       }
       socket.resume();
       assert.ok(await socket.isSilent(1_000), "no further answer");

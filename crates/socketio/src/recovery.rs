@@ -23,6 +23,9 @@ impl Offset {
     }
 }
 
+/// Bytes of a `pid` or an offset: no server gives longer ones, so a client that names one was given it by nobody.
+const MAX_WORD: usize = 128;
+
 /// A client's wish to recover: part of its auth payload, put there by the client library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveryRequest {
@@ -33,7 +36,8 @@ pub struct RecoveryRequest {
 }
 
 impl RecoveryRequest {
-    /// The wish in an auth payload, if there is one. Fields of other types than the client library's are no wish.
+    /// The wish in an auth payload, if there is one. Fields of other types than the client library's are no wish, nor are words
+    /// of more than 128 bytes, which no server gives.
     pub fn from_auth(auth: &Json) -> Option<RecoveryRequest> {
         #[derive(Deserialize)]
         struct Auth {
@@ -41,6 +45,10 @@ impl RecoveryRequest {
             offset: Option<Arc<str>>,
         }
         let Auth { pid, offset } = auth.parse().ok()?;
+        let is_ours = |word: &Arc<str>| word.len() <= MAX_WORD;
+        if !is_ours(&pid) || !offset.as_ref().is_none_or(is_ours) {
+            return None;
+        }
         Some(RecoveryRequest {
             pid: RecoveryId(pid),
             offset: offset.map(Offset),
@@ -83,5 +91,20 @@ mod tests {
         ] {
             assert_eq!(request(auth), None, "{auth}");
         }
+    }
+
+    #[test]
+    fn is_absent_when_no_server_can_have_given_such_words() {
+        let auth = |pid: usize, offset: usize| {
+            let auth = format!(
+                r#"{{"pid":"{}","offset":"{}"}}"#,
+                "p".repeat(pid),
+                "o".repeat(offset)
+            );
+            RecoveryRequest::from_auth(&Json::new(auth).unwrap())
+        };
+        assert!(auth(MAX_WORD, MAX_WORD).is_some());
+        assert_eq!(auth(MAX_WORD + 1, 1), None);
+        assert_eq!(auth(1, MAX_WORD + 1), None);
     }
 }

@@ -14,6 +14,7 @@ use super::{
     env::{Env, Lane},
     epochs::Epochs,
     history::Place,
+    joins::Joins,
     recovery::{self, Recovery},
     session::{NamespaceSocket, Session, Upper},
     shared::Service,
@@ -189,6 +190,7 @@ impl Session {
                 id: id.clone(),
                 data: None,
                 rooms: Arc::default(),
+                joins: Joins::default(),
                 listening: false,
                 acks: Default::default(),
                 card: None,
@@ -389,6 +391,9 @@ impl Session {
             && let Some(socket) = upper.socket_mut(id)
             && std::mem::take(&mut socket.listening)
         {
+            if let Some(recovery) = &socket.recovery {
+                env.not_recoverable(recovery, slot);
+            }
             env.unlisten(lane, &topic(&socket.namespace, None), slot);
             for room in socket.rooms.iter() {
                 env.unlisten(lane, &topic(&socket.namespace, Some(room)), slot);

@@ -158,6 +158,9 @@ impl Session {
                     position: lane.position(),
                     directs,
                 };
+                if let Some(recovery) = &socket.recovery {
+                    env.recoverable(recovery, slot);
+                }
                 socket.epochs = Epochs::first(place(self.history.count()));
                 self.history.skip();
                 socket.since = place(self.history.count());
@@ -189,6 +192,11 @@ impl Session {
             Effect::Join(room) => {
                 if socket.listening && !socket.rooms.contains(&room) {
                     let topic = topic(&namespace, Some(&room));
+                    let place = Place {
+                        position: lane.position(),
+                        directs: self.history.count(),
+                    };
+                    socket.joins.joined(room.clone(), place);
                     Arc::make_mut(&mut socket.rooms).insert(room);
                     return listen(env, lane, topic, slot);
                 }
@@ -196,6 +204,7 @@ impl Session {
             Effect::Leave(room) => {
                 if socket.rooms.contains(&room) {
                     Arc::make_mut(&mut socket.rooms).remove(&room);
+                    socket.joins.left(&room);
                     if socket.listening {
                         env.unlisten(lane, &topic(&namespace, Some(&room)), slot);
                     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use hither_cluster::{NodeId, Subscribed, Topic};
+use hither_socketio::RecoveryId;
 
 use super::{
     Sessions,
@@ -32,6 +33,8 @@ pub(crate) struct Env {
     pub(crate) listeners: HashMap<Topic, Vec<Slot>>,
     /// Who waits until a subscription is in force.
     pub(crate) awaiting: HashMap<Topic, Vec<Slot>>,
+    /// Which sessions have a socket that can be recovered; more than one only after a partition.
+    recoverable: HashMap<RecoveryId, Vec<Slot>>,
     /// Who has something to send at the end of the turn.
     pub(crate) dirty: Vec<Slot>,
     /// Who is over and can be forgotten.
@@ -52,6 +55,7 @@ impl Env {
             sockets: IngressSockets::default(),
             listeners: HashMap::new(),
             awaiting: HashMap::new(),
+            recoverable: HashMap::new(),
             dirty: Vec::new(),
             over: Vec::new(),
             timers: BinaryHeap::new(),
@@ -86,6 +90,26 @@ impl Env {
             }
             lane.unsubscribe(topic);
         }
+    }
+
+    /// A session has a socket that can be recovered with this.
+    pub(super) fn recoverable(&mut self, recovery: &RecoveryId, slot: Slot) {
+        self.recoverable.entry(recovery.clone()).or_default().push(slot);
+    }
+
+    /// A session has that socket no more.
+    pub(super) fn not_recoverable(&mut self, recovery: &RecoveryId, slot: Slot) {
+        if let Some(slots) = self.recoverable.get_mut(recovery) {
+            slots.retain(|holder| *holder != slot);
+            if slots.is_empty() {
+                self.recoverable.remove(recovery);
+            }
+        }
+    }
+
+    /// The sessions that have a socket which can be recovered with this.
+    pub(super) fn holders_of(&self, recovery: &RecoveryId) -> &[Slot] {
+        self.recoverable.get(recovery).map_or(&[], Vec::as_slice)
     }
 
     /// Gives an order to a socket, here at once, elsewhere at the end of the turn.

@@ -93,19 +93,19 @@ impl Holder {
 impl Sessions {
     /// The sessions of this lane that have these sockets.
     pub(super) fn holders_of(&self, wanted: &[RecoveryId]) -> Vec<Holder> {
-        let sessions = self.slots.iter().map(|(_, session)| session);
-        let sockets =
-            sessions.flat_map(|session| session.sockets().iter().map(move |socket| (session, socket)));
-        sockets
-            .filter_map(|(session, socket)| {
-                let recovery = socket.recovery.as_ref().filter(|id| wanted.contains(id))?;
-                Some(Holder {
+        let mut holders = Vec::new();
+        for recovery in wanted {
+            let slots = self.env.holders_of(recovery).iter();
+            for session in slots.filter_map(|slot| self.slots.get(*slot)) {
+                let holds = |socket: &&NamespaceSocket| socket.recovery.as_ref() == Some(recovery);
+                holders.extend(session.sockets().iter().find(holds).map(|socket| Holder {
                     session: session.key.clone(),
                     recovery: recovery.clone(),
                     right: socket.right(),
-                })
-            })
-            .collect()
+                }));
+            }
+        }
+        holders
     }
 
     /// After a partition, the clients that are away here may be there on the other side.

@@ -11,6 +11,7 @@ mod epochs;
 mod history;
 mod holders;
 mod ingress_sockets;
+mod joins;
 mod moving;
 mod persons;
 mod polling;

@@ -23,6 +23,7 @@ use super::{
     LaneEvent, SessionAddress, Sessions,
     env::{Env, Lane},
     history::{Place, Telling},
+    joins::Past,
     session::{NamespaceSocket, Session, Upper},
     shared::{Service, Shared},
     snapshot::SocketSnapshot,
@@ -39,6 +40,9 @@ use crate::{
 const SECRET_LENGTH: usize = 16;
 /// How long one step of a recovery may take before the client gets a fresh socket.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client whose socket is claimed by another connection may take to answer a ping, and so to keep its socket. A
+/// connection that is half open is taken over after this time, which its client waits for.
+const CLAIM_PROBE: Duration = Duration::from_secs(1);
 /// After which time a socket that was not found is looked for again; the next time after twice as long.
 const FIND_AGAIN: Duration = Duration::from_millis(50);
 
@@ -62,11 +66,25 @@ pub(crate) struct Surrendered {
     disconnected: bool,
 }
 
+/// Claims that may wait for one session: its client has one connection, and what comes with it.
+const MAX_CLAIMS: usize = 4;
+
 /// A claim that waits for the session to be at rest.
 pub(crate) struct WaitingClaim {
     claim: Claim,
     pub(crate) reply: hither_cluster::ReplyTo<Sessions>,
-    passed: bool,
+    stage: ClaimStage,
+}
+
+/// How far a claim has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClaimStage {
+    /// The session seems to have its client, which is sent a ping: an answer until then refuses the claim.
+    Probing { until: Instant },
+    /// What was published before has yet to come.
+    Gathering,
+    /// All of that is here.
+    Passed,
 }
 
 /// A `pid` for a socket of this session: says where to ask for it first.
@@ -214,26 +232,82 @@ impl Session {
         if self.claimed(&claim).is_none() {
             return reply.send(SessionReply::Surrendered(None));
         }
-        // Who claims the socket has another connection: this one is dead, though nobody has noticed.
-        self.engine.close(CloseReason::TransportClose);
-        self.claims.push(WaitingClaim {
-            claim,
-            reply,
-            passed: false,
-        });
-        lane.barrier(&self.key);
+        if self.claims.len() >= MAX_CLAIMS {
+            return reply.send(SessionReply::Surrendered(None));
+        }
+        let stage = if self.engine.close_reason().is_none() && !self.is_dormant() {
+            self.engine.ping_soon(lane.now());
+            self.engine.tick(lane.now());
+            ClaimStage::Probing {
+                until: lane.now() + CLAIM_PROBE,
+            }
+        } else {
+            // Without its client, or about to be told where that is.
+            self.engine.close(CloseReason::TransportClose);
+            lane.barrier(&self.key);
+            ClaimStage::Gathering
+        };
+        self.claims.push(WaitingClaim { claim, reply, stage });
         self.drive(env, lane);
+    }
+
+    /// The client has answered the ping: whoever else claims its sockets is not that client. Nothing else tells that it is
+    /// there, for what it said before may have been long on its way.
+    pub(super) fn refuse_claims_of_others(&mut self) {
+        if self.claims.is_empty() || self.engine.close_reason().is_some() || self.engine.awaits_pong() {
+            return;
+        }
+        let is_probing = |claim: &mut WaitingClaim| matches!(claim.stage, ClaimStage::Probing { .. });
+        for refused in self.claims.extract_if(.., is_probing) {
+            info!(session = %self.key, "a socket whose client is there was claimed; the claim is refused");
+            refused.reply.send(SessionReply::Surrendered(None));
+        }
+    }
+
+    /// When it is certain that the client does not answer.
+    pub(super) fn claim_deadline(&self) -> Option<Instant> {
+        let until = self.claims.iter().filter_map(|claim| match claim.stage {
+            ClaimStage::Probing { until } => Some(until),
+            ClaimStage::Gathering | ClaimStage::Passed => None,
+        });
+        until.min()
+    }
+
+    /// A client that does not answer is gone, though nobody has noticed.
+    pub(super) fn expire_claim_probes(&mut self, now: Instant) {
+        if self.claim_deadline().is_some_and(|until| until <= now) {
+            self.engine.close(CloseReason::TransportClose);
+        }
+    }
+
+    /// The session is without its client: claims need no probe any more.
+    pub(super) fn gather_for_claims(&mut self, lane: &mut Lane) {
+        let mut gathers = false;
+        for claim in &mut self.claims {
+            if let ClaimStage::Probing { .. } = claim.stage {
+                claim.stage = ClaimStage::Gathering;
+                gathers = true;
+            }
+        }
+        if gathers {
+            lane.barrier(&self.key);
+        }
     }
 
     /// Everything that was published before the claims were made has come.
     pub(crate) fn barrier_passed(&mut self, env: &mut Env, lane: &mut Lane) {
-        self.claims.iter_mut().for_each(|claim| claim.passed = true);
+        for claim in &mut self.claims {
+            if claim.stage == ClaimStage::Gathering {
+                claim.stage = ClaimStage::Passed;
+            }
+        }
         self.drive(env, lane);
     }
 
     /// Gives the claimed sockets away, if the session is at rest. False when there is nothing to do now.
     pub(super) fn surrender(&mut self, env: &mut Env, lane: &mut Lane) -> bool {
-        let Some(position) = self.claims.iter().position(|claim| claim.passed) else {
+        let is_passed = |claim: &WaitingClaim| claim.stage == ClaimStage::Passed;
+        let Some(position) = self.claims.iter().position(is_passed) else {
             return false;
         };
         let WaitingClaim { claim, reply, .. } = self.claims.remove(position);
@@ -282,19 +356,22 @@ impl Session {
         let marks = socket.epochs.at(place, marks)?;
         let topics: Vec<Topic> = super::snapshot::topics_of(socket).collect();
         let mut missed: Vec<((bool, u64, bool), Telling)> = Vec::new();
+        let mut past = Past::of(socket, Some(place));
         let published = lane.published_after(&marks, &topics)?;
         let mut served = socket.epochs.served(lane.marks());
         served.merge(&marks);
         for publication in published.before {
             served.advance(&publication.origin, publication.number);
             // Told, if it was told, in lanes before this one, though nobody knows between what.
-            if socket.is_addressed(&publication.payload) {
+            if past.includes(lane, &publication, None)? && socket.is_addressed(&publication.payload) {
                 missed.push(((false, u64::MAX, false), Telling::of(&publication)));
             }
         }
         for entry in published.entries {
             // What it knew in an earlier epoch, its client may still have missed.
-            if socket.is_addressed(&entry.publication.payload) {
+            if past.includes(lane, &entry.publication, Some(entry.position))?
+                && socket.is_addressed(&entry.publication.payload)
+            {
                 missed.push((
                     (true, entry.position.entry, false),
                     Telling::of(&entry.publication),
@@ -352,6 +429,9 @@ impl Session {
             directs: self.history.count(),
         };
         let recovery = socket.recovery.clone();
+        if let Some(recovery) = &recovery {
+            env.recoverable(recovery, self.slot);
+        }
         for topic in super::snapshot::topics_of(&socket) {
             // In force already: the recovery has prepared it.
             env.listen(lane, &topic, self.slot);

@@ -16,6 +16,7 @@ use tracing::info;
 use super::{
     env::{Env, Lane},
     history::Place,
+    joins::retain_joined,
     polling::Told,
     recovery::before,
     session::{NamespaceSocket, Session, Upper},
@@ -237,11 +238,14 @@ impl Session {
 
     /// The client was served up to here, and is told now what it missed.
     fn catch_up(&mut self, env: &mut Env, lane: &mut Lane, served: &Marks, directs: u64) {
-        let Some(missed) = lane.published_after(served, &self.topics()) else {
+        let Some(mut missed) = lane.published_after(served, &self.topics()) else {
             return self.end_for_a_gap(Obscurity::Gap);
         };
         self.begin_epoch(lane, served);
         let position = before(&missed.entries, lane);
+        if let Upper::SocketIo(upper) = &self.upper {
+            retain_joined(&upper.sockets, lane, &mut missed);
+        }
         let published = missed
             .before
             .iter()

@@ -23,6 +23,7 @@ use super::{
     env::{Env, Lane, Slot},
     epochs::Epochs,
     history::{History, Place},
+    joins::Joins,
     polling::Polling,
     recovery::{Away, WaitingClaim},
     revival::Dormancy,
@@ -132,6 +133,7 @@ pub(crate) struct NamespaceSocket {
     /// None while it is lent to a handler, or the client is not let in yet.
     pub(crate) data: Option<AnyData>,
     pub(crate) rooms: Arc<BTreeSet<Room>>,
+    pub(crate) joins: Joins,
     /// Whether it hears its rooms and its namespace.
     pub(crate) listening: bool,
     pub(crate) acks: BTreeMap<AckId, AwaitedAck>,
@@ -259,6 +261,7 @@ impl Session {
 
     /// Does what the two machines ask for until they ask for nothing, then lets the application go on.
     pub(crate) fn drive(&mut self, env: &mut Env, lane: &mut Lane) {
+        self.refuse_claims_of_others();
         loop {
             self.drain(env, lane);
             if !self.advance(env, lane) {
@@ -327,6 +330,7 @@ impl Session {
     fn closed(&mut self, env: &mut Env, lane: &mut Lane, reason: CloseReason) {
         info!(session = %self.key, node = %lane.node(), %reason, "session ends");
         self.wake_to_end(lane);
+        self.gather_for_claims(lane);
         let base = self.outgoing.acknowledged();
         let (first, frames) = self.outgoing.send(usize::MAX);
         if self.polling.hanging.is_some() {
@@ -402,6 +406,7 @@ impl Session {
         self.expire_acks(lane.now());
         self.expire_away(env, lane);
         self.expire_dormancy(lane.now());
+        self.expire_claim_probes(lane.now());
         self.drive(env, lane);
     }
 
@@ -423,6 +428,7 @@ impl Session {
             acks,
             self.away_deadline(),
             self.dormancy.deadline(),
+            self.claim_deadline(),
         ]
         .into_iter()
         .flatten()

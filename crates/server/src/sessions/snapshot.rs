@@ -22,6 +22,7 @@ use super::{
     env::{Env, Lane, Slot},
     epochs::Epochs,
     history::{History, Place},
+    joins::Joins,
     polling::{Polling, Progress},
     recovery::Away,
     revival::{Dormancy, DormancySnapshot},
@@ -75,6 +76,7 @@ pub(crate) struct SocketSnapshot {
     id: SocketId,
     data: Option<Bytes>,
     rooms: BTreeSet<Room>,
+    joins: Joins,
     listening: bool,
     acks: Vec<(AckId, Json, Duration)>,
     card: Option<Json>,
@@ -243,6 +245,12 @@ impl Session {
             // In force already: the handoff has prepared it.
             env.listen(lane, &topic, self.slot);
         }
+        if let Upper::SocketIo(upper) = &self.upper {
+            let listening = upper.sockets.iter().filter(|socket| socket.listening);
+            for recovery in listening.filter_map(|socket| socket.recovery.as_ref()) {
+                env.recoverable(recovery, self.slot);
+            }
+        }
     }
 }
 
@@ -319,6 +327,7 @@ impl NamespaceSocket {
                 source,
             })?,
             rooms: BTreeSet::clone(&self.rooms),
+            joins: self.joins.clone(),
             listening: self.listening,
             card: self.card.clone(),
             person: self.person.clone(),
@@ -405,6 +414,7 @@ impl SocketSnapshot {
             namespace: self.namespace,
             id: self.id,
             rooms: Arc::new(self.rooms),
+            joins: self.joins,
             listening: self.listening,
             acks,
             card: self.card,
