@@ -11,10 +11,18 @@
 mod contract;
 mod support;
 
-use hither_store::{Store, StoreUrl};
+use std::{process::Command, time::Instant};
+
+use hither_store::{OpenError, Span, Store, StoreError, StoreUrl};
 use tempfile::TempDir;
 
-use crate::contract::promises;
+use crate::{
+    contract::promises,
+    support::{
+        load::{LONGEST, Load},
+        member, message, processes, public_room, refused, until,
+    },
+};
 
 struct File {
     folder: TempDir,
@@ -27,14 +35,13 @@ impl File {
         }
     }
 
+    /// A name that needs care in a URL.
+    fn text(&self) -> String {
+        format!("sqlite:{}", self.folder.path().join("chat %20?#ü.db").display())
+    }
+
     fn url(&self) -> StoreUrl {
-        // A name that needs care in a URL.
-        let path = self.folder.path().join("chat %20?#ü.db");
-        let text = format!("sqlite:{}", path.display());
-        match StoreUrl::parse(&text) {
-            Ok(url) => url,
-            Err(error) => panic!("{error}"),
-        }
+        StoreUrl::parse(&self.text()).unwrap()
     }
 
     async fn open(&self) -> Store {
@@ -59,4 +66,177 @@ promises!(each);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stores_that_open_together_agree() {
     contract::writers::open_together(&File::new().url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_are_killed_lose_nothing() {
+    processes::killed_processes_lose_nothing(&File::new().text()).await;
+}
+
+/// No test: what the processes of [`processes::killed_processes_lose_nothing`] do.
+#[tokio::test]
+#[ignore = "is started by another test"]
+async fn talker() {
+    processes::talk().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_schema_is_refused() {
+    let file = File::new();
+    file.open().await.close().await;
+    sql(&file, "INSERT INTO schema_steps VALUES (99)").await;
+    match Store::open(&file.url()).await {
+        Err(OpenError::NewerSchema { found: 99, known }) => assert!(known < 99),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_not_there_is_said_soon() {
+    let url = StoreUrl::parse("sqlite:/no/such/folder/chat.db").unwrap();
+    let began = Instant::now();
+    let error = Store::open(&url).await.unwrap_err();
+    assert!(
+        matches!(error, OpenError::Store(StoreError::Unavailable { .. })),
+        "{error:?}"
+    );
+    assert!(began.elapsed() < LONGEST);
+}
+
+/// Somebody else, such as a backup, holds the file for longer than a call may take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_held_is_an_error_in_time() {
+    let file = File::new();
+    let store = file.open().await;
+    let ana = member(&store, "Ana").await;
+    let room = public_room(&store, "garden", &ana).await;
+    let mut holder = connect(&file).await;
+    let mut held = sqlx::Connection::begin_with(&mut holder, "BEGIN IMMEDIATE")
+        .await
+        .unwrap();
+    sqlx::query("UPDATE rooms SET topic = 'held'")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let said = message(room.id, &ana, "x");
+    let began = Instant::now();
+    refused!(store.append(said.clone()), StoreError::Unavailable { .. });
+    assert!(began.elapsed() < LONGEST, "{:?}", began.elapsed());
+    // One can read meanwhile.
+    assert_eq!(store.room(room.id).await.unwrap().topic, "");
+    held.rollback().await.unwrap();
+    store.append(said).await.unwrap();
+    assert_eq!(
+        store
+            .history(room.id, Span::Newest, 50)
+            .await
+            .unwrap()
+            .messages
+            .len(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "mounts a small file system, as root: scripts/test.sh --only store"]
+async fn a_full_disk_is_an_error_until_there_is_room() {
+    let disk = Disk::mount("size=3m");
+    let url = StoreUrl::parse(&format!("sqlite:{}", disk.0.path().join("chat.db").display())).unwrap();
+    let store = Store::open(&url).await.unwrap();
+    let ana = member(&store, "Ana").await;
+    let room = public_room(&store, "garden", &ana).await;
+    let load = Load::start(std::slice::from_ref(&store), &room, &ana, 4);
+    load.goes_on(20).await;
+    let filler = disk.0.path().join("filler");
+    let filled = Command::new("dd")
+        .arg("if=/dev/zero")
+        .arg(format!("of={}", filler.display()))
+        .output()
+        .unwrap();
+    assert!(!filled.status.success(), "the disk has no end");
+    until("the store says that it is full", 30, async || {
+        match store.append(message(room.id, &ana, &"long ".repeat(2000))).await {
+            Err(StoreError::Full) => Some(()),
+            Ok(_) => None,
+            Err(other) => panic!("{other:?}"),
+        }
+    })
+    .await;
+    // What was said is read.
+    assert!(
+        !store
+            .history(room.id, Span::Newest, 50)
+            .await
+            .unwrap()
+            .messages
+            .is_empty()
+    );
+    std::fs::remove_file(filler).unwrap();
+    load.goes_on(20).await;
+    load.finish(&store, &room).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "mounts a small file system, as root: scripts/test.sh --only store"]
+async fn a_disk_that_is_read_only_is_an_error_until_it_is_not() {
+    let disk = Disk::mount("size=8m");
+    let url = StoreUrl::parse(&format!("sqlite:{}", disk.0.path().join("chat.db").display())).unwrap();
+    let store = Store::open(&url).await.unwrap();
+    let ana = member(&store, "Ana").await;
+    let room = public_room(&store, "garden", &ana).await;
+    store.append(message(room.id, &ana, "before")).await.unwrap();
+    store.close().await;
+    disk.remount("ro");
+    let began = Instant::now();
+    let error = Store::open(&url).await.unwrap_err();
+    assert!(matches!(error, OpenError::Store(_)), "{error:?}");
+    assert!(began.elapsed() < LONGEST, "{:?}", began.elapsed());
+    disk.remount("rw");
+    let store = Store::open(&url).await.unwrap();
+    store.append(message(room.id, &ana, "after")).await.unwrap();
+    store.close().await;
+}
+
+/// A small file system of its own, in memory.
+struct Disk(TempDir);
+
+impl Disk {
+    fn mount(options: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(folder.path())
+            .status();
+        assert!(mounted.unwrap().success());
+        Self(folder)
+    }
+
+    fn remount(&self, option: &str) {
+        let options = format!("remount,{option}");
+        let mounted = Command::new("mount")
+            .args(["-o", &options])
+            .arg(self.0.path())
+            .status();
+        assert!(mounted.unwrap().success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily, for connections may end a moment later.
+        Command::new("umount").arg("-l").arg(self.0.path()).status().ok();
+    }
+}
+
+async fn connect(file: &File) -> sqlx::SqliteConnection {
+    let path = file.folder.path().join("chat %20?#ü.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    sqlx::ConnectOptions::connect(&options).await.unwrap()
+}
+
+async fn sql(file: &File, statement: &'static str) {
+    let mut connection = connect(file).await;
+    sqlx::query(statement).execute(&mut connection).await.unwrap();
+    sqlx::Connection::close(connection).await.unwrap();
 }

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its part of it")]
 
+pub mod load;
 pub mod postgres;
+pub mod processes;
 
 use std::{future::Future, time::Duration};
 
