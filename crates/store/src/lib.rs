@@ -11,6 +11,7 @@ mod error;
 mod model;
 mod ops;
 mod store;
+mod upkeep;
 
 pub use config::{StoreUrl, UrlError};
 pub use error::{Conflict, Denial, Missing, OpenError, StoreError};
@@ -31,5 +32,9 @@ pub use model::{
         RoomSummary, Standing, Webhook,
     },
 };
-pub use ops::persons::DeletedPerson;
+pub use ops::{
+    persons::DeletedPerson,
+    retention::{Pruned, Retention},
+};
 pub use store::Store;
+pub use upkeep::{Backup, Report, UpkeepError};

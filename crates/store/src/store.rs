@@ -61,6 +61,10 @@ impl Store {
         &self.writer
     }
 
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         self.pools.dialect
     }

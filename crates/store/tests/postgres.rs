@@ -13,7 +13,7 @@ mod support;
 
 use std::time::Instant;
 
-use hither_store::{OpenError, Span, Store, StoreError, StoreUrl};
+use hither_store::{Backup, OpenError, Span, Store, StoreError, StoreUrl};
 
 use crate::{
     contract::promises,
@@ -48,6 +48,31 @@ async fn keeps_the_contract() {
     promises!(each);
     contract::writers::open_together(&postgres.database("together")).await;
     assert!(failed.is_empty(), "PostgreSQL does not keep: {failed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: scripts/test.sh --only store"]
+async fn a_store_moves_from_sqlite_to_postgresql_and_back() {
+    let postgres = Postgres::start();
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = async |name: &str| {
+        let url = format!("sqlite:{}", folder.path().join(name).display());
+        Store::open(&StoreUrl::parse(&url).unwrap()).await.unwrap()
+    };
+    let there = Store::open(&postgres.database("there")).await.unwrap();
+    contract::upkeep::exports_are_imported(&sqlite("from").await, &there, folder.path()).await;
+    let back = sqlite("back").await;
+    let backup = folder.path().join("backup");
+    assert_eq!(there.backup(&backup).await.unwrap(), Backup::Export);
+    back.import(&backup).await.unwrap();
+    assert_eq!(back.check().await.unwrap(), there.check().await.unwrap());
+    let (from, into) = (postgres.database("from"), postgres.database("into"));
+    let (from, into) = (
+        Store::open(&from).await.unwrap(),
+        Store::open(&into).await.unwrap(),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    contract::upkeep::broken_exports_are_refused(&from, &into, folder.path()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

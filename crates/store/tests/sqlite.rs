@@ -13,14 +13,14 @@ mod support;
 
 use std::{process::Command, time::Instant};
 
-use hither_store::{OpenError, Span, Store, StoreError, StoreUrl};
+use hither_store::{Backup, OpenError, Span, Store, StoreError, StoreUrl, UpkeepError};
 use tempfile::TempDir;
 
 use crate::{
     contract::promises,
     support::{
         load::{LONGEST, Load},
-        member, message, processes, public_room, refused, until,
+        member, message, processes, public_room, refused, say, until,
     },
 };
 
@@ -66,6 +66,61 @@ promises!(each);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stores_that_open_together_agree() {
     contract::writers::open_together(&File::new().url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exports_are_imported() {
+    let (from, into, folder) = (File::new(), File::new(), tempfile::tempdir().unwrap());
+    contract::upkeep::exports_are_imported(&from.open().await, &into.open().await, folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_exports_are_refused() {
+    let (from, into, folder) = (File::new(), File::new(), tempfile::tempdir().unwrap());
+    contract::upkeep::broken_exports_are_refused(&from.open().await, &into.open().await, folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_under_load_is_a_store() {
+    let file = File::new();
+    let store = file.open().await;
+    let ana = member(&store, "Ana").await;
+    let room = public_room(&store, "garden", &ana).await;
+    let load = Load::start(std::slice::from_ref(&store), &room, &ana, 4);
+    load.goes_on(100).await;
+    let path = file.folder.path().join("backup.db");
+    assert_eq!(store.backup(&path).await.unwrap(), Backup::Sqlite);
+    let refused = store.backup(&path).await;
+    assert!(matches!(refused, Err(UpkeepError::File { .. })), "{refused:?}");
+    load.finish(&store, &room).await;
+    let backup = Store::open(&StoreUrl::parse(&format!("sqlite:{}", path.display())).unwrap())
+        .await
+        .unwrap();
+    let report = backup.check().await.unwrap();
+    assert!(report.problems.is_empty() && report.messages >= 100, "{report}");
+    let all = store.check().await.unwrap();
+    assert!(all.problems.is_empty() && all.messages > report.messages, "{all}");
+    // It goes on from there.
+    backup.append(message(room.id, &ana, "x")).await.unwrap();
+    assert_eq!(backup.check().await.unwrap().messages, report.messages + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_finds_what_is_missing() {
+    let file = File::new();
+    let store = file.open().await;
+    let ana = member(&store, "Ana").await;
+    let room = public_room(&store, "garden", &ana).await;
+    for _ in 0..3 {
+        say(&store, &room, &ana, "x").await;
+    }
+    sql(&file, "DELETE FROM messages WHERE number = 2").await;
+    let report = store.check().await.unwrap();
+    assert_eq!(report.problems.len(), 1);
+    assert!(
+        report.problems[0].contains("should have messages 1 to 3, and has 2 from 1 to 3"),
+        "{report}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -97,6 +97,25 @@ impl Drop for Lease {
     }
 }
 
+/// A connection of its own for what takes long, without the limits of others.
+pub(crate) struct Maintenance {
+    connection: AnyConnection,
+    dialect: Dialect,
+}
+
+impl Maintenance {
+    pub(crate) fn conn(&mut self) -> Conn<'_> {
+        Conn {
+            any: &mut self.connection,
+            dialect: self.dialect,
+        }
+    }
+
+    pub(crate) async fn close(self) -> Result<(), StoreError> {
+        Ok(self.connection.close().await?)
+    }
+}
+
 impl Pools {
     pub(crate) fn new(place: &Place) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
@@ -180,6 +199,16 @@ impl Pools {
         timeout(CONNECT, asked)
             .await
             .unwrap_or_else(|_| Err(StoreError::unavailable("silent")))
+    }
+
+    pub(crate) async fn maintenance(&self) -> Result<Maintenance, StoreError> {
+        let dialect = self.dialect;
+        let host = self.live().host;
+        let mut connection = AnyConnection::connect_with(&self.hosts[host]).await?;
+        if dialect == Dialect::Sqlite {
+            sqlx::raw_sql(SQLITE_SETUP).execute(&mut connection).await?;
+        }
+        Ok(Maintenance { connection, dialect })
     }
 
     pub(crate) async fn close(&self) {

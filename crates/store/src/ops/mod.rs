@@ -8,6 +8,7 @@ mod marks;
 mod members;
 mod messages;
 pub(crate) mod persons;
+pub(crate) mod retention;
 mod rooms;
 mod rows;
 mod search;

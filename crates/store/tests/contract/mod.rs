@@ -5,6 +5,7 @@ pub mod messages;
 pub mod persons;
 pub mod reading;
 pub mod rooms;
+pub mod upkeep;
 pub mod writers;
 
 /// Each promise by its name, with what proves it.
@@ -37,7 +38,8 @@ macro_rules! promises {
             reading::marks_follow_the_person,
             reading::changes_are_told_to_who_was_away,
             writers::many_writers_leave_no_gap,
-            writers::one_who_is_refused_harms_no_neighbour
+            writers::one_who_is_refused_harms_no_neighbour,
+            upkeep::what_is_old_or_too_much_goes
         }
     };
 }

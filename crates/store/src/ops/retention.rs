@@ -1,0 +1,129 @@
+//! What is kept for a while only.
+
+use std::time::Duration;
+
+use crate::{db::conn::Columns, error::StoreError, model::ids::RoomId, store::Store};
+
+/// How many go in one transaction, so that others write in between.
+const AT_ONCE: i64 = 500;
+/// How long a file is kept that no message refers to.
+const UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is kept of the messages of a room; without limits, all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Those that are not older.
+    pub max_age: Option<Duration>,
+    /// So many, the last ones.
+    pub max_count: Option<u64>,
+}
+
+/// What [`Store::prune`] has removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Messages, with all that belongs to them.
+    pub messages: u64,
+    /// Files that no message referred to for a day.
+    pub files: u64,
+}
+
+impl Store {
+    /// Removes the messages that are beyond the retention, and files that were never sent. Those that stay keep their numbers;
+    /// a history begins with a greater one then. A message that is gone may be appended again under its client id.
+    ///
+    /// It takes as long as there is something to remove, in many short transactions: drop it to stop. Several nodes may do it
+    /// at once.
+    ///
+    /// # Errors
+    /// What can befall the store.
+    pub async fn prune(&self, retention: Retention) -> Result<Pruned, StoreError> {
+        let mut pruned = Pruned::default();
+        if retention != Retention::default() {
+            for room in self.rooms_with_messages().await? {
+                loop {
+                    let removed = self.prune_room(room, retention).await?;
+                    pruned.messages += removed;
+                    if removed == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+        loop {
+            let removed = self.prune_uploads().await?;
+            pruned.files += removed;
+            if removed == 0 {
+                return Ok(pruned);
+            }
+        }
+    }
+
+    async fn rooms_with_messages(&self) -> Result<Vec<RoomId>, StoreError> {
+        self.read((), |(), conn| {
+            Box::pin(async move {
+                let rooms =
+                    conn.statement("SELECT id FROM rooms WHERE first_number <= last_number ORDER BY id");
+                let rows = conn.all(rooms).await?;
+                rows.iter()
+                    .map(|row| Ok(RoomId::from_raw(row.integer("id")?)))
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    async fn prune_room(&self, room: RoomId, retention: Retention) -> Result<u64, StoreError> {
+        let age = retention
+            .max_age
+            .map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX / 4));
+        let count = retention
+            .max_count
+            .map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        self.write((room, age, count), |(room, age, count), conn| {
+            Box::pin(async move {
+                let statement = conn.statement(
+                    "SELECT first_number, last_number, {now} AS now FROM rooms WHERE id = $1 {for update}",
+                );
+                let Some(row) = conn.optional(statement.bind(room.raw())).await? else {
+                    return Ok(0);
+                };
+                let (first, last) = (row.integer("first_number")?, row.integer("last_number")?);
+                let mut cut = count.map_or(0, |count| last - count.min(last));
+                if let Some(age) = age {
+                    // Times go the way of the numbers.
+                    let statement = conn.statement(
+                        "SELECT number FROM messages WHERE room = $1 AND time < $2 \
+                         ORDER BY time DESC, number DESC LIMIT 1",
+                    );
+                    let oldest = row.integer("now")? - age;
+                    let old = conn.optional(statement.bind(room.raw()).bind(oldest)).await?;
+                    cut = cut.max(old.map(|row| row.integer("number")).transpose()?.unwrap_or(0));
+                }
+                let cut = cut.min(first + AT_ONCE - 1);
+                if cut < first {
+                    return Ok(0);
+                }
+                let statement = conn.statement("DELETE FROM messages WHERE room = $1 AND number <= $2");
+                conn.execute(statement.bind(room.raw()).bind(cut)).await?;
+                let statement = conn.statement("UPDATE rooms SET first_number = $2 WHERE id = $1");
+                conn.execute(statement.bind(room.raw()).bind(cut + 1)).await?;
+                Ok((cut + 1 - first).unsigned_abs())
+            })
+        })
+        .await
+    }
+
+    async fn prune_uploads(&self) -> Result<u64, StoreError> {
+        let age = i64::try_from(UPLOAD.as_millis()).unwrap_or(i64::MAX);
+        self.write(age, |age, conn| {
+            Box::pin(async move {
+                let statement = conn.statement(
+                    "DELETE FROM attachments WHERE id IN (SELECT id FROM attachments \
+                     WHERE number IS NULL AND created < {now} - $1 LIMIT 100)",
+                );
+                conn.execute(statement.bind(*age)).await
+            })
+        })
+        .await
+    }
+}
