@@ -44,7 +44,7 @@ scripts/cluster.sh: a Hither cluster on this machine
 To run several clusters side by side, set for each:
   HITHER_RUN_DIR (run/)  HITHER_FRONT_PORT (9000)  HITHER_HTTP_BASE (9000: node 1 on 9001)
   HITHER_CLUSTER_BASE (7000: node 1 on 7001, TCP and UDP)
-Deadlines in seconds: HITHER_START_SECONDS (30), HITHER_STOP_SECONDS (--leave-timeout and 10 more).
+Deadlines in seconds: HITHER_START_SECONDS (30), HITHER_STOP_SECONDS (--leave-grace, --leave-timeout and 10 more).
 USAGE
 }
 

@@ -40,7 +40,7 @@ readonly PARTS='
     doc          |                | cargo             | the documentation builds, and its links lead somewhere
     release      | web-build      | cargo             | the server and the testbed build as they ship
     bench        | release        |                   | the load generator works, on one node and on three
-    tests-packages|               | node npm          | what the end-to-end tests need can be installed
+    tests-packages|               | node npm python3  | what the end-to-end tests need can be installed
     tests-format | tests-packages |                   | the end-to-end tests, and the scripts, are formatted
     tests-lint   | tests-packages |                   | the end-to-end tests are free of lints
     tests-types  | tests-packages |                   | the end-to-end tests are type-correct
@@ -53,10 +53,10 @@ readonly PARTS='
     browser      | tests-packages release | chromium  | people who chat in a real browser
 '
 
-declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [postgres]=postgresql [shellcheck]=shellcheck [ss]=iproute2)
+declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [postgres]=postgresql [python3]=python3-venv [shellcheck]=shellcheck [ss]=iproute2)
 
 part_format() { cargo fmt --all --check; }
-part_shell() { shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh; }
+part_shell() { shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh tests/*/*.sh; }
 part_scripts() { node --test --test-concurrency=1 scripts/tests/; }
 
 part_web_packages() { npm_packages web; }
@@ -92,7 +92,10 @@ part_release() {
 
 part_bench() { scripts/bench.sh --smoke; }
 
-part_tests_packages() { npm_packages tests; }
+part_tests_packages() {
+    npm_packages tests
+    tests/python/install.sh
+}
 part_tests_format() {
     npm --prefix tests run format:check
     tests/node_modules/.bin/prettier --config tests/.prettierrc.json --check scripts crates/bench/socketio

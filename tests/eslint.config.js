@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
 // node:test collects the promises of its tests and suites by itself.
 const COLLECTED = [{ from: "package", package: "node:test", name: ["test", "describe"] }];
 
-export default defineConfig(globalIgnores(["artifacts"]), js.configs.recommended, {
+export default defineConfig(globalIgnores(["artifacts", "python/.venv"]), js.configs.recommended, {
   files: ["**/*.ts"],
   extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
   languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

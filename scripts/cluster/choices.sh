@@ -25,18 +25,25 @@ choice() { cat -- "$CHOICES/$1"; }
 
 # How long a node may take to end: somewhat longer than it gives itself.
 stop_seconds() {
-    local flag text=30s
+    local flag timeout=30s grace=2s
     if [[ -n $STOP_SECONDS ]]; then say "$STOP_SECONDS" && return; fi
     while read -r flag; do
         case $flag in
-            --leave-timeout) read -r text ;;
-            --leave-timeout=*) text=${flag#*=} ;;
+            --leave-timeout) read -r timeout ;;
+            --leave-timeout=*) timeout=${flag#*=} ;;
+            --leave-grace) read -r grace ;;
+            --leave-grace=*) grace=${flag#*=} ;;
         esac
     done < <(cat -- "$CHOICES/flags" 2>/dev/null)
-    case $text in
-        *ms) say $((10#${text%ms} / 1000 + 10)) ;;
-        *s) say $((10#${text%s} + 10)) ;;
-        *m) say $((10#${text%m} * 60 + 10)) ;;
+    say $(($(whole_seconds "$timeout") + $(whole_seconds "$grace") + 10))
+}
+
+# whole_seconds TIME: as flags have it, rounded down.
+whole_seconds() {
+    case $1 in
+        *ms) say $((10#${1%ms} / 1000)) ;;
+        *s) say $((10#${1%s})) ;;
+        *m) say $((10#${1%m} * 60)) ;;
     esac
 }
 

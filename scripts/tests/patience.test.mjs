@@ -19,11 +19,12 @@ const patience = (t, flags, setting = "") => {
 };
 
 test("a node may take somewhat longer than it gives itself", (t) => {
-  assert.equal(patience(t, []), 40);
-  assert.equal(patience(t, ["--log", "debug", "--leave-timeout", "5s"]), 15);
-  assert.equal(patience(t, ["--leave-timeout=2m", "--log", "debug"]), 130);
-  assert.equal(patience(t, ["--leave-timeout", "2500ms"]), 12);
-  assert.equal(patience(t, ["--leave-timeout", "08s"]), 18);
+  assert.equal(patience(t, []), 42);
+  assert.equal(patience(t, ["--log", "debug", "--leave-timeout", "5s"]), 17);
+  assert.equal(patience(t, ["--leave-timeout=2m", "--log", "debug"]), 132);
+  assert.equal(patience(t, ["--leave-timeout", "2500ms"]), 14);
+  assert.equal(patience(t, ["--leave-timeout", "08s"]), 20);
+  assert.equal(patience(t, ["--leave-grace", "20s", "--leave-timeout=5s"]), 35);
 });
 
 test("who sets the patience has his way", (t) => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { artifactPath, repositoryRoot } from "./artifacts.ts";
@@ -14,26 +14,53 @@ export interface Balancer {
   stop(): Promise<void>;
 }
 
+/** A balancer that logs what it answered. */
+export interface LoggingBalancer extends Balancer {
+  /** The lines of its log about answers of 500 and more. */
+  serverErrors(): string[];
+}
+
 /** Starts a balancer before these nodes, which are three at most, given by their URLs. */
 export type StartBalancer = (nodes: readonly string[]) => Promise<Balancer>;
+
+export type StartLoggingBalancer = (nodes: readonly string[]) => Promise<LoggingBalancer>;
 
 export function scatter(order: Order = inTurn()): StartBalancer {
   return (nodes) => Scatter.start(() => nodes, order);
 }
 
 /** nginx with the file in `deploy/`. */
-export const nginx: StartBalancer = async (nodes) => {
+export const nginx: StartLoggingBalancer = async (nodes) => {
   const { port, file } = await configure("nginx.conf", nodes);
   // Not among the artifacts: nginx makes folders there for a user of its own.
   const prefix = mkdtempSync(path.join(tmpdir(), "hither-nginx-"));
-  return front("nginx", ["-p", prefix, "-c", file, "-e", "stderr"], port);
+  const balancer = await front("nginx", ["-p", prefix, "-c", file, "-e", "stderr"], port);
+  return {
+    ...balancer,
+    serverErrors: () => linesWith(path.join(prefix, "access.log"), /" 5\d\d /),
+  };
 };
 
 /** HAProxy with the file in `deploy/`. */
-export const haproxy: StartBalancer = async (nodes) => {
+export const haproxy: StartLoggingBalancer = async (nodes) => {
   const { port, file } = await configure("haproxy.cfg", nodes);
-  return front("haproxy", ["-db", "-f", file], port);
+  // Its log goes on where that of an earlier run ended.
+  const earlier = existsSync(artifactPath("haproxy.log")) ? statSync(artifactPath("haproxy.log")).size : 0;
+  const balancer = await front("haproxy", ["-db", "-f", file], port);
+  return {
+    ...balancer,
+    // A status comes after the times that the request took in each part.
+    serverErrors: () => linesWith(balancer.logPath, /(\/[-+\d]+){4} 5\d\d /, earlier),
+  };
 };
+
+function linesWith(file: string, pattern: RegExp, from = 0): string[] {
+  return readFileSync(file)
+    .subarray(from)
+    .toString()
+    .split("\n")
+    .filter((line) => pattern.test(line));
+}
 
 /** The deployed file, with the ports of this test in place of its own. */
 async function configure(name: string, nodes: readonly string[]): Promise<{ port: number; file: string }> {
@@ -52,7 +79,11 @@ async function configure(name: string, nodes: readonly string[]): Promise<{ port
   return { port, file };
 }
 
-async function front(program: string, args: readonly string[], port: number): Promise<Balancer> {
+async function front(
+  program: string,
+  args: readonly string[],
+  port: number,
+): Promise<Balancer & { logPath: string }> {
   const command = ["/usr/sbin", "/usr/bin", "/usr/local/sbin"]
     .map((folder) => path.join(folder, program))
     .find(existsSync);
@@ -62,6 +93,7 @@ async function front(program: string, args: readonly string[], port: number): Pr
   await until(`${program} passes requests on`, async () => (await send(`${url}/health`)).status === 200);
   return {
     url,
+    logPath: child.logPath,
     stop: async () => {
       await child.stop();
     },

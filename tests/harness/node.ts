@@ -18,6 +18,9 @@ export interface NodeFlags {
   /** For how long clients may come back to where they were, such as `2m`; not at all unless given. */
   recovery?: string;
   noReplication?: true;
+  /** For how long a node that leaves fails its health check before it does more; not at all unless given, for nobody
+   *  checks its health but in tests of leaving. */
+  leaveGrace?: string;
 }
 
 /** The part of `GET /status` that the tests rely on. */
@@ -161,6 +164,7 @@ function flagArguments(flags: NodeFlags): string[] {
     "--max-payload": flags.maxPayload,
     "--cors-origin": flags.corsOrigin,
     "--recovery": flags.recovery,
+    "--leave-grace": flags.leaveGrace ?? "0s",
   };
   const args = Object.entries(values).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, String(value)],

@@ -20,6 +20,7 @@ const { values: flags } = parseArgs({
     "cors-credentials": { type: "boolean", default: false },
     // Of no meaning to a server that is alone.
     cluster: { type: "string" },
+    "leave-grace": { type: "string" },
     placement: { type: "string" },
     seed: { type: "string", multiple: true },
   },

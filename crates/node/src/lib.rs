@@ -7,6 +7,7 @@ mod ask;
 mod cli;
 mod http;
 mod leave;
+mod leaving;
 mod logging;
 mod lookout;
 mod pass;

@@ -3,7 +3,7 @@
 use std::{mem, process::ExitCode, sync::Arc, time::Duration};
 
 use hither::{
-    Io, Leave, Server, ServerConfig, StartError,
+    Io, Server, ServerConfig, StartError,
     cluster::{self, Fatal, LinksError, MembershipError, Placement},
 };
 use tokio::{
@@ -18,15 +18,13 @@ use tracing::{error, info, warn};
 use crate::{
     cli::{MISUSE, NodeArgs},
     http::{Door, DoorError, OpenDoor, Readiness, Reception, Sharing, cluster_status, health, leave},
+    leaving::{Departure, Limits},
     logging,
     lookout::Lookout,
     rlimit::raise_open_files,
     settings::{Trust, cluster_config, server_config},
     site::{Background, Site, SiteError},
 };
-
-/// How long answers that are ready may take to reach their clients when the node ends.
-const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// Runs a node until a signal ends it, or it must end, and tells the exit code: 0 when it left in order, 1 when it could
 /// not start or go on, 2 when a flag is wrong. `site` is given what the flags say about the treatment of clients.
@@ -110,9 +108,15 @@ async fn live(
         }
     };
     let asked_to_leave = node.asked_to_leave.clone();
+    let mut limits = Limits {
+        grace: args.cluster.leave_grace,
+        timeout: args.cluster.leave_timeout,
+    };
     let exit_code = tokio::select! {
         reason = node.serve() => {
             error!("{reason}; the node leaves");
+            // What is not well should not be relied on for longer than it must.
+            limits.grace = Duration::ZERO;
             ExitCode::FAILURE
         }
         name = signals.next() => {
@@ -122,7 +126,7 @@ async fn live(
         () = asked_to_leave.cancelled() => ExitCode::SUCCESS,
     };
     tokio::select! {
-        () = node.leave(Leave { deadline: args.cluster.leave_timeout, spread: args.cluster.leave_spread }) => Ok(exit_code),
+        () = node.leave(limits, args.cluster.leave_spread) => Ok(exit_code),
         _ = signals.next() => Err(BadEnd::Cut),
     }
 }
@@ -143,8 +147,7 @@ struct Node {
 enum Fronts {
     /// Taken, and not open before the node is *up*: else the kernel would send clients to a node that has them wait.
     Shut(Vec<Door>),
-    /// Dropped to shut them.
-    Open { _doors: Vec<OpenDoor> },
+    Open(Vec<OpenDoor>),
 }
 
 /// Why a node must go although nobody asked it to.
@@ -232,30 +235,33 @@ impl Node {
                 self.reception.open(door)
             };
             let doors = mem::take(doors).into_iter().map(open).collect::<Result<_, _>>()?;
-            self.fronts = Fronts::Open { _doors: doors };
+            self.fronts = Fronts::Open(doors);
         }
         Ok(())
     }
 
     /// Sends clients elsewhere, hands over what it owns, and ends.
-    async fn leave(self, leave: Leave) {
-        let Self {
-            server,
-            reception,
-            http,
+    async fn leave(self, mut limits: Limits, spread: Duration) {
+        if is_alone(&self.server.io().placements().borrow()) {
+            // No balancer has anywhere else to go.
+            limits.grace = Duration::ZERO;
+        }
+        let fronts = match self.fronts {
+            Fronts::Shut(_) => Vec::new(),
+            Fronts::Open(doors) => doors,
+        };
+        let departure = Departure {
+            server: &self.server,
+            reception: &self.reception,
+            readiness: &self.readiness,
+            http: self.http,
             fronts,
-            background,
-            ..
-        } = self;
-        // Others listen at the fronts; this node's own door stays open as long as it can answer.
-        drop(fronts);
-        reception.leave();
-        server.leave(leave).await;
-        drop(http);
-        if let Some(background) = background {
+        };
+        departure.run(limits, spread).await;
+        if let Some(background) = self.background {
             background.stop().await;
         }
-        reception.close(LAST_ANSWERS).await;
+        self.server.stop().await;
         info!("the node has left");
     }
 }
@@ -281,6 +287,12 @@ impl RunningBackground {
             error!(%error, "what the site did beside the server had ended before its time");
         }
     }
+}
+
+/// Whether no other node is there for this one's clients.
+fn is_alone(placement: &Placement) -> bool {
+    let view = placement.view();
+    view.up().all(|member| member.id == view.me)
 }
 
 async fn until_up(mut placements: watch::Receiver<Arc<Placement>>) {

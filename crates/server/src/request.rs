@@ -83,10 +83,13 @@ pub(crate) enum SessionRequest {
     },
     /// The client posted more than `maxPayload`: the session ends.
     PushTooLarge { service: ServiceIndex },
-    /// The client polls. Answered with [`SessionReply::Pulled`] when there is something.
-    Pull { id: RequestId, service: ServiceIndex },
-    /// The client's poll is to be answered now, if only that there is nothing to say: its node is leaving.
-    ReleasePull { id: RequestId },
+    /// The client polls. Answered with [`SessionReply::Pulled`] when there is something, or at once, if only with that there
+    /// is nothing to say, unless it may hang.
+    Pull {
+        id: RequestId,
+        service: ServiceIndex,
+        may_hang: bool,
+    },
     /// The client dropped the poll.
     CancelPull { id: RequestId },
     /// A WebSocket for an existing session wants to take over from polling.

@@ -203,18 +203,41 @@ impl Server {
         }
     }
 
-    /// Leaves the cluster so that nobody loses anything: hands all sessions to other nodes, answers the polls that hang
-    /// here, moves the clients of WebSockets elsewhere, and ends. What is not done by the deadline ends with the node.
+    /// Leaves the cluster so that nobody loses anything: answers the polls that hang here, hands all sessions to other
+    /// nodes, moves the clients of WebSockets elsewhere, and ends. What is not done by the deadline ends with the node.
     ///
-    /// Stop accepting connections before.
+    /// Stop accepting connections before, and there is no request that is not answered. Who has to go on accepting for a
+    /// while, such as behind a balancer that has yet to notice, takes the steps one by one.
     pub async fn leave(self, leave: Leave) {
         let deadline = Instant::now() + leave.deadline;
+        self.release_polls();
+        self.hand_off(leave.deadline).await;
+        self.move_sockets(Leave {
+            deadline: deadline.saturating_duration_since(Instant::now()),
+            ..leave
+        })
+        .await;
+        self.stop().await;
+    }
+
+    /// The first step of leaving: answers the polls that hang here, and has none hang any more. All else is served as
+    /// before.
+    pub fn release_polls(&self) {
         self.doors.leaving.cancel();
-        self.node.hand_off(leave.deadline).await;
+    }
+
+    /// The second step: hands all sessions to other nodes. This node goes on passing requests to them. What could not be
+    /// handed off by the deadline stays here.
+    pub async fn hand_off(&self, deadline: Duration) {
+        self.node.hand_off(deadline).await;
+    }
+
+    /// The third step: closes the WebSockets that landed here one after the other, so that their clients come to other
+    /// nodes. Accept no connections any more by then, or they come back here.
+    pub async fn move_sockets(&self, leave: Leave) {
+        let deadline = Instant::now() + leave.deadline;
         let sockets = self.doors.tasks.len();
-        let over = leave
-            .spread
-            .min(deadline.saturating_duration_since(Instant::now()));
+        let over = leave.spread.min(leave.deadline);
         info!(sockets, ?over, "moving the clients of WebSockets to other nodes");
         self.doors
             .cluster
@@ -230,6 +253,10 @@ impl Server {
                 "some sockets did not end in time; they end with the node"
             );
         }
+    }
+
+    /// The last step: ends what is still here, and takes the links to the other nodes down. Requests are answered no more.
+    pub async fn stop(self) {
         self.doors
             .cluster
             .lanes()
@@ -241,7 +268,7 @@ impl Server {
 /// How a node leaves its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leave {
-    /// How long all of it may take.
+    /// How long it may take.
     pub deadline: Duration,
     /// Over which time the clients of WebSockets are moved, so that they do not all come to the other nodes at once.
     pub spread: Duration,

@@ -92,7 +92,12 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = values::duration)]
     pub suspicion_timeout: Duration,
 
-    /// How long leaving in order may take; what the node still owns then ends with it
+    /// For how long a node that leaves answers its health check with 503 and serves everything as before, so that balancers
+    /// notice: longer than theirs take
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = values::duration)]
+    pub leave_grace: Duration,
+
+    /// How long leaving in order may take after that; what the node still owns then ends with it
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::duration)]
     pub leave_timeout: Duration,
 
@@ -205,7 +210,7 @@ mod tests {
     fn a_whole_command_line_is_read() {
         let NodeArgs { door, cluster, log } = parse(
             "--name node7 --http 0.0.0.0:80 --cluster 10.0.0.7:7001 --secret-file /etc/secret --placement spread \
-             --shards 64 --lanes 3 --failure-timeout 2s --suspicion-timeout 700ms --leave-timeout 1m \
+             --shards 64 --lanes 3 --failure-timeout 2s --suspicion-timeout 700ms --leave-grace 7s --leave-timeout 1m \
              --leave-spread 5s --recovery 90s --no-replication --log debug \
              --log-format json",
         );
@@ -218,6 +223,7 @@ mod tests {
         assert_eq!(cluster.lanes, Some(3));
         assert_eq!(cluster.failure_timeout, Duration::from_secs(2));
         assert_eq!(cluster.suspicion_timeout, Duration::from_millis(700));
+        assert_eq!(cluster.leave_grace, Duration::from_secs(7));
         assert_eq!(cluster.leave_timeout, Duration::from_secs(60));
         assert_eq!(cluster.leave_spread, Duration::from_secs(5));
         assert_eq!(cluster.recovery, Some(Duration::from_secs(90)));

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     io,
     net::{Shutdown, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,7 +24,11 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use socket2::SockRef;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::SetOnce,
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -36,6 +41,9 @@ const MAX_HEADERS: usize = 32 << 10;
 
 /// Most bytes that one connection buffers.
 const MAX_BUFFER: usize = 64 << 10;
+
+/// How long a client may take for its first request when the node goes: a connection that was made just before brings one.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// How long, and for how many bytes, a client may go on sending on a connection that is closed. As long as a slow network
 /// needs to bring our last answer to it, and as much as can be on its way meanwhile.
@@ -56,8 +64,10 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, g
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%peer, %error, "answers may be late: the connection keeps Nagle's algorithm");
     }
+    let accepted = Instant::now();
     let closing = goodbyes.closing.clone();
-    let service = answering(router, peer, goodbyes.leaving);
+    let asked = Arc::new(SetOnce::new());
+    let service = answering(router, peer, goodbyes.leaving, asked.clone());
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
@@ -65,9 +75,16 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, g
         .max_buf_size(MAX_BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
+    let may_close = async {
+        closing.cancelled().await;
+        // At the deadline it has nothing to ask.
+        drop(timeout_at(accepted + FIRST_REQUEST, asked.wait()).await);
+    };
+    // Biased, for a request that has come is answered rather than cut off.
     let ended = tokio::select! {
+        biased;
         ended = &mut connection => ended,
-        () = closing.cancelled() => {
+        () = may_close => {
             Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }
@@ -85,6 +102,7 @@ fn answering(
     router: Router,
     peer: SocketAddr,
     leaving: CancellationToken,
+    asked: Arc<SetOnce<()>>,
 ) -> impl Service<
     Request<Incoming>,
     Response = Response<Body>,
@@ -93,6 +111,8 @@ fn answering(
 > {
     let router = TowerToHyperService::new(router);
     service_fn(move |mut request: Request<Incoming>| {
+        // Set already by any request but the first.
+        drop(asked.set(()));
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.call(request.map(Body::new));
         let leaving = leaving.clone();

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener as StdListener},
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 
 /// Connections that may wait to be accepted. More than come while the node is busy for a moment; the kernel caps it.
@@ -109,6 +109,30 @@ impl Door {
     }
 }
 
+/// Has the kernel drop whoever begins to connect from now on, while handshakes under way still complete.
+///
+/// A listener that closes resets what it has not accepted, and a handshake can complete between the last look and the close.
+/// Who is dropped instead tries again a second later (RFC 6298, 2.1), and comes to another node or is refused then; for either
+/// a balancer asks another node, since nothing of the request was sent.
+///
+/// # Errors
+/// When the kernel has no such filters.
+pub(super) fn drop_newcomers(listener: &TcpListener) -> io::Result<()> {
+    // The program sees the segment from its TCP header on: a SYN has its flag in byte 13. The opcodes are those of
+    // linux/bpf_common.h: load a byte, jump if one of the bits is set, return how much of the segment to keep.
+    const LOAD_BYTE: u16 = 0x30;
+    const JUMP_IF_SET: u16 = 0x45;
+    const RETURN: u16 = 0x06;
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    SockRef::from(listener).attach_filter(&[
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(JUMP_IF_SET, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ])
+}
+
 fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -157,6 +181,26 @@ mod tests {
         let listener = door.open().unwrap();
         let (came, accepted) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
         assert!(came.is_ok() && accepted.is_ok());
+    }
+
+    #[tokio::test]
+    async fn newcomers_can_be_dropped_and_are_refused_when_the_listener_is_closed() {
+        let door = Door::take(anywhere(), Sharing::Own).unwrap();
+        let address = door.address();
+        let listener = door.open().unwrap();
+        let waiting = tokio::net::TcpStream::connect(address).await.unwrap();
+        drop_newcomers(&listener).unwrap();
+        let mut newcomer = tokio::spawn(tokio::net::TcpStream::connect(address));
+        let pause = std::time::Duration::from_millis(200);
+        assert!(tokio::time::timeout(pause, &mut newcomer).await.is_err());
+        let (accepted, peer) = listener.accept().await.unwrap();
+        assert_eq!(peer, waiting.local_addr().unwrap());
+        accepted.try_write(b"x").unwrap();
+        waiting.readable().await.unwrap();
+        assert_eq!(waiting.try_read(&mut [0; 2]).unwrap(), 1);
+        drop(listener);
+        let error = newcomer.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]

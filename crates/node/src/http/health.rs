@@ -1,10 +1,5 @@
 //! What operators and balancers ask: `/health` and `/status`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
 use axum::{
     Router,
     http::{HeaderValue, StatusCode, header},
@@ -12,21 +7,36 @@ use axum::{
     routing::get,
 };
 use hither::{StatusReader, cluster::Phase};
+use tokio::sync::watch;
 
 use super::NOT_STORED;
 
-/// Whether all doors are open. A node is healthy only then, so that who waits for its health finds its fronts open.
+/// Whether clients are to come here. A node is healthy only when all its doors are open, so that who waits for its health
+/// finds its fronts open, and no longer when it is about to leave.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Readiness(Arc<AtomicBool>);
+pub(crate) struct Readiness(watch::Sender<Traffic>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Traffic {
+    #[default]
+    NotYet,
+    Welcome,
+    NoMore,
+}
 
 impl Readiness {
     /// All doors are open.
     pub(crate) fn declare(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.send_replace(Traffic::Welcome);
     }
 
-    fn is_declared(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    /// The node leaves: balancers shall send nobody any more.
+    pub(crate) fn withdraw(&self) {
+        self.0.send_replace(Traffic::NoMore);
+    }
+
+    fn traffic(&self) -> Traffic {
+        *self.0.borrow()
     }
 }
 
@@ -36,16 +46,16 @@ pub(crate) fn health(status: StatusReader, readiness: Readiness) -> Router {
     Router::new()
         .route(
             "/health",
-            get(async move || health_of(phase_of.read().phase, readiness.is_declared())),
+            get(async move || health_of(phase_of.read().phase, readiness.traffic())),
         )
         .route("/status", get(async move || status_of(&status)))
 }
 
-fn health_of(phase: Phase, ready: bool) -> Response {
-    let (code, text) = match phase {
-        Phase::Up if ready => (StatusCode::OK, "up\n"),
-        Phase::Joining | Phase::Up => (StatusCode::SERVICE_UNAVAILABLE, "joining\n"),
-        Phase::Leaving => (StatusCode::SERVICE_UNAVAILABLE, "leaving\n"),
+fn health_of(phase: Phase, traffic: Traffic) -> Response {
+    let (code, text) = match (phase, traffic) {
+        (Phase::Leaving, _) | (_, Traffic::NoMore) => (StatusCode::SERVICE_UNAVAILABLE, "leaving\n"),
+        (Phase::Up, Traffic::Welcome) => (StatusCode::OK, "up\n"),
+        (Phase::Joining, _) | (_, Traffic::NotYet) => (StatusCode::SERVICE_UNAVAILABLE, "joining\n"),
     };
     (code, [NOT_STORED], text).into_response()
 }
@@ -66,13 +76,15 @@ mod tests {
 
     #[test]
     fn only_an_open_node_that_is_up_is_healthy() {
-        assert_eq!(health_of(Phase::Up, true).status(), StatusCode::OK);
-        for (phase, ready) in [(Phase::Up, false), (Phase::Joining, true), (Phase::Leaving, true)] {
-            assert_eq!(
-                health_of(phase, ready).status(),
-                StatusCode::SERVICE_UNAVAILABLE,
-                "{phase:?}"
-            );
+        assert_eq!(health_of(Phase::Up, Traffic::Welcome).status(), StatusCode::OK);
+        for (phase, traffic) in [
+            (Phase::Up, Traffic::NotYet),
+            (Phase::Joining, Traffic::Welcome),
+            (Phase::Leaving, Traffic::Welcome),
+            (Phase::Up, Traffic::NoMore),
+        ] {
+            let status = health_of(phase, traffic).status();
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{phase:?}, {traffic:?}");
         }
     }
 }

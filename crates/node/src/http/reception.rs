@@ -1,47 +1,85 @@
 //! Lets clients in, and sees them out.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::Router;
 use futures_util::FutureExt;
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::yield_now,
-    time::{sleep, timeout},
+    task::{JoinHandle, yield_now},
+    time::sleep,
 };
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, error, warn};
 
 use super::{
     connection::{self, Goodbyes},
-    door::{Door, DoorError},
+    door::{Door, DoorError, drop_newcomers},
 };
 
 /// How long to wait when no connection can be accepted, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long handshakes under way have to complete when a door shuts: a round trip over a long line. Shorter than the second
+/// after which those who were dropped meanwhile try again.
+const HANDSHAKES: Duration = Duration::from_millis(500);
+
 /// Lets clients in, and owns the tasks that serve them.
 pub(crate) struct Reception {
-    router: Router,
-    goodbyes: Goodbyes,
-    tasks: TaskTracker,
+    host: Host,
 }
 
-/// A door that lets clients in until it is dropped.
+/// A door that lets clients in until it is shut or dropped.
 pub(crate) struct OpenDoor {
-    _open: DropGuard,
+    open: DropGuard,
+    attending: JoinHandle<()>,
+}
+
+/// A door that shuts.
+pub(crate) struct ShuttingDoor {
+    attending: JoinHandle<()>,
+}
+
+impl OpenDoor {
+    /// Lets in who has begun to come, and nobody else.
+    pub(crate) fn shut(self) -> ShuttingDoor {
+        drop(self.open);
+        ShuttingDoor {
+            attending: self.attending,
+        }
+    }
+}
+
+impl ShuttingDoor {
+    /// Completes when it is shut.
+    pub(crate) async fn shut(self) {
+        if let Err(error) = self.attending.await {
+            error!(%error, "nobody had attended to a door");
+        }
+    }
 }
 
 impl Reception {
     /// Will serve what the router offers.
     pub(crate) fn new(router: Router) -> Self {
         Self {
-            router,
-            goodbyes: Goodbyes::default(),
-            tasks: TaskTracker::new(),
+            host: Host {
+                router,
+                goodbyes: Goodbyes::default(),
+                tasks: TaskTracker::new(),
+                accepted: Arc::default(),
+            },
         }
     }
 
@@ -49,45 +87,66 @@ impl Reception {
     pub(crate) fn open(&self, door: Door) -> Result<OpenDoor, DoorError> {
         let listener = door.open()?;
         let shut = CancellationToken::new();
-        let host = Host {
-            router: self.router.clone(),
-            goodbyes: self.goodbyes.clone(),
-            tasks: self.tasks.clone(),
-        };
-        self.tasks.spawn(host.attend(listener, shut.clone()));
+        let attending = self.host.clone().attend(listener, shut.clone());
         Ok(OpenDoor {
-            _open: shut.drop_guard(),
+            open: shut.drop_guard(),
+            attending: self.host.tasks.spawn(attending),
         })
+    }
+
+    /// How many connections have come so far.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.host.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many connections there are, and doors.
+    pub(crate) fn connections(&self) -> usize {
+        self.host.tasks.len()
     }
 
     /// Has clients go elsewhere: each connection ends with its next answer.
     pub(crate) fn leave(&self) {
-        self.goodbyes.leaving.cancel();
+        self.host.goodbyes.leaving.cancel();
     }
 
-    /// Sees everybody out whose answer is ready within the `patience`. Doors must be shut before.
-    pub(crate) async fn close(self, patience: Duration) {
-        self.goodbyes.closing.cancel();
-        self.tasks.close();
-        if timeout(patience, self.tasks.wait()).await.is_err() {
-            info!(
-                connections = self.tasks.len(),
-                "some connections did not end in time; they end with the node"
-            );
-        }
+    /// Ends each connection as soon as nobody waits for an answer on it, and completes when all have ended. Doors must be
+    /// shut before.
+    pub(crate) async fn end(&self) {
+        self.host.goodbyes.closing.cancel();
+        self.host.tasks.close();
+        self.host.tasks.wait().await;
     }
 }
 
 /// Stands at a door.
+#[derive(Clone)]
 struct Host {
     router: Router,
     goodbyes: Goodbyes,
     tasks: TaskTracker,
+    accepted: Arc<AtomicU64>,
 }
 
 impl Host {
     async fn attend(self, listener: TcpListener, shut: CancellationToken) {
-        while let Some(accepted) = shut.run_until_cancelled(listener.accept()).await {
+        self.accept_until(&listener, &shut).await;
+        if let Err(error) = drop_newcomers(&listener) {
+            warn!(%error, "who connects just now may see its connection reset");
+        }
+        let complete = CancellationToken::new();
+        let handshakes = async {
+            sleep(HANDSHAKES).await;
+            complete.cancel();
+        };
+        tokio::join!(handshakes, self.accept_until(&listener, &complete));
+        // Those who have knocked already would be turned away by the kernel.
+        while let Some(Ok(client)) = listener.accept().now_or_never() {
+            self.serve(client);
+        }
+    }
+
+    async fn accept_until(&self, listener: &TcpListener, end: &CancellationToken) {
+        while let Some(accepted) = end.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok(client) => {
                     self.serve(client);
@@ -97,17 +156,14 @@ impl Host {
                 Err(error) if is_the_clients(&error) => debug!(%error, "a client left before it came in"),
                 Err(error) => {
                     warn!(%error, "no connection can be accepted now");
-                    shut.run_until_cancelled(sleep(ACCEPT_PAUSE)).await;
+                    end.run_until_cancelled(sleep(ACCEPT_PAUSE)).await;
                 }
             }
-        }
-        // Those who have knocked already would be turned away by the kernel.
-        while let Some(Ok(client)) = listener.accept().now_or_never() {
-            self.serve(client);
         }
     }
 
     fn serve(&self, (stream, peer): (TcpStream, SocketAddr)) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
         self.tasks.spawn(connection::serve(
             stream,
             peer,
@@ -166,6 +222,7 @@ mod tests {
     }
 
     const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    const QUICK_GET: &str = "GET /quick HTTP/1.1\r\nhost: x\r\n\r\n";
     const LAST_GET: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
     #[tokio::test]
@@ -256,12 +313,18 @@ mod tests {
             reception,
             door,
             address,
-        } = open(Router::new().route("/", get(wait)));
+        } = open(
+            Router::new()
+                .route("/", get(wait))
+                .route("/quick", get(async || "now")),
+        );
         let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(QUICK_GET.as_bytes()).await.unwrap();
+        assert!(idle.read(&mut [0; 1024]).await.unwrap() > 0);
         let busy = tokio::spawn(async move { exchange(address, GET).await });
         asked.notified().await;
-        drop(door);
-        let closing = tokio::spawn(reception.close(Duration::from_secs(60)));
+        door.shut().shut().await;
+        let closing = tokio::spawn(async move { reception.end().await });
         assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
         drop(idle);
         assert!(!closing.is_finished());
@@ -269,5 +332,65 @@ mod tests {
         assert!(busy.await.unwrap().ends_with("at last"));
         closing.await.unwrap();
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn who_came_just_now_has_time_for_a_request() {
+        let Open {
+            reception,
+            door,
+            address,
+        } = open(Router::new().route("/", get(async || "hello")));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        while reception.accepted() < 2 {
+            yield_now().await;
+        }
+        let ending = async {
+            tokio::join!(door.shut().shut(), reception.end());
+        };
+        let asking = async {
+            sleep(Duration::from_millis(100)).await;
+            client.write_all(GET.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.ends_with("hello"), "{answer}");
+            assert_eq!(
+                silent.read(&mut [0]).await.unwrap(),
+                0,
+                "who asks for nothing is sent away"
+            );
+            drop((client, silent));
+        };
+        tokio::join!(ending, asking);
+    }
+
+    #[tokio::test]
+    async fn whoever_has_connected_when_a_door_shuts_is_let_in() {
+        let Open {
+            reception: _reception,
+            door,
+            address,
+        } = open(Router::new().route("/", get(async || "hello")));
+        let mut clients = Vec::new();
+        for _ in 0..50 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+        }
+        let shutting = door.shut();
+        let late = tokio::spawn(TcpStream::connect(address));
+        for mut client in clients {
+            client.write_all(LAST_GET.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.ends_with("hello"), "{answer}");
+        }
+        shutting.shut().await;
+        // Either it came in before, or it is refused: a connection that was made is not reset.
+        if let Ok(mut late) = late.await.unwrap() {
+            late.write_all(LAST_GET.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            late.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.ends_with("hello"), "{answer}");
+        }
     }
 }

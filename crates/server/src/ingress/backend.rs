@@ -58,7 +58,7 @@ pub(crate) trait Backend: Clone + Send + Sync + 'static {
     /// [closes](SocketWriter::close) the socket with it; in any case it drops the write half.
     fn socket_ended(&self, address: &SocketAddress, close: Option<CloseCode>);
 
-    /// Cancelled when this node leaves: no session opens here any more, and hanging polls are answered.
+    /// Cancelled when this node leaves: hanging polls are answered, and none hangs any more. All else is served as before.
     fn leaving(&self) -> &CancellationToken;
 
     /// Owns the tasks of the ingress. Those of a socket end soon after its write half is dropped.

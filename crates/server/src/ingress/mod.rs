@@ -86,7 +86,7 @@ async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request)
         .unwrap_or_else(Denial::into_response);
     let upgraded = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
     if !upgraded && (wants_websocket || ingress.backend.leaving().is_cancelled()) {
-        // Who asked for a WebSocket does not go on with HTTP, and whoever comes again shall come to another node.
+        // Who asked for a WebSocket does not go on with HTTP, and at a node that leaves the next request shall find another.
         close_connection(&mut answer);
     }
     if let Some(cors) = cors {
@@ -108,9 +108,6 @@ impl<B: Backend> Ingress<B> {
                 return Ok(answer);
             }
         };
-        if asked.opens() && self.backend.leaving().is_cancelled() {
-            return Err(Denial::OutOfReach);
-        }
         match asked {
             Asked::OpenPolling => self.open_polling(&parts).await,
             Asked::Poll(sid) => self.poll(sid).await,

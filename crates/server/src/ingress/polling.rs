@@ -1,6 +1,6 @@
 //! Long-polling: a GET opens a session or pulls, a POST pushes.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes},
@@ -61,20 +61,24 @@ impl<B: Backend> Ingress<B> {
         let engine = &self.backend.config().engine;
         let patience = engine.ping_interval + engine.ping_timeout + POLL_MARGIN;
         let hanging = HangingPoll::new(&self.backend, &sid, id);
-        let pull = SessionRequest::Pull {
-            id,
-            service: self.service,
+        let service = self.service;
+        let pull = |may_hang| {
+            let pull = SessionRequest::Pull {
+                id,
+                service,
+                may_hang,
+            };
+            self.ask(&sid, pull, patience)
         };
-        let mut pull = pin!(self.ask(&sid, pull, patience));
-        let reply = tokio::select! {
-            reply = &mut pull => reply,
-            () = self.backend.leaving().cancelled() => {
-                // The poll gets its answer, if only that there is nothing to say, and the client polls elsewhere.
-                let release = SessionRequest::ReleasePull { id };
-                if let Err(denial) = self.ask(&sid, release, OPEN_TIMEOUT).await {
-                    debug!(sid = %ShortSid(&sid), ?denial, "a poll hangs until its session has something to say");
-                }
-                pull.await
+        let leaving = self.backend.leaving();
+        let reply = if leaving.is_cancelled() {
+            pull(false).await
+        } else {
+            tokio::select! {
+                biased;
+                reply = pull(true) => reply,
+                // Asked again under its id, the poll gets its answer, wherever its session is by then.
+                () = leaving.cancelled() => pull(false).await,
             }
         };
         match hanging.answered(reply)? {

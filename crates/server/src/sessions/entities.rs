@@ -79,14 +79,16 @@ impl Entities for Sessions {
                     reply.send(SessionReply::Done);
                 }
             }
-            SessionRequest::Pull { id, service } => {
+            SessionRequest::Pull {
+                id,
+                service,
+                may_hang,
+            } => {
                 if let Some(reply) = self.find(key, service, reply) {
-                    self.with(lane, key, |session, env, lane| session.pull(env, lane, id, reply));
+                    self.with(lane, key, |session, env, lane| {
+                        session.pull(env, lane, id, may_hang, reply);
+                    });
                 }
-            }
-            SessionRequest::ReleasePull { id } => {
-                self.with(lane, key, |session, _, _| session.release_pull(id));
-                reply.send(SessionReply::Done);
             }
             SessionRequest::CancelPull { id } => {
                 self.with(lane, key, |session, env, lane| session.cancel_pull(env, lane, id));

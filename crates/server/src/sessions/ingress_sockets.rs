@@ -26,6 +26,8 @@ pub(crate) struct IngressSockets {
     sockets: HashMap<SocketNumber, IngressSocket>,
     /// The sockets that are to be closed, for this node leaves.
     eviction: Option<Eviction>,
+    /// Whether that has begun: a socket that opens now closes at once.
+    evicting: bool,
     /// Where frames are put together for a write; shared, so that an idle socket holds no buffer.
     scratch: Vec<u8>,
 }
@@ -147,6 +149,9 @@ impl IngressSockets {
         if let SocketState::Reserved(early) = std::mem::replace(&mut socket.state, SocketState::Open(writer))
         {
             self.execute_all(number, early, news);
+        }
+        if self.evicting {
+            self.end(number, CloseCode::Restart);
         }
     }
 
@@ -296,8 +301,9 @@ impl IngressSockets {
         self.sockets.keys().copied().collect()
     }
 
-    /// All sockets that are here now are to be closed within this time.
+    /// All sockets that are here now are to be closed within this time, and later ones as soon as they open.
     pub(crate) fn evict(&mut self, over: Duration, now: Instant) {
+        self.evicting = true;
         let sockets = self.all();
         self.eviction = Some(Eviction {
             total: sockets.len(),

@@ -96,13 +96,23 @@ impl Polling {
 }
 
 impl Session {
-    pub(crate) fn pull(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, reply: Reply) {
+    pub(crate) fn pull(
+        &mut self,
+        env: &mut Env,
+        lane: &mut Lane,
+        id: RequestId,
+        may_hang: bool,
+        reply: Reply,
+    ) {
         self.heard_at = lane.now();
         if let Some(hanging) = &mut self.polling.hanging
             && hanging.id == id
         {
             // Asked again: whoever asked before waits no more.
             hanging.reply = reply;
+            if !may_hang {
+                self.release_poll();
+            }
             return;
         }
         self.wake_for_poll(env, lane, id);
@@ -121,11 +131,14 @@ impl Session {
             self.mark_dirty(env, lane);
         }
         self.drive(env, lane);
+        if !may_hang {
+            self.release_poll();
+        }
     }
 
-    /// Answers a poll now, though there may be nothing to say.
-    pub(crate) fn release_pull(&mut self, id: RequestId) {
-        if self.hangs(id) && self.polling.prepared.is_none() {
+    /// Answers the hanging poll now if there is nothing to say. What there is becomes its answer at the end of the turn.
+    fn release_poll(&mut self) {
+        if self.polling.prepared.is_none() && !self.outgoing.has_unsent() {
             self.answer_poll(vec![Frame::noop()]);
         }
     }

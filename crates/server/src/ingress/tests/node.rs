@@ -148,6 +148,7 @@ pub(super) struct Node {
     put_off: VecDeque<Asked>,
     events: mpsc::UnboundedReceiver<SocketEvent>,
     tasks: TaskTracker,
+    leaving: CancellationToken,
     server: JoinHandle<io::Result<()>>,
 }
 
@@ -171,6 +172,7 @@ impl Node {
         let (asked_sender, asked) = mpsc::unbounded_channel();
         let (events_sender, events) = mpsc::unbounded_channel();
         let tasks = TaskTracker::new();
+        let leaving = CancellationToken::new();
         let backend = FakeBackend(Arc::new(Inner {
             id: NodeId {
                 name: "node1".parse().unwrap(),
@@ -181,7 +183,7 @@ impl Node {
             asked: asked_sender,
             events: events_sender,
             tasks: tasks.clone(),
-            leaving: CancellationToken::new(),
+            leaving: leaving.clone(),
         }));
         let router = router(backend, SERVICE, "/engine.io");
         let server = tokio::spawn(axum::serve(listener, router).into_future());
@@ -191,8 +193,14 @@ impl Node {
             put_off: VecDeque::new(),
             events,
             tasks,
+            leaving,
             server,
         }
+    }
+
+    /// From now on the node is leaving.
+    pub(super) fn leave(&self) {
+        self.leaving.cancel();
     }
 
     pub(super) async fn connect(&self) -> Client {

@@ -16,8 +16,23 @@ fn text(text: &str) -> Frame {
 
 fn pulled(asked: &Asked) -> RequestId {
     match asked.request {
-        SessionRequest::Pull { id, service: SERVICE } => id,
-        _ => panic!("not a pull"),
+        SessionRequest::Pull {
+            id,
+            service: SERVICE,
+            may_hang: true,
+        } => id,
+        _ => panic!("not a pull that may hang"),
+    }
+}
+
+fn pulled_at_once(asked: &Asked) -> RequestId {
+    match asked.request {
+        SessionRequest::Pull {
+            id,
+            service: SERVICE,
+            may_hang: false,
+        } => id,
+        _ => panic!("not a pull that is answered at once"),
     }
 }
 
@@ -100,6 +115,53 @@ async fn a_poll_waits_for_the_session() {
     assert_eq!((answer.status, &*answer.body), (200, "4€"));
     assert_eq!(answer.header("cache-control").as_deref(), Some("no-store"));
     assert!(node.was_asked_nothing());
+}
+
+#[tokio::test]
+async fn when_the_node_leaves_a_hanging_poll_is_asked_again_for_its_answer() {
+    let mut node = Node::start().await;
+    let mut client = node.connect().await;
+    client.request("GET", SESSION, "").await;
+    let first = node.asked().await;
+    let id = pulled(&first);
+    node.leave();
+    let again = node.asked().await;
+    assert_eq!((pulled_at_once(&again), &again.sid), (id, &first.sid));
+    again.reply(SessionReply::Pulled(vec![Frame::noop()]));
+    let answer = client.answer().await;
+    assert_eq!((answer.status, &*answer.body), (200, "6"));
+    assert_eq!(answer.header("connection").as_deref(), Some("close"));
+    assert!(
+        node.was_asked_nothing(),
+        "a poll that was answered is not cancelled"
+    );
+}
+
+#[tokio::test]
+async fn at_a_node_that_leaves_no_poll_hangs_and_all_else_is_served() {
+    let mut node = Node::start().await;
+    node.leave();
+    // Many, for a race would show in some of them only.
+    for _ in 0..20 {
+        let mut client = node.connect().await;
+        client.request("GET", SESSION, "").await;
+        let asked = node.asked().await;
+        pulled_at_once(&asked);
+        asked.reply(SessionReply::Pulled(vec![text("x")]));
+        assert_eq!(client.answer().await.status, 200);
+    }
+    let mut client = node.connect().await;
+    client.post(SESSION, "4one").await;
+    let asked = node.asked().await;
+    assert!(matches!(asked.request, SessionRequest::Push { .. }));
+    asked.reply(SessionReply::Done);
+    assert_eq!(client.answer().await.status, 200);
+    let mut client = node.connect().await;
+    client.request("GET", OPEN, "").await;
+    let asked = node.asked().await;
+    assert!(matches!(asked.request, SessionRequest::Open { .. }));
+    asked.reply(SessionReply::Opened(vec![text("one")]));
+    assert_eq!(client.answer().await.status, 200);
 }
 
 #[tokio::test]

@@ -1,0 +1,68 @@
+"""Stock Python clients that call the testbed's `echo` again and again until SIGTERM.
+
+talkers.py URL TRANSPORT COUNT PAUSE: TRANSPORT is polling or websocket, PAUSE the seconds between two calls of a client.
+Prints `ready` when all are connected, and at the end one line of JSON: what was called, lost, and how often clients were
+disconnected.
+"""
+
+import json
+import signal
+import sys
+import threading
+import time
+
+import socketio
+
+PATIENCE = 10
+
+
+class Talker:
+    def __init__(self, url, transport):
+        self.calls = 0
+        self.lost = []
+        self.disconnects = []
+        self.client = socketio.Client(reconnection_delay=0.1, reconnection_delay_max=0.5)
+        self.client.on("disconnect", self.on_disconnect)
+        self.client.connect(url, transports=[transport], wait_timeout=PATIENCE)
+
+    def on_disconnect(self, reason):
+        self.disconnects.append({"at": time.time() * 1000, "reason": str(reason)})
+
+    def talk(self, stop, pause):
+        while not stop.wait(pause):
+            # A call needs a connection; whether there is one at all times is what `disconnects` tells.
+            if not self.client.connected:
+                continue
+            self.calls += 1
+            try:
+                answer = self.client.call("echo", self.calls, timeout=PATIENCE)
+                if answer != self.calls:
+                    self.lost.append(f"{time.time():.3f} {answer!r} instead of {self.calls}")
+            except socketio.exceptions.SocketIOError as error:
+                self.lost.append(f"{time.time():.3f} {error!r}")
+
+
+def main():
+    url, transport, count, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    talkers = [Talker(url, transport) for _ in range(count)]
+    print("ready", flush=True)
+    threads = [threading.Thread(target=talker.talk, args=(stop, pause)) for talker in talkers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    outcome = {
+        "calls": sum(talker.calls for talker in talkers),
+        "lost": [line for talker in talkers for line in talker.lost],
+        "disconnects": [talker.disconnects for talker in talkers],
+        "connected": sum(talker.client.connected for talker in talkers),
+    }
+    for talker in talkers:
+        talker.client.on("disconnect", lambda *_: None)
+        talker.client.disconnect()
+    print(json.dumps(outcome), flush=True)
+
+
+main()
