@@ -89,9 +89,9 @@ const setUp = async (t, name) => {
     text.replaceAll(/127\.0\.0\.1:900(\d)/g, (_, digit) => `127.0.0.1:${base + Number(digit)}`),
   );
   const [program, ...args] = command(config, directory);
-  const balancer = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const balancer = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
-  balancer.stderr.on("data", (data) => (said += data));
+  for (const stream of [balancer.stdout, balancer.stderr]) stream.on("data", (data) => (said += data));
   t.after(async () => {
     balancer.kill("SIGTERM");
     if (balancer.exitCode === null) await once(balancer, "exit");
@@ -102,7 +102,9 @@ const setUp = async (t, name) => {
     assert.equal(balancer.exitCode, null, said);
     return isHealthy(url);
   });
-  return { nodes, url, port: base };
+  /** All that it has logged: HAProxy says it, nginx has a file for requests. */
+  const log = async () => said + (await readFile(path.join(directory, "access.log"), "utf8").catch(() => ""));
+  return { nodes, url, port: base, log };
 };
 
 /** One request; resolves to `{ status, body }`. `agent` keeps the connection to the balancer. */
@@ -209,6 +211,18 @@ for (const name of Object.keys(balancers)) {
     const [response] = await once(sent, "response");
     assert.equal(response.statusCode, 413);
     sent.destroy();
+  });
+
+  test(`${name}: logs show the beginning of a session id, which is a credential, and no more`, async (t) => {
+    const { nodes, url, log } = await setUp(t, name);
+    await ask(`${url}/socket.io/?EIO=4&sid=abcdefghijkl&transport=polling`);
+    assert.match(nodes.seen[0].url, /sid=abcdefghijkl&/, "the node has all of it");
+    nodes.stop(1);
+    for (let turn = 0; turn < 3; turn++) await ask(`${url}/socket.io/?sid=mnopqrstuvwx`);
+    await until("both are logged", async () =>
+      /\?EIO=4&sid=abcdef\.\.\.&transport=polling HTTP[^]*\?sid=mnopqr\.\.\. HTTP/.test(await log()),
+    );
+    assert.doesNotMatch(await log(), /abcdefg|mnopqrs/);
   });
 
   test(`${name}: the node learns the client's address and host, and no address that a client made up`, async (t) => {
