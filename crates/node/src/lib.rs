@@ -16,6 +16,7 @@ mod run;
 mod settings;
 mod site;
 mod status;
+mod throttle;
 
 pub use cli::{
     ChatArgs, Cli, ClusterArgs, Command, DoorArgs, LeaveCommand, LogArgs, LogFilter, LogFormat, NodeArgs,

@@ -38,7 +38,13 @@ pub fn run(args: &NodeArgs, site: impl FnOnce(ServerConfig) -> Result<Site, Site
             return MISUSE.into();
         }
     };
-    logging::start(&args.door.name, &args.log);
+    let _log = match logging::start(&args.door.name, &args.log) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("error: cannot log: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let outcome = Runtime::new().map_err(BadEnd::System).and_then(|runtime| {
         let outcome = runtime.block_on(live(args, &trust, site));
         // Waits for nobody, such as a resolver that takes its time over a seed's name.

@@ -1,6 +1,10 @@
 //! How operators ask a node to leave: `POST /leave`.
 
-use std::{net::SocketAddr, time::SystemTime};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use axum::{
     Router,
@@ -17,6 +21,7 @@ use super::NOT_STORED;
 use crate::{
     pass::{self, Bearer, PassError},
     settings::Trust,
+    throttle::WarningThrottle,
 };
 
 /// By these one knows a request that somebody else sent on, or a page had a browser send. Neither comes from who is
@@ -45,6 +50,7 @@ enum Refusal {
 ///
 /// Without a secret every machine could make a pass, so then only peers on loopback are heard.
 pub(crate) fn leave(trust: Trust, status: StatusReader, leaving: CancellationToken) -> Router {
+    let refusals = Arc::new(WarningThrottle::default());
     let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap| {
         let status = status.read();
         let incarnation = status.members.iter().find(|member| member.name == status.node);
@@ -64,7 +70,10 @@ pub(crate) fn leave(trust: Trust, status: StatusReader, leaving: CancellationTok
                     .into_response()
             }
             Err(refusal) => {
-                warn!(%peer, %refusal, "asked to leave, and stays");
+                // Anybody can ask, as often as he likes.
+                if let Some(suppressed) = refusals.admit(Instant::now()) {
+                    warn!(%peer, %refusal, suppressed, "asked to leave, and stays");
+                }
                 refusal.into_response()
             }
         }
