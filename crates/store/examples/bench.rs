@@ -8,10 +8,6 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -55,29 +51,30 @@ async fn main() -> Outcome<()> {
 
 /// Everybody says something, waits for the acknowledgement, and says the next.
 async fn throughput(nodes: &[Store]) -> Outcome<()> {
-    let mut talk = Vec::new();
-    let end = Arc::new(AtomicU64::new(0));
+    let mut people = Vec::new();
     for place in 0..ROOMS {
         let room = room(&nodes[0], &format!("room {place}")).await?;
         for person in 0..PER_ROOM {
             let store = nodes[person % nodes.len()].clone();
             let member = person_of(&store, &format!("p{place}x{person}")).await?;
             store.join(room, member.id).await?;
-            let end = Arc::clone(&end);
-            talk.push(tokio::spawn(async move {
-                let mut took = Vec::new();
-                while end.load(Ordering::Relaxed) == 0 {
-                    let began = Instant::now();
-                    store.append(message(room, &member, sentence())).await?;
-                    took.push(began.elapsed());
-                }
-                Ok::<_, StoreError>(took)
-            }));
+            people.push((store, room, member));
         }
     }
+    let end = Instant::now() + Duration::from_secs(SECONDS);
+    let talk = |(store, room, member): (Store, RoomId, Person)| {
+        tokio::spawn(async move {
+            let mut took = Vec::new();
+            while Instant::now() < end {
+                let began = Instant::now();
+                store.append(message(room, &member, sentence())).await?;
+                took.push(began.elapsed());
+            }
+            Ok::<_, StoreError>(took)
+        })
+    };
     let began = Instant::now();
-    tokio::time::sleep(Duration::from_secs(SECONDS)).await;
-    end.store(1, Ordering::Relaxed);
+    let talk: Vec<_> = people.into_iter().map(talk).collect();
     let mut took = Vec::new();
     for one in talk {
         took.extend(one.await??);

@@ -82,6 +82,16 @@ impl StoreUrl {
         }))
     }
 
+    /// Whether it is a file, which has no password.
+    pub fn is_file(&self) -> bool {
+        matches!(self.0, Place::Sqlite(_))
+    }
+
+    /// Whether it is a file that is not there; [`Store::open`](crate::Store::open) would make it.
+    pub fn is_missing(&self) -> bool {
+        matches!(&self.0, Place::Sqlite(path) if !path.exists())
+    }
+
     pub(crate) fn place(&self) -> &Place {
         &self.0
     }

@@ -31,7 +31,7 @@ impl Store {
     /// When the store does not answer or was written by a newer version.
     pub async fn open(url: &StoreUrl) -> Result<Self, OpenError> {
         let pools = Arc::new(Pools::new(url.place())?);
-        pools.search(&pools.live()).await;
+        pools.search(&pools.live(), false).await;
         migrate::migrate(&pools).await?;
         let writer = Writer::start(&pools);
         Ok(Self { pools, writer })
@@ -122,8 +122,14 @@ impl Store {
                 return Err(error);
             }
             sleep(PAUSE).await;
-            // Bounded by the time that connecting may take.
-            drop(timeout_at(deadline, self.pools.search(&live)).await);
+            // Not found in time is said by the next attempt.
+            drop(
+                timeout_at(
+                    deadline,
+                    self.pools.search(&live, matches!(error, StoreError::ReadOnly)),
+                )
+                .await,
+            );
         }
     }
 

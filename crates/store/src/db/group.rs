@@ -2,16 +2,17 @@
 //! wait for the disk. Each write in it succeeds or fails for itself.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout_at},
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     db::{
@@ -175,7 +176,13 @@ async fn run(pools: Weak<Pools>, mut waiting: mpsc::Receiver<(Instant, Item)>) {
             .unwrap_or_else(Instant::now);
         let items = group.drain(..).map(|(_, item)| item).collect();
         // Who asked gives up at the deadline. What is said shortly before it reaches them.
-        write(&pools, items, deadline - PAUSE).await;
+        let written = AssertUnwindSafe(write(&pools, items, deadline - PAUSE))
+            .catch_unwind()
+            .await;
+        if written.is_err() {
+            // Who waits for one of them is told that it is not done; what comes after them is.
+            error!("a write has panicked");
+        }
     }
 }
 
@@ -204,7 +211,7 @@ async fn write(pools: &Pools, mut items: Vec<Item>, deadline: Instant) {
                 return items.into_iter().for_each(|item| item.fail(error.clone()));
             }
             sleep(PAUSE).await;
-            pools.search(&live).await;
+            pools.search(&live, matches!(error, StoreError::ReadOnly)).await;
         } else if items.len() > 1 {
             // Perhaps it is one of them only.
             for item in items {

@@ -162,14 +162,22 @@ impl Pools {
         self.hosts.len() > 1
     }
 
-    /// Looks which host takes writes now, after something has failed with the connections of `failed`.
-    pub(crate) async fn search(&self, failed: &Arc<Live>) {
-        if !self.has_choice() {
+    /// Looks which host takes writes now, after something has failed with the connections of `failed`; `read_only` when it was
+    /// that they take none.
+    pub(crate) async fn search(&self, failed: &Arc<Live>, read_only: bool) {
+        if self.dialect == Dialect::Sqlite {
             return;
         }
         let _searching = self.search.lock().await;
         if !Arc::ptr_eq(&self.live(), failed) {
             // Somebody else has found it meanwhile.
+            return;
+        }
+        if !self.has_choice() {
+            // Behind one address another server may be by now, which connections that are up do not know.
+            if read_only {
+                self.switch_to(failed.host);
+            }
             return;
         }
         for step in 0..self.hosts.len() {
@@ -178,10 +186,7 @@ impl Pools {
                 Ok(true) if host == failed.host => return,
                 Ok(true) => {
                     info!(host = host_of(&self.hosts[host]), "the store has moved");
-                    let live = Arc::new(Live::new(self.dialect, &self.hosts, host, self.writable));
-                    *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
-                    failed.close().await;
-                    return;
+                    return self.switch_to(host);
                 }
                 Ok(false) => {}
                 Err(error) => {
@@ -189,6 +194,12 @@ impl Pools {
                 }
             }
         }
+    }
+
+    /// New connections from now on. The former ones end with those who use them.
+    fn switch_to(&self, host: usize) {
+        let live = Arc::new(Live::new(self.dialect, &self.hosts, host, self.writable));
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
     }
 
     async fn accepts(&self, host: usize) -> Result<bool, StoreError> {

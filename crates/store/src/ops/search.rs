@@ -34,13 +34,14 @@ impl Store {
         let (pattern, condition) = match dialect {
             Dialect::Sqlite => (
                 fts5(room, &words),
-                // By the row's id, in the order of which messages of a room were stored: so the newest are found first, and
-                // the search ends when there are enough.
-                "JOIN message_words ON message_words.rowid = messages.id \
-                 WHERE message_words MATCH $2 AND messages.room = $1 AND message_words.rowid < COALESCE( \
-                   (SELECT id FROM messages WHERE room = $1 AND number >= $3 ORDER BY number LIMIT 1), \
-                   9223372036854775807) \
-                 ORDER BY message_words.rowid DESC LIMIT $4",
+                // The newest are found first, for messages of a room have ids in the order of their numbers; and the search
+                // ends when there are enough. The planner must not begin with the messages instead.
+                "WHERE messages.id IN (SELECT rowid FROM message_words WHERE message_words MATCH $2 \
+                   AND rowid < COALESCE( \
+                     (SELECT id FROM messages WHERE room = $1 AND number >= $3 ORDER BY number LIMIT 1), \
+                     9223372036854775807) \
+                   ORDER BY rowid DESC LIMIT $4) \
+                 ORDER BY messages.number DESC",
             ),
             Dialect::Postgres => (
                 tsquery(&words),
