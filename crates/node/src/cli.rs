@@ -2,6 +2,7 @@
 
 mod complaint;
 mod node_args;
+mod store_args;
 mod values;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(crate) use self::complaint::MISUSE;
 pub use self::{
     complaint::parse,
     node_args::{ClusterArgs, DoorArgs, LogArgs, LogFormat, NodeArgs, Placement},
+    store_args::{FileArgs, StoreAction, StoreArgs, StoreCommand, StoreText},
     values::{LogFilter, NodeUrl},
 };
 
@@ -40,6 +42,8 @@ pub enum Command {
     Leave(LeaveCommand),
     /// Show how a cluster is: its members, their shards and sessions, and what moves
     Status(StatusCommand),
+    /// Look after a store: check it, back it up, export it, import an export
+    Store(StoreCommand),
 }
 
 /// Which node is to tell of its cluster, and how.

@@ -16,14 +16,17 @@ mod run;
 mod settings;
 mod site;
 mod status;
+mod store;
 mod throttle;
 
 pub use cli::{
-    ChatArgs, Cli, ClusterArgs, Command, DoorArgs, LeaveCommand, LogArgs, LogFilter, LogFormat, NodeArgs,
-    NodeCommand, NodeUrl, Placement, StatusCommand, parse,
+    ChatArgs, Cli, ClusterArgs, Command, DoorArgs, FileArgs, LeaveCommand, LogArgs, LogFilter, LogFormat,
+    NodeArgs, NodeCommand, NodeUrl, Placement, StatusCommand, StoreAction, StoreArgs, StoreCommand,
+    StoreText, parse,
 };
 pub use http::pages;
 pub use leave::ask_to_leave;
 pub use run::run;
 pub use site::{Site, SiteError};
 pub use status::show_status;
+pub use store::keep_store;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use hither::{RecoveryConfig, Server, ServerConfig};
 use hither_chat::{Chat, ChatConfig};
 use hither_node::{
-    ChatArgs, Cli, Command, NodeCommand, Site, SiteError, ask_to_leave, pages, parse, run, show_status,
+    ChatArgs, Cli, Command, NodeCommand, Site, SiteError, ask_to_leave, keep_store, pages, parse, run,
+    show_status,
 };
 
 fn main() -> ExitCode {
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         Command::Node(command) => chat_node(&command),
         Command::Leave(command) => ask_to_leave(&command),
         Command::Status(command) => show_status(&command),
+        Command::Store(command) => keep_store(&command),
     }
 }
 

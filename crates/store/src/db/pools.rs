@@ -36,9 +36,11 @@ const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 0; PRAGMA synchronous = FULL; 
     PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000; PRAGMA mmap_size = 268435456";
 /// What reads waits while the file recovers from a crash, and never writes.
 const SQLITE_READER: &str = "PRAGMA busy_timeout = 2000; PRAGMA query_only = ON";
-/// What a connection of PostgreSQL begins with. The server ends by itself what nobody waits for any more.
+/// What a connection of PostgreSQL begins with. The server ends by itself what nobody waits for any more, and plans each time
+/// anew: a plan that was made for a small table reads all of it, and would be kept when the table has grown.
 const POSTGRES_SETUP: &str = "SET statement_timeout = '4500ms'; SET lock_timeout = '4500ms';
-    SET idle_in_transaction_session_timeout = '5s'; SET application_name = 'hither'";
+    SET idle_in_transaction_session_timeout = '5s'; SET application_name = 'hither';
+    SET plan_cache_mode = 'force_custom_plan'";
 
 /// For what a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
