@@ -172,7 +172,7 @@ impl Chat {
         if socket.rooms().len() >= self.config.max_rooms_per_socket {
             return Err(Refusal::TooManyRooms(socket.rooms().len()).into());
         }
-        socket.join(room.clone());
+        socket.join(room.clone())?;
         socket.flush().await;
         if !socket.rooms().contains(room) {
             // The client left while it joined: nobody is to hear that it came, for nobody would hear that it went.

@@ -73,6 +73,8 @@ pub(crate) enum Refusal {
     NotOwner,
     /// Too many requests wait for a handoff to end.
     Overloaded,
+    /// The question is larger than a message between nodes may be. Said by the node that asks.
+    TooLarge,
     /// The lane dropped the question, because the entity ended or its code panicked.
     Dropped,
 }
@@ -94,6 +96,15 @@ pub(crate) struct Introduction {
     pub(crate) lanes: u32,
     /// How often the sender has taken the receiver for gone, and over what it had replicas of.
     pub(crate) counted_out: u64,
+}
+
+/// How an entity is, for its standby.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ReplicaUpdate<Snapshot, Delta> {
+    /// All of it; an [`Entities::Snapshot`].
+    Whole { version: u64, snapshot: Snapshot },
+    /// What has changed since a version; an [`Entities::Delta`].
+    Changed { since: u64, version: u64, delta: Delta },
 }
 
 /// What goes over a link. Kept in one order by the link.
@@ -144,8 +155,11 @@ pub(crate) enum LinkMessage {
     },
     /// The order of the log of one of the sender's lanes goes on.
     Trace(TracePart),
-    /// How an entity of the sender is, for its standby; the bytes are an [`Entities::Snapshot`].
-    Replica { key: Key, snapshot: Option<Bytes> },
+    /// How an entity of the sender is, for its standby; none when nothing is to be kept of it.
+    Replica {
+        key: Key,
+        update: Option<ReplicaUpdate<Bytes, Bytes>>,
+    },
     /// Of the entities of a class of shards these are all that the receiver has replicas of from the sender.
     ReplicasKept { class: ShardClass, keys: Vec<Key> },
     /// The sender has handed off everything that is not its own by this placement.

@@ -149,6 +149,11 @@ impl<E: Entities> Cluster<E> {
         self.0.request(key, request, timeout).await
     }
 
+    /// Completes when no link is so full that what can wait should. For whoever is about to publish.
+    pub async fn uncongested(&self) {
+        self.0.uncongested().await;
+    }
+
     /// Publishes to all subscribers of a topic in the cluster.
     pub fn publish(&self, topic: Topic, payload: E::Publication) {
         self.0.publish(topic, 0, payload);

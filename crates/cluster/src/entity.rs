@@ -21,6 +21,17 @@ pub trait Wire: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Wire for T {}
 
+/// What is to be told of an entity to the standby that has its replica.
+#[derive(Debug)]
+pub enum Change<D> {
+    /// Nothing.
+    None,
+    /// What has changed since it was last told.
+    Delta(D),
+    /// All: what it was told last is not known.
+    Whole,
+}
+
 /// How many bytes of memory a value holds, nearly enough to bound a queue by it.
 pub trait Weigh {
     /// Bytes held.
@@ -41,6 +52,8 @@ pub trait Entities: Sized + Send + 'static {
     type Reply: Wire;
     /// All that an entity needs to live elsewhere.
     type Snapshot: Wire + Clone;
+    /// What has changed of an entity: a part of what its snapshot has.
+    type Delta: Wire;
     /// What lanes of different nodes tell each other, apart from requests.
     type Direct: Wire;
     /// What topics spread.
@@ -128,7 +141,16 @@ pub trait Entities: Sized + Send + 'static {
     fn is_better(&self, key: &Key, arriving: &Self::Snapshot) -> bool;
 
     /// What the standby of the entity's shard is to keep, if anything.
+    ///
+    /// What [`change`](Self::change) gives from now on counts from here.
     fn replica(&mut self, lane: &mut Lane<Self>, key: &Key) -> Option<Self::Snapshot>;
+
+    /// What has changed of the entity since its replica was last told. What its standby need not know of for itself goes along
+    /// with the next change that it must, unless it `must_know` all of it now.
+    fn change(&mut self, lane: &mut Lane<Self>, key: &Key, must_know: bool) -> Change<Self::Delta>;
+
+    /// Brings a replica up to date. Says whether the entity hears other topics than before.
+    fn apply(replica: &mut Self::Snapshot, delta: Self::Delta) -> bool;
 
     /// The topics of the entity in a snapshot: the standby hears them, so that it misses nothing that its replica would
     /// have heard.

@@ -30,7 +30,7 @@ mod version;
 mod wire;
 
 pub use cluster::{Cluster, ClusterConfig, ClusterNode, Fatal, StartError};
-pub use entity::{Entities, ReplyTo, Weigh, Wire};
+pub use entity::{Change, Entities, ReplyTo, Weigh, Wire};
 pub use lane::{CommitId, Lane, LaneHandle, Missed};
 pub use links::{
     Credit, LinkDown, LinkEvents, LinkLife, LinkLimits, LinkListener, LinkSender, Links, LinksConfig,
@@ -47,3 +47,4 @@ pub use secret::{ExposedWithoutSecret, Secret, SecretError};
 pub use shard::{InvalidShardCount, Key, Placement, ShardCount, ShardId};
 pub use topic::{Publication, Subscribed, Topic};
 pub use version::{InvalidVersions, WireVersions};
+pub use wire::fingerprint;

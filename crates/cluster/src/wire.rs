@@ -1,5 +1,7 @@
 //! The one place that knows how messages between nodes look in bytes.
 
+use std::hash::{DefaultHasher, Hasher};
+
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -20,6 +22,24 @@ pub(crate) enum WireError {
 /// Encodes one value.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, WireError> {
     Ok(bincode::serde::encode_to_vec(value, bincode::config::standard())?.into())
+}
+
+/// Tells values apart by what they would be in bytes. For comparing on the node that made it, at once: it means nothing to
+/// others, or to another build.
+pub fn fingerprint<T: Serialize>(value: &T) -> u64 {
+    struct Sink(DefaultHasher);
+    impl bincode::enc::write::Writer for Sink {
+        fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+            self.0.write(bytes);
+            Ok(())
+        }
+    }
+    let mut sink = Sink(DefaultHasher::new());
+    match bincode::serde::encode_into_writer(value, &mut sink, bincode::config::standard()) {
+        Ok(()) => sink.0.finish(),
+        // Then it differs from everything.
+        Err(_) => rand::random(),
+    }
 }
 
 /// Decodes one value, which must fill `bytes` to the end.

@@ -24,7 +24,7 @@ pub use config::SessionConfig;
 pub use frame::{Frame, FrameKind};
 pub use handshake::Handshake;
 pub use packet::{Message, Packet, PacketError};
-pub use payload::PayloadError;
+pub use payload::{Payload, PayloadError};
 pub use refusal::{Refusal, check_revision};
 pub use session::{CLOSE_PATIENCE, CloseReason, Output, Session, SessionSnapshot};
 pub use transport_name::TransportName;

@@ -10,19 +10,42 @@ use crate::packet::{Packet, PacketError};
 /// Stands between two packets of a payload.
 pub const SEPARATOR: u8 = 0x1e;
 
+/// The packets of a POST's body, each read when it is asked for: a body may hold very many, of which a session takes no more
+/// at a time than it can bear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// None when all are read.
+    rest: Option<ByteString>,
+}
+
+impl Iterator for Payload {
+    type Item = Packet;
+
+    fn next(&mut self) -> Option<Packet> {
+        let rest = self.rest.take()?;
+        let element = match rest.split_once(char::from(SEPARATOR)) {
+            Some((element, others)) => {
+                self.rest = Some(rest.slice_ref(others));
+                rest.slice_ref(element)
+            }
+            None => rest,
+        };
+        // No error is left: all were looked at when the body was read.
+        Packet::decode_text(element).ok()
+    }
+}
+
 /// Reads the body of a POST. Data of text packets is a slice of `body`.
 ///
 /// All or nothing: the reference server handles the packets before a malformed one and then closes the
 /// session; here a client that is told 400 knows that nothing of the body was handled.
-pub fn decode(body: Bytes) -> Result<Vec<Packet>, PayloadError> {
+pub fn decode(body: Bytes) -> Result<Payload, PayloadError> {
     let body = ByteString::try_from(body).map_err(|_| PayloadError::NotUtf8)?;
-    body.split(char::from(SEPARATOR))
-        .enumerate()
-        .map(|(index, element)| {
-            Packet::decode_text(body.slice_ref(element))
-                .map_err(|source| PayloadError::Packet { index, source })
-        })
-        .collect()
+    for (index, element) in body.split(char::from(SEPARATOR)).enumerate() {
+        Packet::decode_text(body.slice_ref(element))
+            .map_err(|source| PayloadError::Packet { index, source })?;
+    }
+    Ok(Payload { rest: Some(body) })
 }
 
 /// Writes the answer to a poll: text as it is, binary as `b` and base64.
@@ -75,7 +98,7 @@ mod tests {
     #[test]
     fn the_examples_of_the_specification() {
         assert_eq!(
-            decode(Bytes::from_static(b"4hello\x1e2\x1e4world")),
+            decode(Bytes::from_static(b"4hello\x1e2\x1e4world")).map(Vec::from_iter),
             Ok(vec![text("hello"), Packet::Ping("".into()), text("world")])
         );
         let packets = [
@@ -91,7 +114,7 @@ mod tests {
     #[test]
     fn a_burst_is_not_cut_short() {
         let body = vec!["4x"; 5_000].join("\x1e");
-        assert_eq!(decode(body.into()).map(|packets| packets.len()), Ok(5_000));
+        assert_eq!(decode(body.into()).map(Iterator::count), Ok(5_000));
     }
 
     #[test]

@@ -129,8 +129,9 @@ impl Namespace for Lookout {
     type Data = ();
 
     async fn connect(&self, socket: &mut Socket<()>, _: Option<Json>) -> Result<(), ConnectError> {
-        socket.join(WATCHERS);
-        Ok(())
+        socket
+            .join(WATCHERS)
+            .map_err(|error| ConnectError::new(error.to_string()))
     }
 
     async fn event(&self, socket: &mut Socket<()>, received: Received) {

@@ -137,7 +137,7 @@ fn answer(
             socket.emit_with_ack("question", &question, &ack, PATIENCE)
         }
         "join" => {
-            socket.join(args.parse_first::<String>()?);
+            socket.join(args.parse_first::<String>()?)?;
             socket.ack(ack, &())
         }
         "leave" => {

@@ -57,6 +57,36 @@ impl Default for RecoveryConfig {
     }
 }
 
+/// What one client may ask for. What it says faster than this is not refused: it is read no faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Packets per second, on average.
+    pub packets_per_second: u32,
+    /// Packets at once, after a rest.
+    pub packet_burst: u32,
+    /// Bytes per second, on average.
+    pub bytes_per_second: u32,
+    /// Bytes at once, after a rest. A single message may be larger: what follows it waits for longer.
+    pub byte_burst: u32,
+    /// Rooms that a socket may be in. One more is an error for the handler that joins it.
+    pub rooms: usize,
+    /// Namespaces that a client may be in, or ask for, at a time. One more is refused with a CONNECT_ERROR.
+    pub namespaces: usize,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            packets_per_second: 10_000,
+            packet_burst: 20_000,
+            bytes_per_second: 16 << 20,
+            byte_burst: 16 << 20,
+            rooms: 1_000,
+            namespaces: 100,
+        }
+    }
+}
+
 /// How a server treats its clients.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -69,6 +99,8 @@ pub struct ServerConfig {
     pub max_outgoing_bytes: usize,
     /// Bytes of events that may wait for a session's handler before its client is read no further.
     pub max_incoming_bytes: usize,
+    /// What one client may ask for.
+    pub client_limits: ClientLimits,
     /// Whether clients may come back to where they were. Off unless configured, as in the reference server: with it on,
     /// every event bears an offset as its last argument, which the client's listeners see too.
     pub recovery: Option<RecoveryConfig>,
@@ -85,6 +117,7 @@ impl Default for ServerConfig {
             connect_timeout: Duration::from_secs(45),
             max_outgoing_bytes: 8 << 20,
             max_incoming_bytes: 256 << 10,
+            client_limits: ClientLimits::default(),
             recovery: None,
             placement: SessionPlacement::default(),
             cors: CorsConfig::default(),

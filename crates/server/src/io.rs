@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::{
     census::{Census, MemberCensus},
+    config::ClientLimits,
     presence::Presence,
     request::{SessionReply, SessionRequest},
     room::{Room, topic},
@@ -103,6 +104,7 @@ impl Io {
     ) -> Result<(), EventError> {
         let event = Event::new(name, args)?;
         let rooms: Vec<Room> = room.into_iter().cloned().collect();
+        self.cluster.uncongested().await;
         // The semaphore is never closed.
         let permit = self
             .shared
@@ -187,6 +189,11 @@ impl Io {
             members: members.into_iter().map(counted).collect(),
             sessions: sights.sample(limit),
         }
+    }
+
+    /// What a client may ask for.
+    pub(crate) fn client_limits(&self) -> &ClientLimits {
+        &self.shared.config.client_limits
     }
 
     /// The placement under which every session is where it belongs, if they are.

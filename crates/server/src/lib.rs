@@ -26,7 +26,7 @@ mod socket;
 mod status;
 
 pub use census::{Census, MemberCensus, SessionSight, SessionTag};
-pub use config::{CorsConfig, CorsOrigins, RecoveryConfig, ServerConfig, SessionPlacement};
+pub use config::{ClientLimits, CorsConfig, CorsOrigins, RecoveryConfig, ServerConfig, SessionPlacement};
 pub use engine_service::{EngineService, EngineSocket};
 pub use handshake::Handshake;
 pub use hither_cluster as cluster;

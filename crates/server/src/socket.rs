@@ -70,6 +70,20 @@ pub enum EmitError {
     /// What is to be kept for the answer cannot be written as JSON.
     #[error("the context of an ack cannot be kept: {0}")]
     Context(#[from] JsonError),
+    /// The socket would be in too many rooms.
+    #[error("a socket may be in {limit} rooms, and this one is")]
+    TooManyRooms {
+        /// The limit, [`ClientLimits::rooms`](crate::ClientLimits::rooms).
+        limit: usize,
+    },
+    /// The name of a room is too long.
+    #[error("the name of a room has {length} bytes, and {limit} are the limit")]
+    LongRoomName {
+        /// Bytes of the name.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The handler asked for more than a client may have waiting.
     #[error("the handler has asked for {asked} bytes since it was last flushed, and {limit} are the limit")]
     TooMuch {
@@ -126,12 +140,17 @@ pub(crate) enum Effect {
     },
 }
 
+/// Bytes of a room's name.
+const MAX_ROOM_NAME: usize = 1_024;
+
 /// What a handler has asked for, in order.
 #[derive(Default)]
 pub(crate) struct Effects {
     pub(crate) list: Vec<Effect>,
     pub(crate) bytes: usize,
     pub(crate) limit: usize,
+    /// Joins among them.
+    joins: usize,
 }
 
 impl std::fmt::Debug for Effects {
@@ -146,6 +165,7 @@ impl Effects {
             list: Vec::new(),
             bytes: 0,
             limit,
+            joins: 0,
         }
     }
 
@@ -268,8 +288,24 @@ impl<Data> Socket<Data> {
 
     /// Joins a room. What is asked after it happens once every node knows of it: who is acknowledged a join misses
     /// nothing that is published later, anywhere.
-    pub fn join(&mut self, room: impl Into<Room>) {
-        self.context.effects.add_small(Effect::Join(room.into()));
+    ///
+    /// # Errors
+    /// When the socket would be in more rooms than [`ClientLimits::rooms`](crate::ClientLimits::rooms), or the room's name has
+    /// more than 1,024 bytes.
+    pub fn join(&mut self, room: impl Into<Room>) -> Result<(), EmitError> {
+        let room = room.into();
+        let (length, limit) = (room.as_str().len(), MAX_ROOM_NAME);
+        if length > limit {
+            return Err(EmitError::LongRoomName { length, limit });
+        }
+        let limit = self.context.io.client_limits().rooms;
+        let rooms = self.context.rooms.len() + self.context.effects.joins;
+        if rooms >= limit && !self.context.rooms.contains(&room) {
+            return Err(EmitError::TooManyRooms { limit });
+        }
+        self.context.effects.joins += 1;
+        self.context.effects.add_small(Effect::Join(room));
+        Ok(())
     }
 
     /// Leaves a room.

@@ -58,6 +58,10 @@ pub struct SessionStatus {
     pub overflows: u64,
     /// Handlers that panicked on it.
     pub panics: u64,
+    /// Times that a client had to wait because it spoke faster than it may.
+    pub throttled: u64,
+    /// Times that a session had to wait because a link to another node was congested.
+    pub stalled: u64,
 }
 
 impl Status {
@@ -103,6 +107,8 @@ impl SessionStatus {
             recovered: counters.recovered.get(),
             frames: counters.frames.get(),
             overflows: counters.overflows.get(),
+            throttled: counters.throttled.get(),
+            stalled: counters.stalled.get(),
             panics: counters.panics.get(),
         }
     }

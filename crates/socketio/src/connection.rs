@@ -1,6 +1,7 @@
 //! One client's presence in namespaces: a pure state machine.
 
 mod config;
+mod delta;
 mod namespaces;
 mod output;
 mod queue;
@@ -13,6 +14,7 @@ use hither_engineio as engineio;
 use hither_engineio::Message;
 
 pub use config::ConnectionConfig;
+pub use delta::{ConnectionDelta, ConnectionMark};
 pub use namespaces::{EmitError, NotConnected, NotConnecting};
 pub use output::{CloseReason, DisconnectReason, OutOfTurn, Output};
 use queue::OutputQueue;
@@ -170,6 +172,19 @@ impl Connection {
             self.outputs.push(Output::Send(event));
         }
         Ok(id)
+    }
+
+    /// An answer to an earlier emit is awaited, though this connection does not know: it was restored from a snapshot that was
+    /// brought up to date with [`apply`](ConnectionSnapshot::apply).
+    pub fn expect_ack(&mut self, namespace: &NamespaceName, id: AckId) {
+        if let Some(open) = self.state.open_mut() {
+            open.namespaces.expect_ack(namespace, id);
+        }
+    }
+
+    /// Bytes of a packet whose attachments have not all come.
+    pub fn half_packet_bytes(&self) -> usize {
+        self.state.open().map_or(0, Open::half_packet_bytes)
     }
 
     /// No longer waits for an answer; should it come it is ignored. Says whether it was waited for.

@@ -1,6 +1,7 @@
 //! Packets from what Engine.IO carries.
 
 mod error;
+mod half;
 mod head;
 mod payload;
 
@@ -10,6 +11,8 @@ use hither_engineio::Message;
 use serde::{Deserialize, Serialize};
 
 pub use error::DecodeError;
+use half::Begun;
+pub(crate) use half::{HalfPacketChange, HalfPacketMark};
 use head::Head;
 
 use crate::packet::Packet;
@@ -41,21 +44,18 @@ pub struct Decoder {
     limits: PacketLimits,
     /// Boxed, because it is rare.
     begun: Option<Box<Begun>>,
-}
-
-/// A packet that lacks attachments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Begun {
-    packet: Packet,
-    announced: usize,
-    attachments: Vec<Bytes>,
-    bytes: usize,
+    /// How many packets have begun that lacked attachments.
+    halves: u64,
 }
 
 impl Decoder {
     /// A decoder at the beginning of a packet.
     pub fn new(limits: PacketLimits) -> Decoder {
-        Decoder { limits, begun: None }
+        Decoder {
+            limits,
+            begun: None,
+            halves: 0,
+        }
     }
 
     /// Takes the next message, and gives the packet that it completes.
@@ -83,6 +83,7 @@ impl Decoder {
         if announced == 0 {
             return Ok(Some(packet));
         }
+        self.halves += 1;
         self.begun = Some(Box::new(Begun {
             packet,
             announced,

@@ -26,8 +26,8 @@ pub use args::{Args, ArgsError};
 pub use binary::Binary;
 pub use connect_error::ConnectError;
 pub use connection::{
-    CloseReason, Connection, ConnectionConfig, ConnectionSnapshot, DisconnectReason, EmitError, NotConnected,
-    NotConnecting, OutOfTurn, Output,
+    CloseReason, Connection, ConnectionConfig, ConnectionDelta, ConnectionMark, ConnectionSnapshot,
+    DisconnectReason, EmitError, NotConnected, NotConnecting, OutOfTurn, Output,
 };
 pub use decode::{DecodeError, Decoder, PacketLimits};
 pub use encode::Encoded;

@@ -12,6 +12,7 @@ use super::{
     LaneHandle, LaneMessage, LaneRef,
     barriers::{Barriers, Waiting},
     histories::HistoryWant,
+    replicas::Standby,
 };
 use crate::{
     cluster::Cluster,
@@ -56,10 +57,11 @@ pub struct Lane<E: Entities> {
     /// Whether standbys keep replicas.
     replicate: bool,
     /// Who keeps the replica of each entity that lives here.
-    pub(super) standbys: HashMap<Key, NodeId>,
+    pub(super) standbys: HashMap<Key, Standby>,
     /// Entities that want their standbys to know how they are.
     pub(super) commits: Vec<(Key, CommitId)>,
     last_commit: u64,
+    last_version: u64,
     /// Nodes that have what an entity published since it last committed, and which its standby does not hear.
     pub(super) witnesses: HashMap<Key, HashSet<NodeId>>,
 }
@@ -102,6 +104,7 @@ impl<E: Entities> Lane<E> {
             standbys: HashMap::new(),
             commits: Vec::new(),
             last_commit: 0,
+            last_version: 0,
             witnesses: HashMap::new(),
         }
     }
@@ -205,10 +208,16 @@ impl<E: Entities> Lane<E> {
             self.placement.standby(shard)
         } else {
             // It is about to move. Until then the one that has its replica keeps it.
-            self.standbys.get(key)
+            self.standbys.get(key).map(|standby| &standby.node)
         }?;
         let is_member = self.placement.view().member(standby).is_some();
         (is_member && standby != self.node()).then(|| standby.clone())
+    }
+
+    /// A number that tells one state of an entity's replica from all others.
+    pub(super) fn next_version(&mut self) -> u64 {
+        self.last_version += 1;
+        self.last_version
     }
 
     /// Tells the lanes of another node something. False when there is no link to it.
@@ -248,6 +257,17 @@ impl<E: Entities> Lane<E> {
             .router
             .trace(node, self.log.trace_after(*told))
             .then_some(self.log.end().entry);
+    }
+
+    /// Whether so much waits to be sent to a node that what clients cause has to wait; [`Entities::tick`] is a good time to look
+    /// again.
+    pub fn is_congested(&self, node: &NodeId) -> bool {
+        self.router.is_congested(node)
+    }
+
+    /// Whether that is so for any node: then nothing should be published.
+    pub fn is_any_congested(&self) -> bool {
+        self.router.is_any_congested()
     }
 
     /// How far this lane's log goes: what is being published now is its last entry.

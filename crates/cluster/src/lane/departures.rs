@@ -9,6 +9,7 @@ use crate::{
     handoff::{Action, Outcome},
     log::Marks,
     member::NodeId,
+    router::TooLarge,
     shard::Key,
 };
 
@@ -92,9 +93,18 @@ impl<E: Entities> LaneState<E> {
     ) {
         let (router, myself) = (self.lane.router.clone(), self.lane.myself.clone());
         tokio::spawn(async move {
-            let outcome = router.ask_target(&to, &key, ask).await;
-            myself.tell(done(key, to, outcome));
+            myself.tell(match router.ask_target(&to, &key, ask).await {
+                Ok(outcome) => done(key, to, outcome),
+                Err(TooLarge) => LaneMessage::TooLarge { key },
+            });
         });
+    }
+
+    /// An entity cannot be moved: it ends, so that nothing else waits for it.
+    pub(super) fn too_large(&mut self, key: &Key) {
+        self.frozen.remove(key);
+        self.entities
+            .kill(&mut self.lane, key, "it is too large to be moved to another node");
     }
 
     fn freeze(&mut self, key: &Key) {

@@ -76,7 +76,11 @@ impl<E: Entities> LaneState<E> {
         if self.doubt.is_none() {
             return;
         }
-        let theirs = self.lane.standbys.iter().filter(|(_, standby)| *standby == by);
+        let theirs = self
+            .lane
+            .standbys
+            .iter()
+            .filter(|(_, standby)| standby.node == *by);
         let theirs: HashSet<Key> = theirs.map(|(key, _)| key.clone()).collect();
         info!(
             lane = self.lane.index,

@@ -30,7 +30,7 @@ use self::{
     replicas::Replicas,
 };
 use crate::{
-    ask::{Ask, Refusal},
+    ask::{Ask, Refusal, ReplicaUpdate},
     entity::{Entities, ReplyTo},
     handoff::{Handoff, Outcome},
     links::Credit,
@@ -118,11 +118,15 @@ pub(crate) enum LaneMessage<E: Entities> {
         to: NodeId,
         outcome: Outcome,
     },
+    /// No message between nodes can hold this entity, which is to move.
+    TooLarge {
+        key: Key,
+    },
     /// How an entity is that lives on another node and whose standby is this one; none when there is nothing to keep.
     Replica {
         key: Key,
         owner: NodeId,
-        snapshot: Option<E::Snapshot>,
+        update: Option<ReplicaUpdate<E::Snapshot, E::Delta>>,
         hold: Credit,
     },
     /// Of the entities of a class of shards these are all that a node has given replicas of to this one.
@@ -390,13 +394,14 @@ impl<E: Entities> LaneState<E> {
                     self.plan_moves();
                 }
             }
+            LaneMessage::TooLarge { key } => self.too_large(&key),
             LaneMessage::Replica {
                 key,
                 owner,
-                snapshot,
+                update,
                 hold: _hold,
-            } => match snapshot {
-                Some(snapshot) => self.keep_replica(key, &owner, snapshot),
+            } => match update {
+                Some(update) => self.keep_replica(key, &owner, update),
                 None => self.replicas.withdrawn(&mut self.lane, &key, &owner),
             },
             LaneMessage::ReplicasKept { owner, class, keys } => self.keep_only(&owner, class, &keys),
@@ -537,6 +542,7 @@ impl<E: Entities> LaneState<E> {
     fn introduced(&mut self, node: &NodeId) {
         self.ask_to_pass(node);
         self.tell_standby_what_to_keep(node);
+        self.forget_what_it_knows(node);
         self.replicate_all();
     }
 
@@ -603,7 +609,12 @@ impl<E: Entities> LaneState<E> {
         }
         self.parking.expire(self.lane.now);
         self.expire_preparations();
+        self.replicate_changed();
         self.replicate_some();
+        if !self.lane.commits.is_empty() {
+            // They waited for a congested link.
+            self.lane.request_flush();
+        }
         self.guarded(None, E::tick);
     }
 
@@ -612,7 +623,7 @@ impl<E: Entities> LaneState<E> {
         self.lane.flush_requested = false;
         self.lane.tell_followers();
         self.guarded(None, E::flush);
-        self.replicate_changed();
+        self.replicate_new();
         self.lane.raise_for_histories();
         self.commit();
     }

@@ -45,6 +45,18 @@ impl Credit {
 pub struct LinkLife(Option<Arc<Outbox>>);
 
 impl LinkLife {
+    pub(super) fn of(outbox: Arc<Outbox>) -> Self {
+        Self(Some(outbox))
+    }
+
+    /// Whether both are the same life of the same link.
+    pub fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
     /// Whether the link has been up since.
     pub fn is_up(&self) -> bool {
         self.0.as_ref().is_none_or(|outbox| outbox.door() == Door::Open)

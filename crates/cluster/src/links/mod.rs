@@ -83,7 +83,8 @@ pub trait LinkEvents: Send + Sync + 'static {
 pub struct LinkLimits {
     /// Bytes under way to a peer that has not handled them; one batch or message more may be.
     pub window: usize,
-    /// Bytes that may wait for the window to open. A link over this is cut, for the peer is too slow or stuck.
+    /// Bytes that may wait for the window to open. A link over this is cut, for the peer is too slow or stuck. From an eighth
+    /// of it on the link is congested, and what clients cause waits where it comes from.
     pub queue: usize,
     /// Bytes that are gathered into one envelope.
     pub batch: usize,

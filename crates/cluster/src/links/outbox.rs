@@ -26,7 +26,12 @@ pub(super) struct Outbox {
     told: AtomicU64,
     /// Notified when there may be something to write.
     pub(super) work: Notify,
+    /// Notified when less waits than makes for congestion, and when the link ends.
+    relieved: Notify,
 }
+
+/// Of what may wait, the part that makes a link congested. The rest is for what must not wait.
+const CONGESTED: usize = 8;
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -69,6 +74,25 @@ impl Outbox {
             handled: AtomicU64::new(0),
             told: AtomicU64::new(0),
             work: Notify::new(),
+            relieved: Notify::new(),
+        }
+    }
+
+    /// Whether so much waits that what can wait elsewhere should.
+    pub(super) fn is_congested(&self) -> bool {
+        let queue = self.lock();
+        queue.door == Door::Open && queue.waiting_weight > self.limits.queue / CONGESTED
+    }
+
+    /// Completes when it is not congested, or closed.
+    pub(super) async fn uncongested(&self) {
+        loop {
+            let relieved = self.relieved.notified();
+            // Made before the look, so that no relief after it is missed.
+            if !self.is_congested() {
+                return;
+            }
+            relieved.await;
         }
     }
 
@@ -93,6 +117,9 @@ impl Outbox {
             true
         };
         drop(queue);
+        if !fits {
+            self.relieved.notify_waiters();
+        }
         if wake {
             self.work.notify_one();
         }
@@ -121,8 +148,14 @@ impl Outbox {
             taken += next;
             batch.extend(queue.waiting.pop_front());
         }
+        let was_congested = queue.waiting_weight > self.limits.queue / CONGESTED;
         queue.waiting_weight -= taken;
+        let is_relieved = was_congested && queue.waiting_weight <= self.limits.queue / CONGESTED;
         queue.sent += taken as u64;
+        drop(queue);
+        if is_relieved {
+            self.relieved.notify_waiters();
+        }
         batch
     }
 
@@ -177,6 +210,7 @@ impl Outbox {
     /// Drops what waits; nothing more can be put.
     pub(super) fn close(&self) {
         self.lock().shut(Door::Closed);
+        self.relieved.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -353,6 +387,25 @@ mod tests {
         put(&outbox, &[10]);
         outbox.close();
         assert!(outbox.is_settled());
+    }
+
+    #[tokio::test]
+    async fn who_can_wait_waits_while_much_waits_and_no_longer() {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let outbox = outbox();
+        put(&outbox, &[100]);
+        outbox.uncongested().await;
+        put(&outbox, &[100]);
+        assert!(outbox.is_congested());
+        let mut waiting = std::pin::pin!(outbox.uncongested());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        assert_eq!(take(&outbox), [100]);
+        waiting.await;
+        put(&outbox, &[100, 100]);
+        let mut waiting = std::pin::pin!(outbox.uncongested());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        outbox.close();
+        waiting.await;
     }
 
     #[tokio::test]

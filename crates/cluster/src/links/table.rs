@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
+    credit::LinkLife,
     error::SendError,
     outbox::{Outbox, Unput},
 };
@@ -49,6 +50,36 @@ impl LinkSender {
     /// Whether there is a link to this peer now.
     pub fn is_linked(&self, peer: &NodeId) -> bool {
         self.table.read().contains_key(peer)
+    }
+
+    /// The present life of the link to this peer, if there is one.
+    pub fn life(&self, peer: &NodeId) -> Option<LinkLife> {
+        self.table
+            .read()
+            .get(peer)
+            .map(|outbox| LinkLife::of(outbox.clone()))
+    }
+
+    /// Whether so much waits to be sent to this peer that what can wait should: a peer that takes less than it is sent loses
+    /// its link in the end.
+    pub fn is_congested(&self, peer: &NodeId) -> bool {
+        self.table
+            .read()
+            .get(peer)
+            .is_some_and(|outbox| outbox.is_congested())
+    }
+
+    /// Whether that is so for any peer.
+    pub fn is_any_congested(&self) -> bool {
+        self.table.read().values().any(|outbox| outbox.is_congested())
+    }
+
+    /// Completes when the link to this peer is not [congested](Self::is_congested), or there is none.
+    pub async fn uncongested(&self, peer: &NodeId) {
+        let outbox = self.table.read().get(peer).cloned();
+        if let Some(outbox) = outbox {
+            outbox.uncongested().await;
+        }
     }
 
     pub(super) fn insert(&self, peer: NodeId, outbox: Arc<Outbox>) {

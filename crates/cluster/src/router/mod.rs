@@ -23,6 +23,7 @@ mod switchboard;
 mod topics;
 
 pub use self::requests::RequestError;
+pub(crate) use self::requests::TooLarge;
 pub(crate) use self::switchboard::Switchboard;
 use self::{requests::PendingAsk, topics::Topics};
 use crate::{

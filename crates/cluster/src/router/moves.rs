@@ -9,15 +9,16 @@ use tracing::{error, info};
 
 use super::{Router, lock, members_of};
 use crate::{
-    ask::LinkMessage,
+    ask::{LinkMessage, ReplicaUpdate},
     entity::Entities,
     lane::LaneMessage,
+    links::LinkLife,
     log::{Marks, Position},
     member::{NodeId, View},
     settlement::{Settlement, UNSETTLED},
     shard::{Key, Placement, ShardClass},
     trace::TracePart,
-    wire,
+    wire::{self, WireError},
 };
 
 impl<E: Entities> Router<E> {
@@ -33,19 +34,60 @@ impl<E: Entities> Router<E> {
 
     /// Tells the standby of an entity how it is, or that nothing is to be kept of it. False without a link: then it is
     /// told when there is one.
-    pub(crate) fn replicate(&self, standby: &NodeId, key: &Key, snapshot: Option<E::Snapshot>) -> bool {
-        match snapshot.as_ref().map(wire::encode).transpose() {
-            Ok(snapshot) => self.to_peer(
-                standby,
-                &LinkMessage::Replica {
-                    key: key.clone(),
-                    snapshot,
+    pub(crate) fn replicate(
+        &self,
+        standby: &NodeId,
+        key: &Key,
+        update: Option<ReplicaUpdate<E::Snapshot, E::Delta>>,
+    ) -> bool {
+        let encoded = update.map(|update| {
+            Ok(match update {
+                ReplicaUpdate::Whole { version, snapshot } => ReplicaUpdate::Whole {
+                    version,
+                    snapshot: wire::encode(&snapshot)?,
                 },
-            ),
-            Err(error) => {
+                ReplicaUpdate::Changed {
+                    since,
+                    version,
+                    delta,
+                } => ReplicaUpdate::Changed {
+                    since,
+                    version,
+                    delta: wire::encode(&delta)?,
+                },
+            })
+        });
+        match encoded.transpose() {
+            Ok(update) => {
+                let key = key.clone();
+                self.to_peer(standby, &LinkMessage::Replica { key, update })
+            }
+            Err::<_, WireError>(error) => {
                 error!(%key, %error, "an entity cannot be encoded for its standby");
                 false
             }
+        }
+    }
+
+    /// The present life of the link to a node, if there is one.
+    pub(crate) fn link_life(&self, node: &NodeId) -> Option<LinkLife> {
+        self.links.life(node)
+    }
+
+    /// Whether so much waits to be sent to a node that what clients cause has to wait.
+    pub(crate) fn is_congested(&self, node: &NodeId) -> bool {
+        self.links.is_congested(node)
+    }
+
+    /// Whether that is so for any node.
+    pub(crate) fn is_any_congested(&self) -> bool {
+        self.links.is_any_congested()
+    }
+
+    /// Completes when no link is [congested](Self::is_congested).
+    pub(crate) async fn uncongested(&self) {
+        for node in self.links.linked() {
+            self.links.uncongested(&node).await;
         }
     }
 

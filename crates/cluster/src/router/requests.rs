@@ -15,6 +15,7 @@ use crate::{
     entity::{Entities, ReplyTo},
     handoff::Outcome,
     lane::LaneMessage,
+    links::SendError,
     member::NodeId,
     shard::{Key, Placement},
     wire,
@@ -41,6 +42,10 @@ pub enum RequestError {
     #[error("the entity {0} ended while it was asked")]
     Dropped(Key),
 }
+
+/// An entity that no message between nodes can hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TooLarge;
 
 /// An attempt that is worth another one.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +112,8 @@ impl<E: Entities> Router<E> {
             };
             let obstacle = match tokio::time::timeout_at(deadline, attempt).await {
                 Ok(Ok(Answer::Entity(reply))) => return Ok(reply),
-                Ok(Ok(Answer::Prepared | Answer::Adopted)) | Ok(Err(Failure::Final(Refusal::Dropped))) => {
+                Ok(Ok(Answer::Prepared | Answer::Adopted))
+                | Ok(Err(Failure::Final(Refusal::Dropped | Refusal::TooLarge))) => {
                     return Err(RequestError::Dropped(key.clone()));
                 }
                 Ok(Err(Failure::Final(Refusal::Overloaded))) => {
@@ -137,7 +143,15 @@ impl<E: Entities> Router<E> {
     /// Asks the target of a move until it has answered, or it is certain that it has no copy of the entity and will have
     /// none: for it is no member any more, or says that it does not own the entity. A target that is only to prepare is
     /// not asked on when another is the owner by now.
-    pub(crate) async fn ask_target(self: &Arc<Self>, to: &NodeId, key: &Key, ask: Ask<E>) -> Outcome {
+    ///
+    /// # Errors
+    /// When the entity is too large to be sent.
+    pub(crate) async fn ask_target(
+        self: &Arc<Self>,
+        to: &NodeId,
+        key: &Key,
+        ask: Ask<E>,
+    ) -> Result<Outcome, TooLarge> {
         let prepares = matches!(ask, Ask::Prepare { .. });
         let is_out = |placement: &Placement| {
             placement.view().member(to).is_none() || prepares && placement.owner_of(key) != Some(to)
@@ -146,7 +160,7 @@ impl<E: Entities> Router<E> {
         let mut pause = RETRY.start;
         loop {
             if is_out(&placements.borrow_and_update()) {
-                return Outcome::TargetGone;
+                return Ok(Outcome::TargetGone);
             }
             let out = async {
                 while !is_out(&placements.borrow_and_update()) {
@@ -157,12 +171,13 @@ impl<E: Entities> Router<E> {
             };
             tokio::select! {
                 answer = self.ask(to, key, ask.clone()) => match answer {
-                    Ok(_) => return Outcome::Done,
-                    Err(Failure::Again(Obstacle::NotOwner)) if !prepares => return Outcome::TargetGone,
+                    Ok(_) => return Ok(Outcome::Done),
+                    Err(Failure::Again(Obstacle::NotOwner)) if !prepares => return Ok(Outcome::TargetGone),
+                    Err(Failure::Final(Refusal::TooLarge)) => return Err(TooLarge),
                     // A target that does not own the entity yet may own it soon.
                     Err(_) => {}
                 },
-                () = out => return Outcome::TargetGone,
+                () = out => return Ok(Outcome::TargetGone),
             }
             // Whichever comes first: another view, or time for the target to catch up with ours.
             tokio::time::timeout(pause, placements.changed()).await.ok();
@@ -191,6 +206,8 @@ impl<E: Entities> Router<E> {
                 });
         }
         let id = AskId(self.last_ask.fetch_add(1, Ordering::Relaxed));
+        // What clients send fills no link: it waits here, and so do they.
+        self.links.uncongested(to).await;
         let ask = match wire::encode(&ask) {
             Ok(ask) => ask,
             Err(error) => {
@@ -207,15 +224,21 @@ impl<E: Entities> Router<E> {
             },
         );
         let _guard = AskGuard { router: self, id };
-        if !self.to_peer(
-            to,
-            &LinkMessage::Ask {
-                id,
-                key: key.clone(),
-                ask,
-            },
-        ) {
-            return Err(Failure::Again(Obstacle::NoLink));
+        let key = key.clone();
+        let message = match wire::encode(&LinkMessage::Ask { id, key, ask }) {
+            Ok(message) => message,
+            Err(error) => {
+                error!(%error, "a request could not be encoded");
+                return Err(Failure::Final(Refusal::Dropped));
+            }
+        };
+        match self.links.send(to, message) {
+            Ok(()) => {}
+            Err(SendError::NoLink(_)) => return Err(Failure::Again(Obstacle::NoLink)),
+            Err(error @ SendError::TooLarge { .. }) => {
+                error!(peer = %to, %error, "a request cannot be sent");
+                return Err(Failure::Final(Refusal::TooLarge));
+            }
         }
         receiver.await.unwrap_or(Err(Failure::Again(Obstacle::LinkLost)))
     }

@@ -10,14 +10,14 @@ use tracing::{debug, error, warn};
 
 use super::{Router, lock};
 use crate::{
-    ask::{LinkMessage, Refusal},
+    ask::{LinkMessage, Refusal, ReplicaUpdate},
     entity::{Entities, ReplyTo},
     lane::{HistoryWant, LaneMessage},
     links::{Credit, LinkDown, LinkEvents},
     member::NodeId,
     membership::Membership,
     shard::Key,
-    wire,
+    wire::{self, WireError},
 };
 
 impl<E: Entities> Router<E> {
@@ -107,23 +107,21 @@ impl<E: Entities> Router<E> {
                     warn!(%peer, "a part of a lane's trace is missing; its clients may not be recovered if it dies");
                 }
             }
-            LinkMessage::Replica { key, snapshot } => {
-                match snapshot.map(|bytes| wire::decode(&bytes)).transpose() {
-                    Ok(snapshot) => {
-                        let (owner, hold) = (peer.clone(), credit.clone());
-                        self.to_lane(
-                            &key.clone(),
-                            LaneMessage::Replica {
-                                key,
-                                owner,
-                                snapshot,
-                                hold,
-                            },
-                        );
-                    }
-                    Err(error) => error!(%peer, %key, %error, "a replica cannot be read"),
+            LinkMessage::Replica { key, update } => match update.map(read_update::<E>).transpose() {
+                Ok(update) => {
+                    let (owner, hold) = (peer.clone(), credit.clone());
+                    self.to_lane(
+                        &key.clone(),
+                        LaneMessage::Replica {
+                            key,
+                            owner,
+                            update,
+                            hold,
+                        },
+                    );
                 }
-            }
+                Err(error) => error!(%peer, %key, %error, "a replica cannot be read"),
+            },
             LinkMessage::ReplicasKept { class, keys } => {
                 let keys: Arc<HashSet<Key>> = Arc::new(keys.into_iter().collect());
                 self.to_all_lanes(|| LaneMessage::ReplicasKept {
@@ -139,6 +137,26 @@ impl<E: Entities> Router<E> {
             }
         }
     }
+}
+
+fn read_update<E: Entities>(
+    update: ReplicaUpdate<Bytes, Bytes>,
+) -> Result<ReplicaUpdate<E::Snapshot, E::Delta>, WireError> {
+    Ok(match update {
+        ReplicaUpdate::Whole { version, snapshot } => ReplicaUpdate::Whole {
+            version,
+            snapshot: wire::decode(&snapshot)?,
+        },
+        ReplicaUpdate::Changed {
+            since,
+            version,
+            delta,
+        } => ReplicaUpdate::Changed {
+            since,
+            version,
+            delta: wire::decode(&delta)?,
+        },
+    })
 }
 
 /// The router as links know it.

@@ -14,7 +14,7 @@ pub use output::{CloseReason, Output};
 pub use snapshot::SessionSnapshot;
 
 use crate::packet::PROBE;
-use crate::{Packet, PacketError, PayloadError, Refusal, SessionConfig, TransportName};
+use crate::{Packet, PacketError, Payload, PayloadError, Refusal, SessionConfig, TransportName};
 use heartbeat::{Beat, Heartbeat};
 use state::{Closing, Open, State};
 use transport::{Poll, Probe, ProbeStage, Transport};
@@ -169,24 +169,30 @@ impl Session {
     }
 
     /// A POST for this session arrived, and this is what [`payload::decode`](crate::payload::decode) made of
-    /// its body.
+    /// its body. Give its packets to [`payload_packet`](Self::payload_packet), at once or one after the other, and answer
+    /// the POST with [`payload_answer`](Self::payload_answer).
     ///
     /// Refused with [`Refusal::BadRequest`], without harm, when the session is on a WebSocket; also for a
-    /// malformed body or a packet that is out of place, and then the session closes.
-    pub fn payload(
-        &mut self,
-        packets: Result<Vec<Packet>, PayloadError>,
-        now: Instant,
-    ) -> Result<(), Refusal> {
+    /// malformed body, and then the session closes.
+    pub fn payload_arrived(&mut self, payload: Result<Payload, PayloadError>) -> Result<Payload, Refusal> {
         match self.transport() {
             None => return Err(Refusal::UnknownSid),
             Some(TransportName::WebSocket) => return Err(Refusal::BadRequest),
             Some(TransportName::Polling) => {}
         }
-        match packets {
-            Ok(packets) => packets.into_iter().for_each(|packet| self.receive(packet, now)),
-            Err(_) => self.end(CloseReason::ParseError),
-        }
+        payload.map_err(|_| {
+            self.end(CloseReason::ParseError);
+            Refusal::BadRequest
+        })
+    }
+
+    /// A packet of a payload that has arrived. One that is out of place closes the session.
+    pub fn payload_packet(&mut self, packet: Packet, now: Instant) {
+        self.receive(packet, now);
+    }
+
+    /// The answer to a payload whose packets have been taken, as far as the session wanted them.
+    pub fn payload_answer(&self) -> Result<(), Refusal> {
         match self.close_reason() {
             None | Some(CloseReason::TransportClose) => Ok(()),
             Some(_) => Err(Refusal::BadRequest),
@@ -391,7 +397,8 @@ mod tests {
         let now = Instant::now();
         let mut session = Session::open(SessionConfig::default(), TransportName::Polling, now);
         let body = vec!["4x"; 10_000].join("\x1e");
-        assert_eq!(session.payload(payload::decode(body.into()), now), Ok(()));
+        let packets = session.payload_arrived(payload::decode(body.into())).unwrap();
+        packets.for_each(|packet| session.payload_packet(packet, now));
         assert_eq!(std::iter::from_fn(|| session.next_output()).count(), 10_000);
         assert!(session.outputs.capacity() <= OUTPUTS_KEPT);
     }

@@ -16,6 +16,14 @@ pub struct SessionSnapshot {
 }
 
 impl SessionSnapshot {
+    /// The same at any time, to compare it with others.
+    pub fn without_times(&self) -> SessionSnapshot {
+        SessionSnapshot {
+            config: self.config,
+            state: self.state.map(|_| Duration::ZERO),
+        }
+    }
+
     /// Whether the session was over.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed(_))

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use hither_engineio::{CloseReason, Output, Packet, Refusal, Session, SessionConfig, TransportName, payload};
+use hither_engineio::{CloseReason, Output, Packet, Refusal, Session, SessionConfig, TransportName};
 use proptest::prelude::*;
 
-use crate::moving::through_bytes;
+use crate::{moving::through_bytes, story::Posted};
 
 const CONFIG: SessionConfig = SessionConfig {
     ping_interval: Duration::from_millis(250),
@@ -110,7 +110,7 @@ impl Shell {
                 self.poll_hangs = false;
             }
             Input::Post(body) => {
-                let answer = self.session.payload(payload::decode(body.into()), self.now);
+                let answer = self.session.posted(body.into(), self.now);
                 if answer.is_ok() && body.starts_with('3') {
                     self.pong();
                 }

@@ -56,7 +56,7 @@ impl Story {
 
     /// The body of a POST.
     pub(crate) fn posts(&mut self, body: &'static str) -> (Result<(), Refusal>, Vec<Output>) {
-        let answer = self.session.payload(payload::decode(body.into()), self.now);
+        let answer = self.session.posted(body.into(), self.now);
         (answer, self.outputs())
     }
 
@@ -123,6 +123,19 @@ impl Story {
         self.session.tick(self.now + minutes(10));
         assert_eq!(self.says("4hello"), []);
         assert_eq!(self.session.close_reason(), Some(reason));
+    }
+}
+
+/// A POST whose packets are all taken at once.
+pub(crate) trait Posted {
+    fn posted(&mut self, body: bytes::Bytes, now: std::time::Instant) -> Result<(), Refusal>;
+}
+
+impl Posted for Session {
+    fn posted(&mut self, body: bytes::Bytes, now: std::time::Instant) -> Result<(), Refusal> {
+        let packets = self.payload_arrived(payload::decode(body))?;
+        packets.for_each(|packet| self.payload_packet(packet, now));
+        self.payload_answer()
     }
 }
 

@@ -33,6 +33,8 @@ const SOCKET_ID_LENGTH: usize = 20;
 /// A handler at work. Dropped, it is stopped.
 pub(crate) struct Running {
     run: u64,
+    /// The number of the job.
+    number: u64,
     /// The socket it runs for; none for plain Engine.IO.
     socket: Option<SocketId>,
     /// What it does, for the standby to do if this node dies meanwhile.
@@ -63,12 +65,12 @@ impl Session {
         if self.is_dormant() {
             return false;
         }
-        let Some(job) = self.next_job() else {
+        let Some((number, job)) = self.jobs.take() else {
             return self.surrender(env, lane);
         };
-        self.release_held(env);
+        self.go_on(env, lane);
         self.cause = Cause::of(&self.key, &job);
-        self.start(env, lane, job);
+        self.start(env, lane, number, job);
         true
     }
 
@@ -122,21 +124,27 @@ impl Session {
         }
     }
 
-    fn start(&mut self, env: &mut Env, lane: &mut Lane, job: Job) {
+    fn start(&mut self, env: &mut Env, lane: &mut Lane, number: u64, job: Job) {
         let service = env.shared.clone();
         match service.service(self.service) {
             Some(Service::SocketIo(namespaces)) => match job {
                 Job::Connect { namespace, auth } => match namespaces.get(&namespace) {
-                    Some(found) => self.start_connect(env, lane, found.clone(), namespace, auth),
+                    Some(found) => self.start_connect(env, lane, number, found.clone(), namespace, auth),
                     None => self.refuse(&namespace, &ConnectError::invalid_namespace()),
                 },
-                job => self.start_for_socket(env, lane, namespaces, job),
+                job => self.start_for_socket(env, lane, namespaces, number, job),
             },
             Some(Service::EngineIo(service)) => {
                 if let Job::EngineMessage(message) = job {
                     let effects = Effects::new(env.shared.config.max_outgoing_bytes);
                     let call = service.clone().call(message.clone(), effects);
-                    self.spawn(lane, env.next_run(), Job::EngineMessage(message), None, call);
+                    self.spawn(
+                        lane,
+                        env.next_run(),
+                        (number, Job::EngineMessage(message)),
+                        None,
+                        call,
+                    );
                 }
             }
             // Nodes with other services than ours share our cluster.
@@ -151,6 +159,7 @@ impl Session {
         &mut self,
         env: &mut Env,
         lane: &mut Lane,
+        number: u64,
         handler: Arc<dyn AnyNamespace>,
         namespace: NamespaceName,
         auth: Option<Json>,
@@ -175,7 +184,7 @@ impl Session {
                 request,
                 effects: Effects::new(env.shared.config.max_outgoing_bytes),
             };
-            return self.spawn(lane, run, job, Some(id), Box::pin(recovery.run()));
+            return self.spawn(lane, run, (number, job), Some(id), Box::pin(recovery.run()));
         }
         self.recovery_failed = false;
         let context = self.context(env, lane, run, &namespace, &id, Arc::default());
@@ -205,7 +214,7 @@ impl Session {
             });
         }
         let call = handler.call(Job::Connect { namespace, auth }, context, None);
-        self.spawn(lane, run, job, Some(id), call);
+        self.spawn(lane, run, (number, job), Some(id), call);
     }
 
     fn start_for_socket(
@@ -213,6 +222,7 @@ impl Session {
         env: &mut Env,
         lane: &mut Lane,
         namespaces: &std::collections::HashMap<NamespaceName, Arc<dyn AnyNamespace>>,
+        number: u64,
         job: Job,
     ) {
         let Some(id) = job.socket().cloned() else { return };
@@ -233,7 +243,7 @@ impl Session {
         let run = env.next_run();
         let context = self.context(env, lane, run, &namespace, &id, rooms);
         let call = handler.clone().call(job.clone(), context, data);
-        self.spawn(lane, run, job, Some(id), call);
+        self.spawn(lane, run, (number, job), Some(id), call);
     }
 
     fn context(
@@ -261,7 +271,14 @@ impl Session {
         }
     }
 
-    fn spawn(&mut self, lane: &Lane, run: u64, job: Job, socket: Option<SocketId>, call: Call) {
+    fn spawn(
+        &mut self,
+        lane: &Lane,
+        run: u64,
+        (number, job): (u64, Job),
+        socket: Option<SocketId>,
+        call: Call,
+    ) {
         let (address, handle) = (
             SessionAddress {
                 key: self.key.clone(),
@@ -275,6 +292,7 @@ impl Session {
         });
         self.running = Some(Running {
             run,
+            number,
             job,
             socket,
             task: task.abort_handle(),
@@ -289,9 +307,11 @@ impl Session {
         }
     }
 
-    /// The job whose handler is at work.
-    pub(crate) fn running_job(&self) -> Option<&Job> {
-        self.running.as_ref().map(|running| &running.job)
+    /// The job whose handler is at work, and its number.
+    pub(crate) fn running_job(&self) -> Option<(u64, &Job)> {
+        self.running
+            .as_ref()
+            .map(|running| (running.number, &running.job))
     }
 
     /// Whether the handler at work is for this socket.
@@ -331,6 +351,8 @@ impl Session {
         {
             entry.data = outcome.data;
             if entry.save(&env.shared, self.service) {
+                // What the handler answers leaves when the standby knows of that.
+                self.commitment.owe();
                 lane.changed(&self.key);
             }
         }
@@ -344,7 +366,7 @@ impl Session {
             Verdict::NotRecovered => {
                 // Asks again, as a client that has never been here.
                 self.recovery_failed = true;
-                self.requeue(running.job.clone());
+                self.jobs.put_back(running.number, running.job.clone());
             }
             Verdict::Recovered(surrendered) => self.take_in(env, lane, *surrendered),
             Verdict::Refused(error) => {

@@ -67,9 +67,17 @@ impl Session {
         if application.waits_for.is_some() {
             return false;
         }
+        if matches!(application.effects.front(), Some(Effect::Publish { .. })) && lane.is_any_congested() {
+            self.stall(env);
+            return false;
+        }
         if let Some(effect) = application.effects.pop_front() {
             let socket = application.socket.clone();
-            self.commitment.owe();
+            // An answer to the client is no change: what was handled and is handled again is answered again, which the
+            // client ignores. All else the standby has to know of before the client does.
+            if !matches!(effect, Effect::Ack { .. }) {
+                self.commitment.owe();
+            }
             let waits_for = match socket {
                 Some(socket) => self.apply(env, lane, &socket, effect),
                 None => self.apply_plain(env, lane, effect),
@@ -80,12 +88,14 @@ impl Session {
             }
         } else if let Some(done) = self.applications.pop_front() {
             self.conclude(lane, done);
+            self.check_whole_size(env);
         }
         true
     }
 
     fn conclude(&mut self, lane: &mut Lane, done: Application) {
         if !matches!(done.then, Then::GoOn(_)) {
+            // Of a handler that changed nothing nothing is told.
             lane.changed(&self.key);
         }
         let (Some(id), Upper::SocketIo(upper)) = (&done.socket, &mut self.upper) else {

@@ -2,7 +2,9 @@
 
 use std::{cmp::Reverse, collections::HashSet, sync::Arc, time::Instant};
 
-use hither_cluster::{CommitId, Entities, Entry, Key, Marks, NodeId, Placement, Publication, ReplyTo, Topic};
+use hither_cluster::{
+    Change, CommitId, Entities, Entry, Key, Marks, NodeId, Placement, Publication, ReplyTo, Topic,
+};
 use hither_engineio::{CloseReason, Refusal};
 use tracing::error;
 
@@ -10,6 +12,7 @@ use super::{
     Direct, Found, LaneEvent, Query, QueryReply, Question, Sessions, direct,
     env::{Lane, Slot},
     holders::Search,
+    replica::SessionDelta,
     session::{Opening, Session},
     snapshot::SessionSnapshot,
     speaking::{EncodedEvent, Heard},
@@ -23,6 +26,7 @@ impl Entities for Sessions {
     type Request = SessionRequest;
     type Reply = SessionReply;
     type Snapshot = SessionSnapshot;
+    type Delta = SessionDelta;
     type Direct = Direct;
     type Publication = RoomEvent;
     type Event = LaneEvent;
@@ -195,6 +199,12 @@ impl Entities for Sessions {
                     session.handler_ended(env, lane, outcome);
                 });
             }
+            LaneEvent::GoOn { session } => {
+                self.with(lane, &session, |session, env, lane| {
+                    session.going_on = false;
+                    session.take_input(env, lane);
+                });
+            }
             LaneEvent::LocalRooms { namespace, reply } => {
                 let rooms = self
                     .env
@@ -323,6 +333,13 @@ impl Entities for Sessions {
         let (now, placement) = (lane.now(), lane.placement().clone());
         self.lead_presence(lane, |hub, send| hub.tick(now, &placement, send));
         self.env.sockets.evict_some(lane.now());
+        for slot in std::mem::take(&mut self.env.stalled) {
+            if let Some(session) = self.slots.get_mut(slot) {
+                // One that is frozen goes on when it is thawed.
+                session.is_stalled = false;
+            }
+            self.with_slot(lane, slot, Session::go_on_after_stall);
+        }
         while let Some(Reverse((due, slot))) = self.env.timers.peek().copied()
             && due <= lane.now()
         {
@@ -451,11 +468,24 @@ impl Entities for Sessions {
     }
 
     fn replica(&mut self, lane: &mut Lane, key: &Key) -> Option<SessionSnapshot> {
-        let session = self.by_key.get(key).and_then(|slot| self.slots.get(*slot))?;
+        let session = self.by_key.get(key).and_then(|slot| self.slots.get_mut(*slot))?;
         // Of what is over nothing is to be kept.
         (!session.is_over())
-            .then(|| session.replica(&self.env.shared, lane.now()))
+            .then(|| session.whole_replica(&self.env.shared, lane.now()))
             .flatten()
+    }
+
+    fn change(&mut self, lane: &mut Lane, key: &Key, must_know: bool) -> Change<SessionDelta> {
+        match self.by_key.get(key).and_then(|slot| self.slots.get_mut(*slot)) {
+            Some(session) if !session.is_over() => session.changes(lane.now(), must_know),
+            _ => Change::None,
+        }
+    }
+
+    fn apply(replica: &mut SessionSnapshot, delta: SessionDelta) -> bool {
+        let hears_others = delta.changes_topics();
+        replica.apply(delta);
+        hears_others
     }
 
     fn topics_of(snapshot: &SessionSnapshot) -> Vec<Topic> {

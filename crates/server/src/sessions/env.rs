@@ -45,6 +45,8 @@ pub(crate) struct Env {
     pub(crate) delivered: HashMap<NodeId, Vec<Delivered>>,
     pub(crate) news: Vec<SocketNews>,
     pub(super) search: Option<Search>,
+    /// Who waits for a link that is congested.
+    pub(super) stalled: Vec<Slot>,
     runs: u64,
 }
 
@@ -63,6 +65,7 @@ impl Env {
             delivered: HashMap::new(),
             news: Vec::new(),
             search: None,
+            stalled: Vec::new(),
             runs: 0,
         }
     }

@@ -85,6 +85,42 @@ pub(crate) struct History {
     count: u64,
     /// The place of the last that is no longer kept.
     forgotten: Option<Place>,
+    /// How often some were taken out of the middle, or from the end.
+    #[serde(skip)]
+    cuts: u64,
+}
+
+/// How far somebody has been told of a history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HistoryMark {
+    count: u64,
+    cuts: u64,
+}
+
+/// What has changed of a history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct HistoryDelta {
+    /// The number of the first that is kept; none if all is told anew.
+    first: Option<u64>,
+    count: u64,
+    forgotten: Option<Place>,
+    added: Vec<Run>,
+}
+
+/// Events for one socket, told in one log one after the other.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Run {
+    log: LogId,
+    socket: SocketId,
+    /// Each with the entry of the log and its number.
+    told: Vec<(u64, u64, Telling)>,
+}
+
+impl HistoryDelta {
+    /// Whether nothing has changed since that mark.
+    pub(super) fn is_empty(&self, since: HistoryMark) -> bool {
+        self.added.is_empty() && self.first.is_some() && self.count == since.count
+    }
 }
 
 fn cost(event: &Event) -> usize {
@@ -119,6 +155,76 @@ impl History {
             self.forgotten = Some(oldest.place);
         }
         place
+    }
+
+    /// Memory held, in bytes, nearly.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn mark(&self) -> HistoryMark {
+        HistoryMark {
+            count: self.count,
+            cuts: self.cuts,
+        }
+    }
+
+    /// What has changed since a mark.
+    pub(super) fn changes_since(&self, mark: HistoryMark) -> HistoryDelta {
+        let is_cut = mark.cuts != self.cuts;
+        let known = if is_cut { 0 } else { mark.count };
+        let from = self.told.partition_point(|told| told.place.directs <= known);
+        let mut added: Vec<Run> = Vec::new();
+        for Told {
+            place,
+            socket,
+            telling,
+        } in self.told.range(from..)
+        {
+            let Place { position, directs } = *place;
+            let told = (position.entry, directs, telling.clone());
+            match added.last_mut() {
+                Some(run) if run.log == position.log && run.socket == *socket => run.told.push(told),
+                _ => added.push(Run {
+                    log: position.log,
+                    socket: socket.clone(),
+                    told: vec![told],
+                }),
+            }
+        }
+        let first = self
+            .told
+            .front()
+            .map_or(self.count + 1, |told| told.place.directs);
+        HistoryDelta {
+            first: (!is_cut).then_some(first),
+            count: self.count,
+            forgotten: self.forgotten,
+            added,
+        }
+    }
+
+    /// Brings a replica's history up to date.
+    pub(super) fn apply(&mut self, delta: HistoryDelta) {
+        let first = delta.first.unwrap_or(u64::MAX);
+        while self.told.front().is_some_and(|told| told.place.directs < first)
+            && let Some(gone) = self.told.pop_front()
+        {
+            self.bytes -= cost(&gone.telling.event);
+        }
+        for Run { log, socket, told } in delta.added {
+            for (entry, directs, telling) in told {
+                self.bytes += cost(&telling.event);
+                let position = Position { log, entry };
+                self.told.push_back(Told {
+                    place: Place { position, directs },
+                    socket: socket.clone(),
+                    telling,
+                });
+            }
+        }
+        self.count = delta.count;
+        self.forgotten = delta.forgotten;
     }
 
     /// How many events there were.
@@ -156,6 +262,7 @@ impl History {
         let first = self.told.partition_point(|told| told.place.directs <= directs);
         let taken: Vec<Told> = self.told.split_off(first).into();
         self.bytes -= taken.iter().map(|told| cost(&told.telling.event)).sum::<usize>();
+        self.cuts += 1;
         taken
             .into_iter()
             .map(|told| (told.socket, told.telling))
@@ -166,6 +273,7 @@ impl History {
     pub(crate) fn forget(&mut self, socket: &SocketId) {
         self.told.retain(|told| told.socket != *socket);
         self.bytes = self.told.iter().map(|told| cost(&told.telling.event)).sum();
+        self.cuts += 1;
     }
 }
 
@@ -245,6 +353,44 @@ mod tests {
             .collect();
         assert_eq!(names, ["b", "c"]);
         assert_eq!(history.push(position(2, 1), &me, &event("b"), 10_000).directs, 4);
+    }
+
+    /// Whoever applies all changes has the same events at the same places.
+    #[test]
+    fn changes_lead_to_the_same_history() {
+        let (mut history, mut mark) = (History::default(), HistoryMark::default());
+        let mut replica = History::default();
+        let mut tell = |history: &History| {
+            let delta = history.changes_since(mark);
+            let is_empty = delta.is_empty(mark);
+            replica.apply(delta);
+            mark = history.mark();
+            let told = |history: &History| {
+                let told = history.told.iter();
+                told.map(|told| (told.place, told.socket.clone()))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(told(&replica), told(history));
+            assert_eq!((replica.bytes, replica.count), (history.bytes, history.count));
+            assert_eq!(replica.forgotten, history.forgotten);
+            is_empty
+        };
+        let (me, other) = (SocketId::new("me"), SocketId::new("other"));
+        let limit = 3 * cost(&event("a").event);
+        assert!(tell(&history));
+        history.push(position(1, 1), &me, &event("a"), limit);
+        history.push(position(1, 2), &other, &event("b"), limit);
+        assert!(!tell(&history));
+        assert!(tell(&history));
+        for entry in 2..9 {
+            history.push(position(2, entry), &me, &event("c"), limit);
+        }
+        assert!(!tell(&history), "some are no longer kept");
+        history.take_after(8);
+        assert!(!tell(&history));
+        history.push(position(3, 1), &me, &event("d"), limit);
+        history.forget(&other);
+        assert!(!tell(&history));
     }
 
     #[test]

@@ -1,31 +1,64 @@
 //! Since when a socket is in its rooms: what was said in a room before a socket joined it is not for that socket, however
 //! far back its client's offset lies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use hither_cluster::{Marks, Missed, Position, Publication, Topic};
-use serde::{Deserialize, Serialize};
 
 use super::{env::Lane, history::Place, session::NamespaceSocket};
 use crate::room::{Room, RoomEvent, room_of};
 
-/// Where a socket joined each of its rooms.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Joins(BTreeMap<Room, Place>);
+/// Where a socket joined each of its rooms. Shared with whoever compares it with what was before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Joins {
+    places: Arc<BTreeMap<Room, Place>>,
+    /// Bytes of the rooms' names.
+    bytes: usize,
+}
 
 impl Joins {
     /// The socket joins a room.
     pub(super) fn joined(&mut self, room: Room, place: Place) {
-        self.0.insert(room, place);
+        self.bytes += room.as_str().len();
+        if let Some(_earlier) = Arc::make_mut(&mut self.places).insert(room.clone(), place) {
+            self.bytes -= room.as_str().len();
+        }
     }
 
     /// The socket leaves a room.
     pub(super) fn left(&mut self, room: &Room) {
-        self.0.remove(room);
+        if Arc::make_mut(&mut self.places).remove(room).is_some() {
+            self.bytes -= room.as_str().len();
+        }
+    }
+
+    /// Memory held, in bytes, nearly.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes + self.places.len() * size_of::<(Room, Place)>()
+    }
+
+    pub(super) fn places(&self) -> &Arc<BTreeMap<Room, Place>> {
+        &self.places
+    }
+
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.places.keys()
     }
 
     fn place(&self, room: &Room) -> Option<Place> {
-        self.0.get(room).copied()
+        self.places.get(room).copied()
+    }
+}
+
+impl From<BTreeMap<Room, Place>> for Joins {
+    fn from(places: BTreeMap<Room, Place>) -> Self {
+        Self {
+            bytes: places.keys().map(|room| room.as_str().len()).sum(),
+            places: Arc::new(places),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The sessions of one lane: what the cluster hosts for us.
 
+mod budget;
 mod calls;
 mod cause;
+mod claims;
 mod commitment;
 mod direct;
 mod effects;
@@ -10,18 +12,22 @@ mod env;
 mod epochs;
 mod history;
 mod holders;
+mod inbox;
 mod ingress_sockets;
+mod jobs;
 mod joins;
 mod moving;
 mod persons;
 mod polling;
 mod query;
 mod recovery;
+mod replica;
 mod requests;
 mod revival;
 mod session;
 mod shared;
 mod sights;
+mod size;
 mod snapshot;
 mod speaking;
 mod waiting_orders;
@@ -119,6 +125,10 @@ pub(crate) enum LaneEvent {
     HandlerEnded {
         address: SessionAddress,
         outcome: Outcome,
+    },
+    /// There is more to take of what the client of this session has sent.
+    GoOn {
+        session: Key,
     },
     /// In which rooms of a namespace are sockets of this lane?
     LocalRooms {
@@ -247,6 +257,7 @@ impl Sessions {
             Some(Service::SocketIo(_)) => {
                 let config = ConnectionConfig {
                     connect_timeout: shared.config.connect_timeout,
+                    max_namespaces: shared.config.client_limits.namespaces,
                     ..ConnectionConfig::default()
                 };
                 Upper::SocketIo(SocketIo {

@@ -9,7 +9,7 @@ use super::{
     query::FoundSocket,
     session::{NamespaceSocket, Session, Upper},
 };
-use crate::{request::SessionReply, room::room_of};
+use crate::room::room_of;
 
 impl Session {
     /// The snapshot is out: nothing happens any more, unless the session is thawed.
@@ -19,9 +19,7 @@ impl Session {
         if let Some(hanging) = self.drop_poll() {
             hanging.reply.moved();
         }
-        if let Some(held) = self.held.take() {
-            held.send(SessionReply::Done);
-        }
+        self.inbox.move_on();
         for claim in self.claims.drain(..) {
             claim.reply.moved();
         }

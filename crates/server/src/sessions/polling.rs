@@ -27,7 +27,42 @@ pub(crate) struct Polling {
     /// The answer to the hanging poll, of which the standby is being told.
     prepared: Option<(CommitId, Vec<Frame>)>,
     pub(crate) progress: Progress,
-    pub(crate) pushes: VecDeque<RequestId>,
+    pub(crate) pushes: Pushes,
+}
+
+/// Pushes that are remembered, so that one which is asked again is not handled again. A client posts one at a time.
+const REMEMBERED_PUSHES: usize = 8;
+
+/// How much is taken of the pushes that came last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pushes(VecDeque<(RequestId, Taken)>);
+
+/// How much is taken of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Taken {
+    /// So many of its packets.
+    Packets(u32),
+    All,
+}
+
+impl Pushes {
+    /// How much is taken of a push; what is new is remembered.
+    pub(super) fn begin(&mut self, id: RequestId) -> Taken {
+        if let Some((_, taken)) = self.0.iter().find(|(known, _)| *known == id) {
+            return *taken;
+        }
+        if self.0.len() == REMEMBERED_PUSHES {
+            self.0.pop_front();
+        }
+        self.0.push_back((id, Taken::Packets(0)));
+        Taken::Packets(0)
+    }
+
+    pub(super) fn take(&mut self, id: RequestId, now: Taken) {
+        if let Some((_, taken)) = self.0.iter_mut().find(|(known, _)| *known == id) {
+            *taken = now;
+        }
+    }
 }
 
 /// A poll that waits for something to be said.
@@ -86,7 +121,7 @@ impl Progress {
 
 impl Polling {
     /// As it goes on elsewhere, or after its owner died.
-    pub(super) fn restored(progress: Progress, pushes: VecDeque<RequestId>) -> Self {
+    pub(super) fn restored(progress: Progress, pushes: Pushes) -> Self {
         Self {
             progress,
             pushes,
@@ -161,23 +196,26 @@ impl Session {
     }
 
     /// A WebSocket probes: the hanging poll is to be answered, so that the client can go on with its upgrade.
-    pub(super) fn release_poll_for_upgrade(&mut self, lane: &mut Lane) {
+    pub(super) fn release_poll_for_upgrade(&mut self, env: &mut Env, lane: &mut Lane) {
         if self.polling.prepared.is_some() {
             // Its answer is on the way.
         } else if self.outgoing.has_unsent() {
-            self.offer_answer(lane);
+            self.offer_answer(env, lane);
         } else {
             self.answer_poll(vec![Frame::noop()]);
         }
     }
 
     /// What has gathered is the answer to the hanging poll, as soon as the standby knows of it.
-    pub(super) fn offer_answer(&mut self, lane: &mut Lane) {
+    pub(super) fn offer_answer(&mut self, env: &mut Env, lane: &mut Lane) {
         let Some(hanging) = &self.polling.hanging else {
             return;
         };
         if self.polling.prepared.is_some() {
             return;
+        }
+        if hanging.reply.peer().is_some_and(|peer| lane.is_congested(peer)) {
+            return self.stall(env);
         }
         let id = hanging.id;
         let (_, frames) = self.outgoing.send(POLL_ANSWER);

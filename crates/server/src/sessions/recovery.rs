@@ -40,9 +40,6 @@ use crate::{
 const SECRET_LENGTH: usize = 16;
 /// How long one step of a recovery may take before the client gets a fresh socket.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client whose socket is claimed by another connection may take to answer a ping, and so to keep its socket. A
-/// connection that is half open is taken over after this time, which its client waits for.
-const CLAIM_PROBE: Duration = Duration::from_secs(1);
 /// After which time a socket that was not found is looked for again; the next time after twice as long.
 const FIND_AGAIN: Duration = Duration::from_millis(50);
 
@@ -64,27 +61,6 @@ pub(crate) struct Surrendered {
     /// How far the events missed go; what was published since is for the new session to add.
     marks: Marks,
     disconnected: bool,
-}
-
-/// Claims that may wait for one session: its client has one connection, and what comes with it.
-const MAX_CLAIMS: usize = 4;
-
-/// A claim that waits for the session to be at rest.
-pub(crate) struct WaitingClaim {
-    claim: Claim,
-    pub(crate) reply: hither_cluster::ReplyTo<Sessions>,
-    stage: ClaimStage,
-}
-
-/// How far a claim has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ClaimStage {
-    /// The session seems to have its client, which is sent a ping: an answer until then refuses the claim.
-    Probing { until: Instant },
-    /// What was published before has yet to come.
-    Gathering,
-    /// All of that is here.
-    Passed,
 }
 
 /// A `pid` for a socket of this session: says where to ask for it first.
@@ -180,7 +156,7 @@ impl Session {
         let pending = self
             .jobs
             .iter()
-            .any(|job| matches!(job, Job::Disconnect { socket, .. } if socket == id));
+            .any(|(_, job)| matches!(job, Job::Disconnect { socket, .. } if socket == id));
         if let Upper::SocketIo(upper) = &mut self.upper
             && let Some(socket) = upper.socket_mut(id)
         {
@@ -209,7 +185,7 @@ impl Session {
         })
     }
 
-    fn claimed(&self, claim: &Claim) -> Option<&NamespaceSocket> {
+    pub(super) fn claimed(&self, claim: &Claim) -> Option<&NamespaceSocket> {
         let Upper::SocketIo(upper) = &self.upper else {
             return None;
         };
@@ -221,117 +197,18 @@ impl Session {
         upper.sockets.iter().find(is_claimed)
     }
 
-    /// The socket is to go to the session that asks, once nothing is on its way here and the session is at rest.
-    pub(crate) fn surrender_to(
-        &mut self,
-        env: &mut Env,
-        lane: &mut Lane,
-        claim: Claim,
-        reply: hither_cluster::ReplyTo<Sessions>,
-    ) {
-        if self.claimed(&claim).is_none() {
-            return reply.send(SessionReply::Surrendered(None));
-        }
-        if self.claims.len() >= MAX_CLAIMS {
-            return reply.send(SessionReply::Surrendered(None));
-        }
-        let stage = if self.engine.close_reason().is_none() && !self.is_dormant() {
-            self.engine.ping_soon(lane.now());
-            self.engine.tick(lane.now());
-            ClaimStage::Probing {
-                until: lane.now() + CLAIM_PROBE,
-            }
-        } else {
-            // Without its client, or about to be told where that is.
-            self.engine.close(CloseReason::TransportClose);
-            lane.barrier(&self.key);
-            ClaimStage::Gathering
-        };
-        self.claims.push(WaitingClaim { claim, reply, stage });
-        self.drive(env, lane);
-    }
-
-    /// The client has answered the ping: whoever else claims its sockets is not that client. Nothing else tells that it is
-    /// there, for what it said before may have been long on its way.
-    pub(super) fn refuse_claims_of_others(&mut self) {
-        if self.claims.is_empty() || self.engine.close_reason().is_some() || self.engine.awaits_pong() {
-            return;
-        }
-        let is_probing = |claim: &mut WaitingClaim| matches!(claim.stage, ClaimStage::Probing { .. });
-        for refused in self.claims.extract_if(.., is_probing) {
-            info!(session = %self.key, "a socket whose client is there was claimed; the claim is refused");
-            refused.reply.send(SessionReply::Surrendered(None));
-        }
-    }
-
-    /// When it is certain that the client does not answer.
-    pub(super) fn claim_deadline(&self) -> Option<Instant> {
-        let until = self.claims.iter().filter_map(|claim| match claim.stage {
-            ClaimStage::Probing { until } => Some(until),
-            ClaimStage::Gathering | ClaimStage::Passed => None,
-        });
-        until.min()
-    }
-
-    /// A client that does not answer is gone, though nobody has noticed.
-    pub(super) fn expire_claim_probes(&mut self, now: Instant) {
-        if self.claim_deadline().is_some_and(|until| until <= now) {
-            self.engine.close(CloseReason::TransportClose);
-        }
-    }
-
-    /// The session is without its client: claims need no probe any more.
-    pub(super) fn gather_for_claims(&mut self, lane: &mut Lane) {
-        let mut gathers = false;
-        for claim in &mut self.claims {
-            if let ClaimStage::Probing { .. } = claim.stage {
-                claim.stage = ClaimStage::Gathering;
-                gathers = true;
-            }
-        }
-        if gathers {
-            lane.barrier(&self.key);
-        }
-    }
-
-    /// Everything that was published before the claims were made has come.
-    pub(crate) fn barrier_passed(&mut self, env: &mut Env, lane: &mut Lane) {
-        for claim in &mut self.claims {
-            if claim.stage == ClaimStage::Gathering {
-                claim.stage = ClaimStage::Passed;
-            }
-        }
-        self.drive(env, lane);
-    }
-
-    /// Gives the claimed sockets away, if the session is at rest. False when there is nothing to do now.
-    pub(super) fn surrender(&mut self, env: &mut Env, lane: &mut Lane) -> bool {
-        let is_passed = |claim: &WaitingClaim| claim.stage == ClaimStage::Passed;
-        let Some(position) = self.claims.iter().position(is_passed) else {
-            return false;
-        };
-        let WaitingClaim { claim, reply, .. } = self.claims.remove(position);
-        let surrendered = self.pack(env, lane, &claim);
-        if let Some(surrendered) = &surrendered {
-            self.part_with(env, lane, &surrendered.socket.id().clone());
-        }
-        reply.send(SessionReply::Surrendered(surrendered.map(Box::new)));
-        true
-    }
-
     /// The socket is another session's now: what it still had to do here is not done.
     pub(super) fn part_with(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId) {
         self.unlisten(env, lane, id);
         self.history.forget(id);
-        self.jobs.retain(|job| job.socket() != Some(id));
-        self.jobs_bytes = self.jobs.iter().map(Job::cost).sum();
+        self.jobs.drop_those_of(id);
         if let Upper::SocketIo(upper) = &mut self.upper {
             upper.sockets.retain(|socket| socket.id != *id);
         }
         lane.changed(&self.key);
     }
 
-    fn pack(&self, env: &Env, lane: &Lane, claim: &Claim) -> Option<Surrendered> {
+    pub(super) fn pack(&self, env: &Env, lane: &Lane, claim: &Claim) -> Option<Surrendered> {
         let socket = self.claimed(claim)?;
         let (missed, marks) = self.missed(lane, socket, claim, env.shared.config.max_outgoing_bytes)?;
         Some(Surrendered {

@@ -5,32 +5,21 @@ use hither_cluster::NodeId;
 use hither_engineio::{self as engineio, CloseReason, Refusal, TransportName};
 
 use super::{
-    cause::Cause,
     direct::Delivered,
     env::{Env, Lane},
     session::{Reply, Session, SessionSocket},
 };
 use crate::request::{RequestId, SessionReply, SocketAddress, SocketFrame};
 
-/// Pushes that are remembered, so that one which is asked again is not handled again. A client posts one at a time.
-const REMEMBERED_PUSHES: usize = 8;
-
 impl Session {
     pub(crate) fn push(&mut self, env: &mut Env, lane: &mut Lane, id: RequestId, body: Bytes, reply: Reply) {
         self.heard_at = lane.now();
-        if self.polling.pushes.contains(&id) {
-            return self.hold_or_answer(env, reply);
-        }
-        if self.polling.pushes.len() == REMEMBERED_PUSHES {
-            self.polling.pushes.pop_front();
-        }
-        self.polling.pushes.push_back(id);
-        self.input = Cause::of_push(&self.key, id);
-        let result = self.engine.payload(engineio::payload::decode(body), lane.now());
-        self.drive(env, lane);
-        match result {
-            Ok(()) => self.hold_or_answer(env, reply),
-            Err(refusal) => reply.send(SessionReply::Refused(refusal)),
+        match self.engine.payload_arrived(engineio::payload::decode(body)) {
+            Ok(packets) => self.put_payload(env, lane, id, packets, reply),
+            Err(refusal) => {
+                reply.send(SessionReply::Refused(refusal));
+                self.drive(env, lane);
+            }
         }
     }
 
@@ -67,55 +56,22 @@ impl Session {
         frames: Vec<SocketFrame>,
         reply: Reply,
     ) {
-        let Some(socket) = self.socket.as_mut().filter(|socket| socket.address == *address) else {
+        if self
+            .socket
+            .as_ref()
+            .is_none_or(|socket| socket.address != *address)
+        {
             // A socket that the session gave up, such as a failed probe.
             return reply.send(SessionReply::Refused(Refusal::UnknownSid));
-        };
-        self.heard_at = lane.now();
-        // What was pushed before and is pushed again, because our answer was lost, is not handled again.
-        let known = usize::try_from(socket.next.saturating_sub(first)).unwrap_or(usize::MAX);
-        socket.next = socket.next.max(first + frames.len() as u64);
-        for (number, frame) in (first..).zip(frames).skip(known) {
-            self.input = Cause::of_frame(&self.key, address.number.0, number);
-            let packet = match frame {
-                SocketFrame::Text(text) => engineio::Packet::decode_text(text),
-                SocketFrame::Binary(bytes) => Ok(engineio::Packet::decode_binary(bytes)),
-            };
-            self.engine.websocket_packet(packet, lane.now());
-            self.drive(env, lane);
-            if self
-                .socket
-                .as_ref()
-                .is_none_or(|socket| socket.address != *address)
-            {
-                break;
-            }
         }
-        self.hold_or_answer(env, reply);
+        self.heard_at = lane.now();
+        self.put_frames(env, lane, address.clone(), first, frames, reply);
     }
 
     pub(crate) fn socket_closed(&mut self, env: &mut Env, lane: &mut Lane, address: &SocketAddress) {
         if self.socket.take_if(|socket| socket.address == *address).is_some() {
             self.engine.websocket_closed();
             self.drive(env, lane);
-        }
-    }
-
-    /// Answers a push when there is room for another; so the client is read no faster than its events are handled.
-    fn hold_or_answer(&mut self, env: &Env, reply: Reply) {
-        if self.jobs_bytes < env.shared.config.max_incoming_bytes {
-            reply.send(SessionReply::Done);
-        } else if let Some(earlier) = self.held.replace(reply) {
-            // An overlapping push: the earlier one is let go.
-            earlier.send(SessionReply::Done);
-        }
-    }
-
-    pub(crate) fn release_held(&mut self, env: &Env) {
-        if self.jobs_bytes < env.shared.config.max_incoming_bytes
-            && let Some(held) = self.held.take()
-        {
-            held.send(SessionReply::Done);
         }
     }
 
@@ -132,6 +88,7 @@ impl Session {
             .is_some_and(|hanging| hanging.reply.peer().is_some_and(gone))
         {
             drop(self.drop_poll());
+            self.lost_with_node();
         }
         if self
             .socket

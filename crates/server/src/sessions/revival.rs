@@ -100,6 +100,15 @@ impl Dormancy {
         }
     }
 
+    /// The same at any time, to compare it with others.
+    pub(super) fn without_times(&self) -> DormancySnapshot {
+        match self {
+            Self::AwaitsSocket { .. } => DormancySnapshot::AwaitsSocket { left: Duration::ZERO },
+            Self::Awake => DormancySnapshot::Awake,
+            Self::AwaitsPoll(answered) => DormancySnapshot::AwaitsPoll(answered.clone()),
+        }
+    }
+
     pub(super) fn snapshot(&self, now: Instant) -> DormancySnapshot {
         match self {
             Self::Awake => DormancySnapshot::Awake,

@@ -15,17 +15,22 @@ use tracing::{info, warn};
 
 use super::{
     Sessions,
+    budget::Budget,
     calls::Running,
     cause::Cause,
+    claims::WaitingClaim,
     commitment::Commitment,
     direct::Order,
     effects::Application,
     env::{Env, Lane, Slot},
     epochs::Epochs,
     history::{History, Place},
+    inbox::Inbox,
+    jobs::JobQueue,
     joins::Joins,
     polling::Polling,
-    recovery::{Away, WaitingClaim},
+    recovery::Away,
+    replica::Mark,
     revival::Dormancy,
 };
 use crate::{
@@ -56,10 +61,17 @@ pub(crate) struct Session {
     pub(crate) polling: Polling,
     pub(crate) socket: Option<SessionSocket>,
     pub(crate) upper: Upper,
-    pub(crate) jobs: VecDeque<Job>,
-    pub(crate) jobs_bytes: usize,
-    /// The client's node waits for this before it sends more.
-    pub(crate) held: Option<Reply>,
+    /// What the client has sent and is not taken yet.
+    pub(crate) inbox: Inbox,
+    /// Whether the lane has been asked to go on with that.
+    pub(crate) going_on: bool,
+    /// How fast the client may speak.
+    pub(crate) budget: Budget,
+    /// Until when it has to wait, for it spoke faster.
+    pub(crate) throttled: Option<Instant>,
+    /// Whether it waits for a link that is congested.
+    pub(crate) is_stalled: bool,
+    pub(crate) jobs: JobQueue,
     /// The handler at work.
     pub(crate) running: Option<Running>,
     /// What handlers asked for and is not done yet, in order.
@@ -83,6 +95,8 @@ pub(crate) struct Session {
     /// What the application is doing.
     pub(crate) cause: Cause,
     pub(crate) dormancy: Dormancy,
+    /// What the standby has been told; nothing if there is none.
+    pub(crate) mark: Option<Box<Mark>>,
 }
 
 /// What a session begins with.
@@ -204,9 +218,12 @@ impl Session {
             polling: Polling::default(),
             socket,
             upper,
-            jobs: VecDeque::new(),
-            jobs_bytes: 0,
-            held: None,
+            inbox: Inbox::default(),
+            going_on: false,
+            budget: Budget::new(&env.shared.config.client_limits, now),
+            throttled: None,
+            is_stalled: false,
+            jobs: JobQueue::default(),
             running: None,
             applications: VecDeque::new(),
             moving: false,
@@ -219,6 +236,7 @@ impl Session {
             recovery_failed: false,
             held_topics: Vec::new(),
             dormancy: Dormancy::Awake,
+            mark: None,
         };
         if name == TransportName::WebSocket {
             session.outgoing.push(session.open_frame(name));
@@ -303,7 +321,7 @@ impl Session {
                     env.order(lane, &socket, Order::Aside(Frame::pong_probe()));
                 }
             }
-            engineio::Output::ReleasePoll => self.release_poll_for_upgrade(lane),
+            engineio::Output::ReleasePoll => self.release_poll_for_upgrade(env, lane),
             engineio::Output::Upgraded => {
                 info!(session = %self.key, "upgraded to WebSocket");
                 // The client has finished its last poll before it said so.
@@ -352,9 +370,7 @@ impl Session {
         }
         self.close_socket(env, lane);
         self.outgoing = Outgoing::default();
-        if let Some(held) = self.held.take() {
-            held.send(SessionReply::Done);
-        }
+        self.end_input(reason);
         if let Upper::SocketIo(upper) = &mut self.upper {
             upper.connection.session_closed(reason);
         }
@@ -375,24 +391,8 @@ impl Session {
         self.cause.next()
     }
 
-    /// A job that is to be done again, before all others.
-    pub(crate) fn requeue(&mut self, job: Job) {
-        self.jobs_bytes += job.cost();
-        self.jobs.push_front(job);
-    }
-
     pub(crate) fn enqueue(&mut self, job: Job) {
-        self.jobs_bytes += job.cost();
-        self.jobs.push_back(job);
-    }
-
-    pub(crate) fn next_job(&mut self) -> Option<Job> {
-        let job = self.jobs.pop_front()?;
-        self.jobs_bytes -= job.cost();
-        if self.jobs.is_empty() {
-            self.jobs = VecDeque::new();
-        }
-        Some(job)
+        self.jobs.push(job);
     }
 
     // Time
@@ -407,6 +407,9 @@ impl Session {
         self.expire_away(env, lane);
         self.expire_dormancy(lane.now());
         self.expire_claim_probes(lane.now());
+        if self.throttled.take_if(|until| *until <= lane.now()).is_some() {
+            self.take_input(env, lane);
+        }
         self.drive(env, lane);
     }
 
@@ -429,6 +432,7 @@ impl Session {
             self.away_deadline(),
             self.dormancy.deadline(),
             self.claim_deadline(),
+            self.throttled,
         ]
         .into_iter()
         .flatten()
@@ -479,7 +483,6 @@ impl Session {
     pub(crate) fn kill(&mut self, env: &mut Env, lane: &mut Lane, why: &str) {
         warn!(session = %self.key, why, "session is ended by force");
         self.jobs.clear();
-        self.jobs_bytes = 0;
         self.running = None;
         self.applications.clear();
         self.engine.close(CloseReason::ForcedClose);

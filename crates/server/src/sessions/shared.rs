@@ -84,6 +84,10 @@ pub(crate) struct Counters {
     pub(crate) frames: Counter,
     /// Sessions closed because their client did not take what it was sent.
     pub(crate) overflows: Counter,
+    /// Times that a client had to wait because it spoke faster than it may.
+    pub(crate) throttled: Counter,
+    /// Times that a session had to wait because a link to another node was congested.
+    pub(crate) stalled: Counter,
     /// Handlers that panicked.
     pub(crate) panics: Counter,
 }

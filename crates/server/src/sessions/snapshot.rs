@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,13 +17,16 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::{
+    budget::Budget,
     cause::Cause,
     commitment::Commitment,
     env::{Env, Lane, Slot},
     epochs::Epochs,
     history::{History, Place},
+    inbox::Inbox,
+    jobs::JobQueue,
     joins::Joins,
-    polling::{Polling, Progress},
+    polling::{Polling, Progress, Pushes},
     recovery::Away,
     revival::{Dormancy, DormancySnapshot},
     session::{AwaitedAck, NamespaceSocket, Session, SessionSocket, SocketIo, Upper},
@@ -45,23 +48,23 @@ pub(crate) struct SessionSnapshot {
     service: ServiceIndex,
     opened_by: RequestId,
     handshake: Handshake,
-    engine: engineio::SessionSnapshot,
+    pub(super) engine: engineio::SessionSnapshot,
     outgoing: Outgoing,
     /// Whether some of that is not to go before the standby knows how the session is.
-    is_owed: bool,
-    polled: Progress,
-    pushes: VecDeque<RequestId>,
-    socket: Option<SessionSocket>,
-    upper: UpperSnapshot,
-    jobs: VecDeque<Job>,
+    pub(super) is_owed: bool,
+    pub(super) polled: Progress,
+    pub(super) pushes: Pushes,
+    pub(super) socket: Option<SessionSocket>,
+    pub(super) upper: UpperSnapshot,
+    pub(super) jobs: VecDeque<(u64, Job)>,
     /// How long nothing had been heard from the client.
-    silent_for: Duration,
-    history: History,
-    dormancy: DormancySnapshot,
+    pub(super) silent_for: Duration,
+    pub(super) history: History,
+    pub(super) dormancy: DormancySnapshot,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-enum UpperSnapshot {
+pub(super) enum UpperSnapshot {
     SocketIo {
         connection: ConnectionSnapshot,
         sockets: Vec<SocketSnapshot>,
@@ -72,13 +75,18 @@ enum UpperSnapshot {
 /// A socket in one namespace, at rest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SocketSnapshot {
+    pub(super) id: SocketId,
+    pub(super) core: SocketCore,
+    pub(super) data: Option<Bytes>,
+    pub(super) joins: BTreeMap<Room, Place>,
+    pub(super) acks: BTreeMap<AckId, (Json, Duration)>,
+}
+
+/// What of a socket is small.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SocketCore {
     namespace: NamespaceName,
-    id: SocketId,
-    data: Option<Bytes>,
-    rooms: BTreeSet<Room>,
-    joins: Joins,
     listening: bool,
-    acks: Vec<(AckId, Json, Duration)>,
     card: Option<Json>,
     person: Option<Arc<Person>>,
     returns: u32,
@@ -86,6 +94,18 @@ pub(crate) struct SocketSnapshot {
     since: Place,
     epochs: Epochs,
     away: Option<AwaySnapshot>,
+}
+
+impl SocketCore {
+    /// The same at any time, to compare it with others.
+    pub(super) fn without_times(&self) -> Self {
+        let away = self.away.as_ref().map(|away| AwaySnapshot {
+            reason: away.reason,
+            tell_in: away.tell_in.map(|_| Duration::ZERO),
+            left: Duration::ZERO,
+        });
+        Self { away, ..self.clone() }
+    }
 }
 
 /// [`Away`], with what is left until its points in time.
@@ -138,8 +158,8 @@ impl Session {
                 return None;
             }
         };
-        if let Some(job) = self.running_job().filter(|job| !is_asked_again(job)) {
-            snapshot.jobs.push_front(job.clone());
+        if let Some((number, job)) = self.running_job().filter(|(_, job)| !is_asked_again(job)) {
+            snapshot.jobs.push_front((number, job.clone()));
         }
         // What it had to say is told again from the log and the history, once the client has said how far it got.
         snapshot.outgoing = Outgoing::default();
@@ -173,7 +193,7 @@ impl Session {
             jobs: self
                 .jobs
                 .iter()
-                .filter(|job| !is_asked_again(job))
+                .filter(|(_, job)| !is_asked_again(job))
                 .cloned()
                 .collect(),
             silent_for: now.saturating_duration_since(self.heard_at),
@@ -200,7 +220,6 @@ impl Session {
                     .collect::<Result<_, _>>()?,
             }),
         };
-        let jobs_bytes = snapshot.jobs.iter().map(Job::cost).sum();
         let mut session = Self {
             input: Cause::of_push(&key, snapshot.opened_by),
             cause: Cause::of_push(&key, snapshot.opened_by),
@@ -218,9 +237,12 @@ impl Session {
             polling: Polling::restored(snapshot.polled, snapshot.pushes),
             socket: snapshot.socket,
             upper,
-            jobs: snapshot.jobs,
-            jobs_bytes,
-            held: None,
+            inbox: Inbox::default(),
+            going_on: false,
+            budget: Budget::new(&shared.config.client_limits, now),
+            throttled: None,
+            is_stalled: false,
+            jobs: JobQueue::restored(snapshot.jobs),
             running: None,
             applications: VecDeque::new(),
             moving: false,
@@ -233,7 +255,15 @@ impl Session {
             recovery_failed: false,
             held_topics: Vec::new(),
             dormancy: Dormancy::restored(snapshot.dormancy, now),
+            mark: None,
         };
+        if let Upper::SocketIo(SocketIo { connection, sockets }) = &mut session.upper {
+            for socket in sockets {
+                for id in socket.acks.keys() {
+                    connection.expect_ack(&socket.namespace, *id);
+                }
+            }
+        }
         session.resume_socket();
         session.relocated();
         Ok(session)
@@ -260,14 +290,11 @@ impl SessionSnapshot {
         let UpperSnapshot::SocketIo { sockets, .. } = &self.upper else {
             return Vec::new();
         };
-        let listening = sockets.iter().filter(|socket| socket.listening);
+        let listening = sockets.iter().filter(|socket| socket.core.listening);
         listening
-            .flat_map(|socket| {
-                let rooms = socket
-                    .rooms
-                    .iter()
-                    .map(|room| topic(&socket.namespace, Some(room)));
-                std::iter::once(topic(&socket.namespace, None)).chain(rooms)
+            .flat_map(|SocketSnapshot { core, joins, .. }| {
+                let rooms = joins.keys().map(|room| topic(&core.namespace, Some(room)));
+                std::iter::once(topic(&core.namespace, None)).chain(rooms)
             })
             .collect()
     }
@@ -320,14 +347,21 @@ impl NamespaceSocket {
             None => Ok(self.saved.clone()),
         };
         Ok(SocketSnapshot {
-            namespace: self.namespace.clone(),
             id: self.id.clone(),
+            core: self.core(now),
             data: data.map_err(|source| RestoreError::Data {
                 namespace: self.namespace.clone(),
                 source,
             })?,
-            rooms: BTreeSet::clone(&self.rooms),
-            joins: self.joins.clone(),
+            joins: BTreeMap::clone(self.joins.places()),
+            acks: self.awaited(|_| true, now).collect(),
+        })
+    }
+
+    /// What of it is small.
+    pub(super) fn core(&self, now: Instant) -> SocketCore {
+        SocketCore {
+            namespace: self.namespace.clone(),
             listening: self.listening,
             card: self.card.clone(),
             person: self.person.clone(),
@@ -340,18 +374,20 @@ impl NamespaceSocket {
                 tell_in: away.tell_at.map(|at| at.saturating_duration_since(now)),
                 left: away.until.saturating_duration_since(now),
             }),
-            acks: self
-                .acks
-                .iter()
-                .map(|(id, awaited)| {
-                    (
-                        *id,
-                        awaited.context.clone(),
-                        awaited.overdue.saturating_duration_since(now),
-                    )
-                })
-                .collect(),
-        })
+        }
+    }
+
+    /// Some of the answers that are waited for, with what is left of the wait.
+    pub(super) fn awaited(
+        &self,
+        is_wanted: impl Fn(AckId) -> bool,
+        now: Instant,
+    ) -> impl Iterator<Item = (AckId, (Json, Duration))> {
+        self.acks.iter().filter(move |(id, _)| is_wanted(**id)).map(
+            move |(id, AwaitedAck { context, overdue })| {
+                (*id, (context.clone(), overdue.saturating_duration_since(now)))
+            },
+        )
     }
 }
 
@@ -376,12 +412,23 @@ impl NamespaceSocket {
 }
 
 impl SocketSnapshot {
+    /// A socket of which only this is known so far.
+    pub(super) fn begin(id: SocketId, core: SocketCore) -> Self {
+        Self {
+            id,
+            core,
+            data: None,
+            joins: BTreeMap::new(),
+            acks: BTreeMap::new(),
+        }
+    }
+
     pub(crate) fn id(&self) -> &SocketId {
         &self.id
     }
 
     pub(crate) fn namespace(&self) -> &NamespaceName {
-        &self.namespace
+        &self.core.namespace
     }
 
     pub(crate) fn restore(
@@ -390,41 +437,43 @@ impl SocketSnapshot {
         service: ServiceIndex,
         now: Instant,
     ) -> Result<NamespaceSocket, RestoreError> {
-        let handler = handler(shared, service, &self.namespace)?;
-        let data = self.data.as_ref().map(|data| handler.load(data)).transpose();
-        let acks: BTreeMap<_, _> = self
-            .acks
+        let Self {
+            id,
+            core,
+            data: saved,
+            joins,
+            acks,
+        } = self;
+        let handler = handler(shared, service, &core.namespace)?;
+        let data = saved.as_ref().map(|data| handler.load(data)).transpose();
+        let acks: BTreeMap<_, _> = acks
             .into_iter()
-            .map(|(id, context, left)| {
-                (
-                    id,
-                    AwaitedAck {
-                        context,
-                        overdue: now + left,
-                    },
-                )
+            .map(|(id, (context, left))| {
+                let overdue = now + left;
+                (id, AwaitedAck { context, overdue })
             })
             .collect();
+        let joins = Joins::from(joins);
         Ok(NamespaceSocket {
             data: data.map_err(|source| RestoreError::Data {
-                namespace: self.namespace.clone(),
+                namespace: core.namespace.clone(),
                 source,
             })?,
-            saved: self.data,
-            namespace: self.namespace,
-            id: self.id,
-            rooms: Arc::new(self.rooms),
-            joins: self.joins,
-            listening: self.listening,
+            saved,
+            namespace: core.namespace,
+            id,
+            rooms: Arc::new(joins.rooms().cloned().collect()),
+            joins,
+            listening: core.listening,
             acks,
-            card: self.card,
-            person: self.person,
+            card: core.card,
+            person: core.person,
             shown: None,
-            returns: self.returns,
-            recovery: self.recovery,
-            since: self.since,
-            epochs: self.epochs,
-            away: self.away.map(|away| Away {
+            returns: core.returns,
+            recovery: core.recovery,
+            since: core.since,
+            epochs: core.epochs,
+            away: core.away.map(|away| Away {
                 reason: away.reason,
                 tell_at: away.tell_in.map(|left| now + left),
                 until: now + away.left,

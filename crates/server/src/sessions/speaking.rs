@@ -195,6 +195,20 @@ impl Session {
         }
     }
 
+    /// What would be sent waits until the lane looks again whether the link to where it goes has room.
+    pub(super) fn stall(&mut self, env: &mut Env) {
+        if !self.is_stalled {
+            self.is_stalled = true;
+            env.shared.counters.stalled.up();
+            env.stalled.push(self.slot);
+        }
+    }
+
+    pub(super) fn go_on_after_stall(&mut self, env: &mut Env, lane: &mut Lane) {
+        self.mark_dirty(env, lane);
+        self.drive(env, lane);
+    }
+
     pub(crate) fn mark_dirty(&mut self, env: &mut Env, lane: &mut Lane) {
         if !self.dirty {
             self.dirty = true;
@@ -210,7 +224,7 @@ impl Session {
             return;
         }
         match self.engine.transport() {
-            Some(TransportName::Polling) => self.offer_answer(lane),
+            Some(TransportName::Polling) => self.offer_answer(env, lane),
             Some(TransportName::WebSocket) => {
                 let all = Milestone {
                     end: self.outgoing.end(),
@@ -247,6 +261,9 @@ impl Session {
             }
             usize::MAX
         } else {
+            if lane.is_congested(&socket.address.ingress) {
+                return self.stall(env);
+            }
             match IN_FLIGHT.checked_sub(self.outgoing.in_flight()) {
                 None | Some(0) => return,
                 Some(left) => left,

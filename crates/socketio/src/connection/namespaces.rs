@@ -26,6 +26,14 @@ enum Presence {
     Dismissed,
 }
 
+/// A [`Presence`] as others are told: without what was emitted early, for a handler that begins anew emits it anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Standing {
+    Asked(Option<Json>),
+    Connected(SocketId),
+    Dismissed,
+}
+
 /// A CONNECT that the application has not answered yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Request {
@@ -273,6 +281,47 @@ impl Namespaces {
                 Presence::Connected(socket) => Some((namespace, socket.id)),
                 Presence::Asked(_) | Presence::Dismissed => None,
             })
+    }
+
+    /// Where the client stands in each namespace.
+    pub(super) fn standings(&self) -> impl Iterator<Item = (NamespaceName, Standing)> {
+        self.0.iter().map(|(namespace, presence)| {
+            let standing = match presence {
+                Presence::Asked(request) => Standing::Asked(request.auth.clone()),
+                Presence::Connected(socket) => Standing::Connected(socket.id.clone()),
+                Presence::Dismissed => Standing::Dismissed,
+            };
+            (namespace.clone(), standing)
+        })
+    }
+
+    /// Takes over where the client stands in some of them.
+    pub(super) fn update(&mut self, gone: &[NamespaceName], changed: Vec<(NamespaceName, Standing)>) {
+        self.0.retain(|(namespace, _)| !gone.contains(namespace));
+        for (namespace, standing) in changed {
+            let presence = match standing {
+                Standing::Asked(auth) => {
+                    let early = Early::default();
+                    Presence::Asked(Box::new(Request { auth, early }))
+                }
+                Standing::Connected(id) => {
+                    let awaited = BTreeSet::new();
+                    Presence::Connected(Socket { id, awaited })
+                }
+                Standing::Dismissed => Presence::Dismissed,
+            };
+            match self.presence_mut(&namespace) {
+                Some(known) => *known = presence,
+                None => self.0.push((namespace, presence)),
+            }
+        }
+    }
+
+    /// An answer to this is awaited.
+    pub(super) fn expect_ack(&mut self, namespace: &NamespaceName, id: AckId) {
+        if let Some(awaited) = self.awaited_mut(namespace) {
+            awaited.insert(id);
+        }
     }
 
     fn position(&self, namespace: &NamespaceName) -> Option<usize> {

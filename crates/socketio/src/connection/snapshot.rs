@@ -13,7 +13,7 @@ use super::{Connection, Output};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionSnapshot {
     config: ConnectionConfig,
-    state: State<Duration>,
+    pub(super) state: State<Duration>,
 }
 
 impl Connection {

@@ -10,7 +10,7 @@ use super::namespaces::{Admission, Namespaces, Whereabouts};
 use super::output::{CloseReason, DisconnectReason, OutOfTurn, Output};
 use super::queue::OutputQueue;
 use crate::connect_error::ConnectError;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, HalfPacketChange, HalfPacketMark};
 use crate::encode::Encoded;
 use crate::ids::AckId;
 use crate::packet::Packet;
@@ -66,6 +66,34 @@ impl<Time> State<Time> {
 }
 
 impl<Time> Open<Time> {
+    pub(super) fn half_packet_mark(&self) -> HalfPacketMark {
+        self.decoder.half_packet_mark()
+    }
+
+    pub(super) fn half_packet_since(&self, mark: &HalfPacketMark) -> HalfPacketChange {
+        self.decoder.half_packet_since(mark)
+    }
+
+    /// Bytes of a packet that lacks attachments.
+    pub(super) fn half_packet_bytes(&self) -> usize {
+        self.decoder.half_packet_bytes()
+    }
+
+    pub(super) fn attachment_overdue(&self) -> &Option<Time> {
+        &self.attachment_overdue
+    }
+
+    pub(super) fn ack_count(&self) -> u64 {
+        self.next_ack
+    }
+
+    /// Takes over what has changed elsewhere.
+    pub(super) fn update(&mut self, attachment_overdue: Option<Time>, next_ack: u64, half: HalfPacketChange) {
+        self.attachment_overdue = attachment_overdue;
+        self.next_ack = next_ack;
+        self.decoder.update(half);
+    }
+
     pub(super) fn next_ack(&mut self) -> AckId {
         let id = AckId::new(self.next_ack);
         self.next_ack += 1;
