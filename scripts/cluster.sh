@@ -31,7 +31,7 @@ scripts/cluster.sh: a Hither cluster on this machine
   restart N   start node N again under its name, in its newest build; ask it to end first (SIGTERM) if it runs
   rolling-restart
               drain each node in turn and start it again, in its newest build; go on when the cluster has settled
-  stop        end all nodes and the balancer; logs stay
+  stop        end all nodes and the balancer; logs stay, and so does what the chat keeps (chat.db in the run folder)
   status      what runs, and what each node says of itself
   logs        follow the logs of all nodes together
   help        this text

@@ -38,6 +38,8 @@ launch_node() {
     arguments=(node --name "node$number" --http "127.0.0.1:$((HTTP_BASE + number))" --cluster "$(node_seed "$number")")
     for seed; do arguments+=(--seed "$(node_seed "$seed")"); done
     arguments+=(--secret-file "$SECRET")
+    # The nodes share one store, which outlives them; people come by one address, this machine's, and may come as guests.
+    arguments+=(--store "sqlite:$STORE" --guests --sign-in-limit 100000)
     # Without a balancer every node listens on the front port too, and the kernel scatters connections over them.
     if [[ $(choice front) == none ]]; then arguments+=(--front "127.0.0.1:$FRONT_PORT"); fi
     arguments+=("${flags[@]}")

@@ -10,6 +10,7 @@ readonly LOGS=$RUN/logs
 readonly NODES=$RUN/nodes
 readonly CHOICES=$RUN/choices
 readonly SECRET=$RUN/secret
+readonly STORE=$RUN/chat.db
 
 # Debian keeps nginx and haproxy where the PATH of an ordinary user does not lead.
 export PATH=$PATH:/usr/local/sbin:/usr/sbin

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { Guest } from "../chat/guest.ts";
+import { Person } from "../chat/person.ts";
 import { artifactPath } from "../harness/artifacts.ts";
 import { Cluster } from "../harness/cluster.ts";
 import { hitherNode } from "../harness/programs.ts";
@@ -112,14 +112,14 @@ class ClusterPage {
 describe("people watch a cluster", () => {
   let browser: Browser;
   let cluster: Cluster;
-  const guests: Guest[] = [];
+  const guests: Person[] = [];
 
   before(async () => {
     cluster = await Cluster.start({ program: hitherNode(), size: 3 });
     browser = await launchBrowser();
     for (let number = 0; number < GUESTS; number += 1) {
       const url = cluster.node(1 + (number % 3)).url;
-      guests.push(await Guest.signIn(url, `guest ${number}`, "websocket"));
+      guests.push(await Person.guest(url, `guest ${number}`, "websocket"));
     }
   });
 

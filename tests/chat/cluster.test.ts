@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import { closeClients, transports, type Transport } from "../harness/client.ts";
 import { Cluster } from "../harness/cluster.ts";
 import { Crowd } from "../harness/crowd.ts";
@@ -8,12 +8,10 @@ import type { NodeFlags } from "../harness/node.ts";
 import { hitherNode } from "../harness/programs.ts";
 import { Scatter } from "../harness/scatter.ts";
 import { until } from "../harness/wait.ts";
-import { Guest, type Person } from "./guest.ts";
+import { Person, type Presence } from "./person.ts";
 
-const ROOM = "tea";
-
-/** For 10 s after its node died a session waits for its client; some more until that node is missed, and all is told. */
-const ANNOUNCED_AS_GONE_MS = 20_000;
+/** A node that is killed is missed within a second; its people count for two more. */
+const ABSENT_WITHIN_MS = 6_000;
 
 describe("the chat on three nodes", () => {
   let cluster: Cluster;
@@ -27,83 +25,69 @@ describe("the chat on three nodes", () => {
     await cluster.destroy();
   });
 
-  describe("with sessions placed near", () => {
-    beforeEach(() => start());
-
-    test("everyone is told that the node he reached owns his session, and by which transport", async () => {
-      for (const node of cluster.nodes) {
-        for (const transport of Object.keys(transports) as Transport[]) {
-          const guest = await Guest.signIn(node.url, "Ada", transport);
-          const reached = transport === "polling" ? "polling" : "websocket";
-          await until(`a placement on ${node.name} over ${reached}`, () => {
-            const { placement } = guest;
-            return (
-              placement?.ingress === node.name &&
-              placement.owner === node.name &&
-              placement.transport === reached
-            );
-          });
-        }
+  test("everyone is told that the node he reached owns his session, and by which transport", async () => {
+    await start();
+    for (const node of cluster.nodes) {
+      for (const transport of Object.keys(transports) as Transport[]) {
+        const person = await Person.guest(node.url, undefined, transport);
+        const reached = transport === "polling" ? "polling" : "websocket";
+        await until(`a placement on ${node.name} over ${reached}`, () => {
+          const { placement } = person;
+          return (
+            placement?.ingress === node.name &&
+            placement.owner === node.name &&
+            placement.transport === reached
+          );
+        });
       }
-    });
-
-    test("people on different nodes are in one room, and see each other come and go", async () => {
-      const guests: Guest[] = [];
-      for (const node of cluster.nodes) {
-        const guest = await Guest.signIn(node.url, `guest of ${node.name}`);
-        const answer = await guest.join(ROOM);
-        guests.push(guest);
-        assert.ok(answer.ok);
-        assert.equal(answer.members?.length, guests.length);
-      }
-      const [first, , last] = guests;
-      assert.ok(first && last);
-      const gone = first.next<Person>("leave room");
-      const { id } = last;
-      last.socket.disconnect();
-      assert.equal((await gone).id, id);
-    });
-
-    test("when a node dies, its people are gone from everyone's list", async () => {
-      const guests: Guest[] = [];
-      for (const node of cluster.nodes) {
-        const guest = await Guest.signIn(node.url, `guest of ${node.name}`, "websocket");
-        await guest.join(ROOM);
-        guests.push(guest);
-      }
-      const [first, second, third] = guests;
-      assert.ok(first && second && third);
-      const lost = second.id;
-      // Its session lives on elsewhere for a while: who does not come back in time is announced as gone.
-      const departures = [first, third].map((guest) =>
-        guest.next<Person>("leave room", ({ id }) => id === lost, ANNOUNCED_AS_GONE_MS),
-      );
-      second.socket.io.reconnection(false);
-      await cluster.node(2).kill();
-      await Promise.all(departures);
-      const again = await Guest.signIn(cluster.node(1).url, "late guest");
-      const answer = await again.join(ROOM);
-      assert.ok(answer.ok);
-      const ids = (answer.members ?? []).map(({ id }) => id);
-      assert.deepEqual(ids.sort(), [first.id, third.id, again.id].sort());
-    });
+    }
   });
 
-  test("with sessions spread, a placement names an owner that need not be the node one reached", async () => {
-    await start({ placement: "spread" });
-    const seen = new Set<string>();
-    await until("a session owned elsewhere", async () => {
-      const guest = await Guest.signIn(cluster.node(1).url, "Ada", "websocket");
-      await until("a placement", () => guest.placement);
-      assert.equal(guest.placement?.ingress, "node1");
-      seen.add(guest.placement.owner);
-      return seen.size === 3;
-    });
-    assert.deepEqual([...seen].sort(), ["node1", "node2", "node3"]);
+  test("somebody on three devices is present once, and those of a killed node are not, until they are back", async () => {
+    await start();
+    const [one, two, three] = cluster.nodes;
+    assert.ok(one && two && three);
+    const ada = await Person.member(one.url, "Ada", "websocket");
+    const { room } = await ada.create();
+    const devices = [
+      await Person.signIn(two.url, "Ada", "websocket"),
+      await Person.signIn(three.url, "Ada", "websocket"),
+    ];
+    const bob = await Person.member(two.url, "Bob", "websocket");
+    const came = ada.next<Presence>("presence", ({ joined = [] }) =>
+      joined.some(({ name }) => name === "Bob"),
+    );
+    await bob.join(room);
+    assert.equal((await came).count, 2);
+    for (const person of [ada, bob, ...devices]) {
+      await until(`${person.name} sees both`, async () => {
+        assert.deepEqual(await person.present(room), ["Ada", "Bob"]);
+        return true;
+      });
+    }
+
+    const gone = ada.next<Presence>(
+      "presence",
+      ({ left = [] }) => left.some(({ name }) => name === "Bob"),
+      ABSENT_WITHIN_MS,
+    );
+    const changes = ada.gather<Presence>("presence");
+    for (const person of [bob, devices[0]]) person?.socket.io.reconnection(false);
+    await two.kill();
+    assert.equal((await gone).count, 1);
+    assert.deepEqual(await ada.present(room), ["Ada"], "she has other devices");
+    assert.ok(
+      changes.every(({ left = [] }) => left.every(({ name }) => name === "Bob")),
+      "nobody else was told to be gone",
+    );
+
+    const back = ada.next<Presence>("presence", ({ joined = [] }) => joined.length > 0);
+    await Person.open(three.url, "Bob", bob.browser, "websocket");
+    assert.deepEqual((await back).joined, [{ name: "Bob", kind: "member" }]);
   });
 
   test("60 people behind the scatter proxy hear everything once and in order", async () => {
-    await start();
+    await start({ placement: "spread" });
     const proxy = await Scatter.start(() => cluster.urls);
     try {
       const kinds = Object.keys(transports) as Transport[];

@@ -1,116 +1,151 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { client, connect } from "../harness/client.ts";
-import { Guest } from "./guest.ts";
+import { freshName, type Message, Person } from "./person.ts";
 import { onEveryScene } from "./scene.ts";
 
-const ROOM = "tea";
-
-/** `limits.message` unless configured, in bytes. */
+/** `limits.messageBytes` unless configured. */
 const LONGEST_MESSAGE = 4_096;
+/** An id that nothing has. */
+const NOBODY = "AAAAAAAAAAA";
+
+const requests = [
+  "room.list",
+  "room.create",
+  "room.join",
+  "room.leave",
+  "room.direct",
+  "room.invite",
+  "room.decline",
+  "room.topic",
+  "room.role",
+  "room.remove",
+  "room.ban",
+  "room.unban",
+  "room.members",
+  "room.settings",
+  "room.read",
+  "message.send",
+  "message.edit",
+  "message.delete",
+  "message.react",
+  "message.history",
+  "message.search",
+  "presence.list",
+  "webhook.create",
+  "webhook.list",
+  "webhook.delete",
+  "typing",
+];
 
 onEveryScene("the chat refuses", (scene) => {
-  const signIn = (name: unknown) => Guest.signIn(scene.url, name);
-
-  describe("a name", () => {
-    const bad: Record<string, unknown> = {
-      "that is empty": "",
-      "of spaces": "   ",
-      "of 33 characters": "x".repeat(33),
-      "with a line break": "Ada\nBob",
-      "that is a number": 7,
-      "that is an object": { first: "Ada" },
-      "that is null": null,
-    };
-    for (const [title, name] of Object.entries(bad)) {
-      test(`${title}, with a reason`, async () => {
-        await assert.rejects(signIn(name), (error: Error) => error.message.length > 0);
-      });
-    }
-
-    test("that is not given at all", async () => {
-      const socket = client(`${scene.url}/chat`, "upgrade");
-      await assert.rejects(connect(socket), (error: Error) => error.message.length > 0);
-    });
-
-    test("but takes one of 32 characters, however many bytes they have", async () => {
-      const name = "🦀".repeat(32);
-      const guest = await signIn(name);
-      assert.equal((await guest.welcome).user, name);
-    });
-  });
-
-  describe("with an error that says so, and the connection lives on:", () => {
-    interface Refusal {
-      event: string;
-      args: unknown[];
-      says?: RegExp;
-    }
-    const message = (text: unknown) => ({ event: "chat message", args: [{ room: ROOM, message: text }] });
-    const refusals: Record<string, Refusal> = {
-      "an empty message": { ...message(""), says: /empty/i },
-      "a message of spaces": { ...message(" \n\t "), says: /empty/i },
+  describe("with a clear error, stores nothing, and keeps the connection:", () => {
+    const send = (more: object) => ({ event: "message.send", args: { id: "m", text: "x", ...more } });
+    const cases: Record<string, { event: string; args: object; code?: string; says?: RegExp }> = {
+      "an empty message": { ...send({ text: "" }), says: /empty/ },
+      "a message of spaces": { ...send({ text: " \n\t " }), says: /empty/ },
       "a message one byte too long": {
-        ...message("x".repeat(LONGEST_MESSAGE + 1)),
-        says: /4096|4,096|long|large|big/i,
+        ...send({ text: "x".repeat(LONGEST_MESSAGE + 1) }),
+        code: "too_large",
+        says: /4097 bytes; 4096 are allowed/,
       },
       "a message too long in bytes, not in characters": {
-        ...message("€".repeat(1_366)),
-        says: /4096|4,096|long|large|big/i,
+        ...send({ text: "€".repeat(1_366) }),
+        code: "too_large",
       },
-      "a message that is a number": message(7),
-      "a message that is missing": { event: "chat message", args: [{ room: ROOM }] },
-      "a message that is null": { event: "chat message", args: [null] },
-      "a message that is no object": { event: "chat message", args: ["hello"] },
-      "a message with nothing in it": { event: "chat message", args: [] },
-      "a message that is binary": message(Buffer.from("hello")),
-      "a message to a room one is not in": {
-        event: "chat message",
-        args: [{ room: "elsewhere", message: "hello" }],
-        says: /not in|join/i,
+      "a message with a control character": { ...send({ text: "a\u0000b" }), says: /U\+0000/ },
+      "a message that is a number": send({ text: 7 }),
+      "a message that is null": send({ text: null }),
+      "a message that is binary": send({ text: Buffer.from("hello") }),
+      "a message without an id": send({ id: undefined }),
+      "a message with an id of other characters": send({ id: "a b" }),
+      "a message with a long id": send({ id: "x".repeat(65) }),
+      "a notice": send({ kind: "notice" }),
+      "an answer to no message": { ...send({ replyTo: 99 }), code: "not_found" },
+      "an answer to a fraction": send({ replyTo: 1.5 }),
+      "a message to a room that is not": { ...send({ room: NOBODY }), code: "not_found|forbidden" },
+      "a message to a room named by a path": send({ room: "../../etc" }),
+      "a room without a name": {
+        event: "room.create",
+        args: { name: "", kind: "public" },
+        code: "invalid_name",
       },
-      "joining twice": { event: "join room", args: [{ room: ROOM }], says: /already/i },
-      "a room without a name": { event: "join room", args: [{ room: "" }] },
-      "a room named by spaces": { event: "join room", args: [{ room: "  " }] },
-      "a room with a name too long": { event: "join room", args: [{ room: "x".repeat(1_000) }] },
-      "a room that is a number": { event: "join room", args: [{ room: 7 }] },
-      "a room that is no object": { event: "join room", args: ["tea"] },
-      "joining nothing": { event: "join room", args: [] },
-      "leaving a room one is not in": { event: "leave room", args: [{ room: "elsewhere" }], says: /not in/i },
-      "leaving nothing": { event: "leave room", args: [] },
+      "a room with a hidden character": {
+        event: "room.create",
+        args: { name: "a\u202eb", kind: "public" },
+        code: "invalid_name",
+      },
+      "a room with a long name": {
+        event: "room.create",
+        args: { name: "x".repeat(65), kind: "public" },
+        code: "invalid_name",
+      },
+      "a direct room by name": { event: "room.create", args: { name: freshName("x"), kind: "direct" } },
+      "a topic that is too long": { event: "room.topic", args: { topic: "x".repeat(300) } },
+      "a reaction that is none": { event: "message.react", args: { number: 1, emoji: "", on: true } },
+      "a reaction to nothing": {
+        event: "message.react",
+        args: { number: 99, emoji: "🍵", on: true },
+        code: "not_found",
+      },
+      "a role that nobody can give": { event: "room.role", args: { name: "x", role: "owner" } },
+      "an invitation for nobody": {
+        event: "room.invite",
+        args: { name: freshName("nobody") },
+        code: "not_found",
+      },
+      "a page of no messages": { event: "message.history", args: { limit: 0 } },
+      "a number below zero": { event: "message.history", args: { before: -1 } },
     };
-    for (const [title, { event, args, says = /./ }] of Object.entries(refusals)) {
+    for (const [title, { event, args, code = "bad_request", says = /.{10}/ }] of Object.entries(cases)) {
       test(title, async () => {
-        const ada = await signIn("Ada");
-        await ada.join(ROOM);
-        const heard = ada.gather("chat message");
-        const answer = await ada.request(event, ...args);
-        assert.equal(answer.ok, false);
-        assert.match(answer.error, says);
-        assert.deepEqual(await ada.say(ROOM, "still here"), { ok: true });
-        assert.equal(heard.length <= 1, true, "the refused message was told");
+        const ada = await Person.guest(scene.url);
+        const { room } = await ada.create();
+        await ada.say(room, "first");
+        const heard = ada.gather<Message>("message");
+        const { ok, error } = await ada.request(event, { room, ...args });
+        assert.equal(ok, false);
+        assert.match(error?.code ?? "", new RegExp(`^(${code})$`));
+        assert.match(error?.message ?? "", says);
+        assert.equal((await ada.say(room, "still here")).number, 2, "something was stored");
+        assert.deepEqual(
+          heard.filter(({ text }) => text !== "still here"),
+          [],
+        );
       });
     }
+  });
+
+  test("what no request is, or is asked without an ack, and harms nothing", async () => {
+    const ada = await Person.guest(scene.url);
+    const { room } = await ada.create();
+    for (const event of [...requests, "no such event", "constructor", "__proto__"]) {
+      for (const args of [
+        [],
+        [null],
+        [7],
+        [[]],
+        ["x"],
+        [{}],
+        [{ room: {}, name: [] }],
+        [{ room: NOBODY, name: 7 }],
+      ]) {
+        ada.socket.emit(event, ...args);
+      }
+      const { ok, error } = await ada.request(event, { room: 7, name: [], query: {} });
+      assert.equal(ok, false, event);
+      assert.match(error?.code ?? "", /^(bad_request|limited)$/);
+      assert.ok((error?.message.length ?? 0) > 10);
+    }
+    assert.equal((await ada.say(room, "still here")).number, 1);
   });
 
   test("a message of exactly the longest length is told", async () => {
-    const ada = await signIn("Ada");
-    await ada.join(ROOM);
+    const ada = await Person.guest(scene.url);
+    const { room } = await ada.create();
     for (const text of ["x".repeat(LONGEST_MESSAGE), `${"€".repeat(1_365)}x`]) {
-      const told = ada.next<{ message: string }>("chat message");
-      assert.deepEqual(await ada.say(ROOM, text), { ok: true });
-      assert.equal((await told).message, text);
+      const told = ada.next<Message>("message");
+      await ada.say(room, text);
+      assert.equal((await told).text, text);
     }
-  });
-
-  test("what comes without an ack, or is no event of the chat, harms nothing", async () => {
-    const ada = await signIn("Ada");
-    await ada.join(ROOM);
-    for (const args of [[], [null], [7], [[]], [{ room: "elsewhere" }], [{ room: {}, message: [] }]]) {
-      for (const event of ["chat message", "join room", "leave room", "list rooms", "no such event"]) {
-        ada.socket.emit(event, ...args);
-      }
-    }
-    assert.deepEqual(await ada.say(ROOM, "still here"), { ok: true });
   });
 });

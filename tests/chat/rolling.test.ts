@@ -10,7 +10,7 @@ import { freePorts } from "../harness/ports.ts";
 import { hitherNode } from "../harness/programs.ts";
 import { until } from "../harness/wait.ts";
 import { History } from "../history/history.ts";
-import { Guest } from "./guest.ts";
+import { type Message, Person } from "./person.ts";
 
 const PEOPLE = 30;
 const AT_A_TABLE = 10;
@@ -87,32 +87,42 @@ class Talker {
   comebacks = 0;
   /** Whether the server took him for somebody new. */
   reborn = false;
-  readonly #guest: Guest;
+  readonly #person: Person;
+  /** The name of the room, and its id. */
+  readonly #table: string;
   readonly #room: string;
   readonly #history: History;
 
-  private constructor(guest: Guest, room: string, history: History) {
-    this.name = guest.name;
-    this.#guest = guest;
+  private constructor(person: Person, table: string, room: string, history: History) {
+    this.name = person.name;
+    this.#person = person;
+    this.#table = table;
     this.#room = room;
     this.#history = history;
-    guest.socket.on("connect", () => {
+    person.socket.on("connect", () => {
       this.comebacks += 1;
-      this.reborn ||= !guest.socket.recovered;
+      this.reborn ||= !person.socket.recovered;
     });
-    guest.socket.on("chat message", ({ user, message }: { user: string; message: string }) => {
+    person.socket.on("message", ({ room, author, text }: Message) => {
       // What comes between the server's joining and its answer is a present.
-      if (history.isIn(room, this.name)) history.hear(room, this.name, user, Number(message));
+      if (room === this.#room && history.isIn(table, this.name))
+        history.hear(table, this.name, author.name, Number(text));
     });
   }
 
   static async arrive(url: string, index: number, history: History): Promise<Talker> {
     const kinds = Object.keys(transports) as Transport[];
-    const guest = await Guest.signIn(url, `guest${index + 1}`, kinds[index % kinds.length]);
-    const talker = new Talker(guest, `table ${index % (PEOPLE / AT_A_TABLE)}`, history);
-    const answer = await guest.join(talker.#room);
-    assert.ok(answer.ok);
-    history.enter(talker.#room, guest.name);
+    const person = await Person.guest(url, `guest${index + 1}`, kinds[index % kinds.length]);
+    const table = `table ${index % (PEOPLE / AT_A_TABLE)}`;
+    const { room } =
+      index < PEOPLE / AT_A_TABLE
+        ? await person.create(table)
+        : await until(`${table} is there`, async () => {
+            const { membership } = await person.request("room.join", { name: table });
+            return membership;
+          });
+    const talker = new Talker(person, table, room, history);
+    history.enter(table, person.name);
     return talker;
   }
 
@@ -126,9 +136,8 @@ class Talker {
 
   /** Rejects when the message is refused, or nobody answers. */
   async say(): Promise<void> {
-    const number = this.#history.say(this.#room, this.name);
-    const answer = await this.#guest.say(this.#room, String(number));
-    assert.ok(answer.ok, `${this.name} is refused: ${JSON.stringify(answer)}`);
-    this.#history.acknowledge(this.#room, this.name, number);
+    const number = this.#history.say(this.#table, this.name);
+    await this.#person.say(this.#room, String(number));
+    this.#history.acknowledge(this.#table, this.name, number);
   }
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, test } from "node:test";
-import { Guest } from "../chat/guest.ts";
+import { Person } from "../chat/person.ts";
 import { Cluster } from "../harness/cluster.ts";
-import { hitherNode } from "../harness/programs.ts";
+import { hitherBinary, hitherNode } from "../harness/programs.ts";
 import { until } from "../harness/wait.ts";
 
 interface Told {
@@ -14,7 +14,7 @@ interface Told {
 /** Runs `hither status` and gives what it printed and its exit code. */
 function status(...args: string[]): Promise<{ code: number; out: string; complaint: string }> {
   return new Promise((resolve) => {
-    execFile(hitherNode().command, ["status", ...args], (error, out, complaint) => {
+    execFile(hitherBinary(), ["status", ...args], (error, out, complaint) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, complaint });
     });
   });
@@ -33,7 +33,7 @@ describe("hither status", () => {
 
   test("any node tells of all", async () => {
     const { url } = cluster.node(2);
-    const guest = await Guest.signIn(cluster.node(1).url, "Ada", "websocket");
+    const guest = await Person.guest(cluster.node(1).url, "Ada", "websocket");
     const told = await until("node1 owns a session, as node2 tells", async () => {
       const told = JSON.parse((await status("--node", url, "--json")).out) as Told;
       return told.members[0]?.sessions?.owned === 1 && told;

@@ -127,7 +127,7 @@ export class Crowd {
 
   async #welcome(name: string, seat: Seat): Promise<void> {
     const { namespace, options } = this.#dialect;
-    const socket = client(`${seat.url}${namespace}`, seat.transport, options(name));
+    const socket = client(`${seat.url}${namespace}`, seat.transport, await options(seat.url, name));
     const member: Member = { name, seat, socket, absences: [], present: false, trusted: true };
     this.#dialect.onWords(socket, (room, { sender, number }) => {
       this.history.hear(room, name, sender, number);

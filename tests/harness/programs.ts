@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { repositoryRoot, suiteRoot } from "./artifacts.ts";
 
@@ -27,10 +28,23 @@ export function testbed(): Program {
   return { command, leadingArgs: [] };
 }
 
-/** The chat server as people run it: `hither node`. */
-export function hitherNode(): Program {
-  const command = executable("HITHER_BINARY", "hither", "cargo build --release -p hither-node");
-  return { command, leadingArgs: ["node"] };
+/**
+ * The chat server as people run it: `hither node`, with an empty store that all nodes started with this program share. All
+ * clients of a test have one address, and say more than people do.
+ */
+export function hitherNode(flags: readonly string[] = []): Program {
+  const folder = mkdtempSync(path.join(tmpdir(), "hither-store-"));
+  process.once("exit", () => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const store = ["--store", `sqlite:${path.join(folder, "chat.db")}`];
+  const limits = ["--sign-in-limit", "1000000", "--message-rate", "1000"];
+  return { command: hitherBinary(), leadingArgs: ["node", ...store, "--guests", ...limits, ...flags] };
+}
+
+/** The program `hither`. */
+export function hitherBinary(): string {
+  return executable("HITHER_BINARY", "hither", "cargo build --release -p hither-node");
 }
 
 function executable(variable: string, name: string, howToBuild: string): string {

@@ -1,340 +1,550 @@
 //! The namespace of the chat.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
+use axum::Router;
+use bytestring::ByteString;
 use hither::{
-    ConnectError, DisconnectReason, EmitError, Io, Json, Namespace, NamespaceName, Received, Room, Socket,
+    ConnectError, EmitError, Event, Io, Json, Namespace, NamespaceName, Person, PersonKey, Received, Room,
+    Socket,
 };
+use hither_store::{Membership, Missing, RoomId, Store, StoreError};
 use serde::{Deserialize, Serialize};
-use tracing::{debug, warn};
+use tokio::sync::mpsc;
+use tracing::{debug, error, warn};
 
 use crate::{
     NAMESPACE,
-    card::Card,
-    census::Census,
+    accounts::{LoginEnd, LoginId, cookie},
+    audience,
     config::ChatConfig,
-    doubtful::DoubtfulRooms,
-    members::{TELLINGS, members},
-    message::Message,
-    protocol::{
-        Answer, Limits, Member, MemberJoined, MemberLeft, RoomList, RoomMembers, RoomMessage, Welcome, event,
-    },
-    refusal::{Failure, Refusal},
-    request::Request,
-    sign_in,
+    http,
+    limits::Kind,
+    refusal::{Code, Failure, Refusal},
+    request::{InRoom, PresenceList, Request},
+    service::{Actor, Gone, GoneReason, News, Service, Tell},
     tasks::ChatTasks,
-    user_name::UserName,
+    view::{InvitationView, MembershipView, PersonView},
 };
 
-/// A chat with many rooms: the namespace to mount at [`NAMESPACE`]. Clones are the same chat.
+/// Persons that one answer lists.
+const PERSONS: usize = 200;
+/// Under which name handlers are told [`News`].
+pub(crate) const NEWS: &str = "news";
+
+/// The namespace to mount at [`NAMESPACE`].
 #[derive(Clone)]
-pub struct Chat {
-    config: Arc<ChatConfig>,
-    census: Arc<Census>,
-    doubtful: Arc<DoubtfulRooms>,
-}
+pub struct Chat(pub(crate) Arc<Service>);
 
 /// What the chat keeps of each socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
-    /// The name that the others see, whatever the client claims later.
-    pub user: UserName,
+    /// Whose socket it is, by the login session.
+    actor: Actor,
+    login: LoginId,
+    /// The node that owned the session when the rooms were last compared with the store.
+    owner: String,
+    /// Whether the login session was looked at since the socket hears of its end.
+    checked: bool,
 }
 
 impl Chat {
-    /// A chat that nobody is in yet.
-    pub fn new(config: ChatConfig) -> Self {
-        Self {
-            config: Arc::new(config),
-            census: Arc::default(),
-            doubtful: Arc::default(),
-        }
-    }
-
-    /// Begins what the chat does by itself on a server where it is mounted at [`NAMESPACE`]: when people are lost with a
-    /// node, those who stay are told. Without it, they would be shown as members for ever.
-    pub fn start(&self, io: Io) -> ChatTasks {
+    /// A chat on a store, and what it has to do once its server runs.
+    ///
+    /// # Panics
+    /// Never: the name of its namespace is one.
+    pub fn new(config: ChatConfig, store: Store) -> (Self, ChatStart) {
         #[expect(
             clippy::expect_used,
             reason = "a constant that begins with a slash and holds no comma"
         )]
         let namespace = NamespaceName::new(NAMESPACE).expect("a valid name");
-        ChatTasks::start(io, namespace, self.doubtful.clone())
+        let (service, told) = Service::new(store, config, namespace);
+        (Self(service.clone()), ChatStart { service, told })
     }
+
+    /// What is served over HTTP: accounts, the API for programs, webhooks.
+    pub fn routes(&self) -> Router {
+        http::routes(self.0.clone())
+    }
+}
+
+/// What a chat does by itself on a node, not begun yet.
+#[must_use = "until it is started, the chat tells nobody anything"]
+pub struct ChatStart {
+    service: Arc<Service>,
+    told: mpsc::Receiver<Tell>,
+}
+
+impl ChatStart {
+    /// Begins, on the server where the chat is mounted at [`NAMESPACE`].
+    pub fn start(self, io: Io) -> ChatTasks {
+        self.service.start(io.clone());
+        ChatTasks::start(io, self.service, self.told)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Limits {
+    message_bytes: usize,
+    rooms: usize,
+}
+
+#[derive(Serialize)]
+struct Welcome<'a> {
+    person: PersonView,
+    rooms: &'a [MembershipView],
+    invitations: Vec<InvitationView>,
+    limits: Limits,
+}
+
+/// The answer to every request: `{ok: true, …}` or `{ok: false, error}`.
+#[derive(Serialize)]
+struct Accepted<T> {
+    ok: bool,
+    #[serde(flatten)]
+    content: T,
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    ok: bool,
+    error: &'a Refusal,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+#[derive(Serialize)]
+struct Joined {
+    membership: MembershipView,
+}
+
+#[derive(Serialize)]
+struct Present {
+    persons: Vec<PersonView>,
+    count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<PersonKey>,
+}
+
+#[derive(Serialize)]
+struct Typing<'a> {
+    room: RoomId,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct RoomLeft<'a> {
+    room: RoomId,
+    #[serde(flatten)]
+    gone: &'a Gone,
+}
+
+#[derive(Serialize)]
+struct SignedOut {
+    reason: LoginEnd,
 }
 
 impl Namespace for Chat {
     type Data = Participant;
 
-    async fn connect(
-        &self,
-        socket: &mut Socket<()>,
-        auth: Option<Json>,
-    ) -> Result<Participant, ConnectError> {
-        let user = sign_in::user(auth.as_ref())?;
-        match self.welcome(socket, &user) {
-            Ok(()) => Ok(Participant { user }),
-            Err(error) => {
+    async fn connect(&self, socket: &mut Socket<()>, _: Option<Json>) -> Result<Participant, ConnectError> {
+        match self.welcome(socket).await {
+            Ok(participant) => Ok(participant),
+            Err(Failure::Refused(refusal)) => Err(connect_error(&refusal)),
+            Err(Failure::Unsent(error)) => {
                 warn!(socket = %socket.id(), %error, "a client cannot be welcomed");
-                Err(sign_in::refused(
-                    "internal",
-                    "The server cannot let you in now; please try again later.",
-                ))
+                Err(connect_error(&Refusal::unavailable(
+                    std::time::Duration::from_secs(1),
+                )))
             }
         }
     }
 
     async fn event(&self, socket: &mut Socket<Participant>, received: Received) {
-        let Err(failure) = self.serve(socket, &received).await else {
-            return;
-        };
-        let answer = match failure {
-            Failure::Refused(refusal) => Answer::refused(&refusal),
-            Failure::Unsent(error) => {
-                warn!(socket = %socket.id(), event = %received.event.name, %error, "a request failed");
-                Answer::refused(&"The server could not do this; please try again.")
-            }
-        };
-        if let Err(error) = socket.ack(received.ack, &answer) {
-            warn!(socket = %socket.id(), %error, "a refusal could not be sent");
-        }
-    }
-
-    async fn disconnect(&self, socket: &mut Socket<Participant>, reason: DisconnectReason) {
-        for room in socket.rooms().clone() {
-            if let Err(error) = tell_departure(socket, &room, Some(&reason)) {
-                warn!(socket = %socket.id(), %room, %error, "a departure could not be told");
-            }
-        }
-    }
-
-    /// A connection that breaks and is back in a moment is nobody's business.
-    const PATIENCE: Duration = Duration::from_secs(3);
-
-    async fn recovered(&self, socket: &mut Socket<Participant>, disconnected: bool) {
-        // The others were told that it left.
-        if disconnected {
-            for room in socket.rooms().clone() {
-                if let Err(error) = tell_arrival(socket, &room) {
-                    warn!(socket = %socket.id(), %room, %error, "a return could not be told");
+        if let Err(failure) = self.serve(socket, &received).await {
+            let refusal = match failure {
+                Failure::Refused(refusal) => refusal,
+                Failure::Unsent(error) => {
+                    warn!(socket = %socket.id(), event = %received.event.name, %error, "an answer cannot be sent");
+                    Refusal::new(Code::TooLarge, "The answer is too large.")
                 }
+            };
+            let refused = Refused {
+                ok: false,
+                error: &refusal,
+            };
+            if let Err(error) = socket.ack(received.ack, &refused) {
+                warn!(socket = %socket.id(), %error, "a refusal cannot be sent");
             }
         }
+    }
+
+    async fn told(&self, socket: &mut Socket<Participant>, event: Event) {
+        let done = match event.args.parse_first::<News>() {
+            Ok(News::Room { room, gone }) => self.compare_room(socket, room, gone).await,
+            Ok(News::LoginEnded { reason }) => sign_out(socket, reason),
+            Ok(News::Renamed { name }) => {
+                socket.data.actor.name = name;
+                let view = socket.data.actor.view();
+                identify(socket, &view, &socket.data.actor.clone())
+                    .and_then(|()| socket.emit("person", &view))
+            }
+            Err(error) => {
+                error!(%error, "what a socket was told cannot be read: do all nodes run the same version?");
+                Ok(())
+            }
+        };
+        log_unsent(socket, done);
+    }
+
+    async fn recovered(&self, socket: &mut Socket<Participant>, _: bool) {
+        self.compare(socket).await;
     }
 
     const FOLLOWS_WHEREABOUTS: bool = true;
 
     async fn relocated(&self, socket: &mut Socket<Participant>) {
-        if let Err(error) = tell_placement(socket) {
-            warn!(socket = %socket.id(), %error, "a client could not be told where its session is");
+        let told = tell_placement(socket);
+        log_unsent(socket, told);
+        // What was told while the session moved may have missed it.
+        if socket.data.owner != socket.whereabouts().owner.as_str() {
+            self.compare(socket).await;
         }
+    }
+
+    /// The chat's rooms, not those of a person or a login.
+    fn is_listed(room: &Room) -> bool {
+        audience::chat_room(room).is_some()
     }
 }
 
 impl Chat {
-    fn welcome(&self, socket: &mut Socket<()>, user: &UserName) -> Result<(), EmitError> {
-        socket.show(&Card {
-            user,
-            rooms: &BTreeSet::new(),
-        })?;
-        let limits = Limits {
-            message: self.config.max_message_bytes,
-        };
+    async fn welcome(&self, socket: &mut Socket<()>) -> Result<Participant, Failure> {
+        let service = &self.0;
+        let cookies = socket.handshake().header("cookie");
+        let secret = cookies
+            .and_then(cookie::read)
+            .ok_or_else(Refusal::not_signed_in)?;
+        let login = secret.hash();
+        let (_, person) = service
+            .store
+            .use_login(&login)
+            .await?
+            .ok_or_else(Refusal::not_signed_in)?;
+        let actor = Actor::from(person);
+        let memberships = self.rooms_of(&actor).await?;
+        let invitations = service.store.invitations(actor.id).await?;
+
+        let view = actor.view();
+        identify(socket, &view, &actor)?;
+        socket.join(audience::of_login(&login))?;
+        socket.join(audience::of_person(actor.id))?;
+        for membership in &memberships {
+            socket.join(audience::of_room(membership.room.id))?;
+        }
+        let rooms: Vec<MembershipView> = memberships.into_iter().map(MembershipView::from).collect();
         socket.emit(
-            event::WELCOME,
+            "welcome",
             &Welcome {
-                user,
-                rooms: &self.config.suggested_rooms,
-                limits,
+                person: view,
+                rooms: &rooms,
+                invitations: invitations.into_iter().map(InvitationView::from).collect(),
+                limits: Limits {
+                    message_bytes: service.config.max_message_bytes,
+                    rooms: service.config.max_rooms,
+                },
             },
         )?;
-        tell_placement(socket)
+        tell_placement(socket)?;
+        Ok(Participant {
+            actor,
+            login: LoginId(login),
+            owner: socket.whereabouts().owner.as_str().to_owned(),
+            checked: false,
+        })
+    }
+
+    /// The rooms of a person; the lobby if there would be none.
+    async fn rooms_of(&self, actor: &Actor) -> Result<Vec<Membership>, StoreError> {
+        let service = &self.0;
+        let memberships = service.store.memberships(actor.id).await?;
+        if !memberships.is_empty() {
+            return Ok(memberships);
+        }
+        let lobby = service.lobby().await?;
+        match service.store.join(lobby, actor.id).await {
+            Ok(_) => {
+                let role = Some(hither_store::Role::Member);
+                service.tell_member(lobby, actor.view(), role).await;
+            }
+            // Another socket of the person was first, or the person may not.
+            Err(StoreError::Conflict(_) | StoreError::Denied(_)) => {}
+            Err(error) => return Err(error),
+        }
+        service.store.memberships(actor.id).await
     }
 
     async fn serve(&self, socket: &mut Socket<Participant>, received: &Received) -> Result<(), Failure> {
-        match Request::read(&received.event, self.config.max_message_bytes)? {
-            Request::Join(room) => self.join(socket, received, &room.room()).await,
-            Request::Leave(room) => leave(socket, received, &room.room()),
-            Request::Say { room, message } => say(socket, received, &room.room(), &message),
-            Request::ListRooms => self.list_rooms(socket, received).await,
+        if !socket.data.checked && !self.is_signed_in(socket).await? {
+            sign_out(socket, LoginEnd::SignedOut)?;
+            return Err(Refusal::not_signed_in().into());
         }
-    }
-
-    async fn join(
-        &self,
-        socket: &mut Socket<Participant>,
-        received: &Received,
-        room: &Room,
-    ) -> Result<(), Failure> {
-        if socket.rooms().contains(room) {
-            return Err(Refusal::AlreadyJoined.into());
+        let (service, ack) = (&self.0, received.ack);
+        let actor = socket.data.actor.clone();
+        macro_rules! answer {
+            ($content:expr) => {{
+                let content = $content;
+                socket.ack(ack, &Accepted { ok: true, content })?
+            }};
         }
-        if socket.rooms().len() >= self.config.max_rooms_per_socket {
-            return Err(Refusal::TooManyRooms(socket.rooms().len()).into());
-        }
-        socket.join(room.clone())?;
-        socket.flush().await;
-        if !socket.rooms().contains(room) {
-            // The client left while it joined: nobody is to hear that it came, for nobody would hear that it went.
-            return Ok(());
-        }
-        let rooms = socket.rooms().clone();
-        show(socket, &rooms)?;
-        tell_arrival(socket, room)?;
-        socket.flush().await;
-        debug!(%room, socket = %socket.id(), "joined");
-        if let Err(error) = self.introduce(socket, received, room).await {
-            depart(socket, room)?;
-            return Err(error.into());
+        match Request::read(&received.event)? {
+            Request::MessageSend(send) => answer!(service.send(&actor, send).await?),
+            Request::MessageEdit(edit) => answer!(service.edit(&actor, edit).await?),
+            Request::MessageDelete(at) => answer!(service.delete(&actor, at).await?),
+            Request::MessageReact(react) => answer!(service.react(&actor, react).await?),
+            Request::MessageHistory(asked) => answer!(service.history(actor.id, asked).await?),
+            Request::MessageSearch(asked) => answer!(service.search(actor.id, asked).await?),
+            Request::RoomList(asked) => answer!(service.rooms(&actor, asked).await?),
+            Request::RoomMembers(asked) => answer!(service.members(&actor, asked).await?),
+            Request::RoomCreate(create) => {
+                answer!(enter(socket, service.create(&actor, create).await?).await?)
+            }
+            Request::RoomJoin(join) => answer!(enter(socket, service.join(&actor, join).await?).await?),
+            Request::RoomDirect(with) => answer!(enter(socket, service.direct(&actor, with).await?).await?),
+            Request::RoomLeave(leave) => {
+                service.leave(&actor, leave).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomInvite(invite) => {
+                service.invite(&actor, invite).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomDecline(decline) => {
+                service.decline(&actor, decline).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomTopic(topic) => {
+                service.topic(&actor, topic).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomRole(role) => {
+                service.give_role(&actor, role).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomRemove(remove) => {
+                service.remove(&actor, remove).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomBan(ban) => {
+                service.ban(&actor, ban).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomUnban(unban) => {
+                service.unban(&actor, unban).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomSettings(settings) => {
+                service.settings(&actor, settings).await?;
+                answer!(Nothing {});
+            }
+            Request::RoomRead(read) => answer!(service.read(&actor, read).await?),
+            Request::PresenceList(asked) => answer!(self.present(socket, asked)?),
+            Request::WebhookCreate(make) => answer!(service.create_webhook(&actor, make).await?),
+            Request::WebhookList(of) => answer!(service.webhooks(&actor, of).await?),
+            Request::WebhookDelete(delete) => {
+                service.delete_webhook(&actor, delete).await?;
+                answer!(Nothing {});
+            }
+            Request::Typing(typing) => {
+                self.typing(socket, &typing)?;
+                answer!(Nothing {});
+            }
         }
         Ok(())
     }
 
-    /// Answers a join with the members of the room. When this fails, nothing was answered.
-    async fn introduce(
+    /// Whether the login session of a socket goes on.
+    async fn is_signed_in(&self, socket: &mut Socket<Participant>) -> Result<bool, StoreError> {
+        let login = self.0.store.use_login(&socket.data.login.0).await?;
+        socket.data.checked = login.is_some();
+        Ok(login.is_some())
+    }
+
+    fn present(&self, socket: &Socket<Participant>, asked: PresenceList) -> Result<Present, Refusal> {
+        self.0.limits.take(socket.data.actor.id, Kind::Requests)?;
+        let room = is_in(socket, asked.room)?;
+        let presence = socket.io().presence();
+        let page = presence.list(socket.namespace(), &room, asked.after.as_ref(), PERSONS);
+        let next = page.persons.last().map(|person| person.key.clone());
+        Ok(Present {
+            // A card was made by a node of this cluster.
+            persons: page
+                .persons
+                .iter()
+                .filter_map(|person| person.card.parse().ok())
+                .collect(),
+            count: page.count,
+            next: next.filter(|_| page.more),
+        })
+    }
+
+    fn typing(&self, socket: &Socket<Participant>, typing: &InRoom) -> Result<(), Failure> {
+        let actor = &socket.data.actor;
+        self.0.limits.take(actor.id, Kind::Requests)?;
+        let room = is_in(socket, typing.room)?;
+        let event = Typing {
+            room: typing.room,
+            name: actor.name.as_str(),
+        };
+        let io = socket.io();
+        io.emit_volatile(
+            socket.namespace(),
+            &room,
+            &[socket.id().clone()],
+            "typing",
+            &event,
+        )
+        .map_err(EmitError::from)?;
+        Ok(())
+    }
+
+    /// Brings a socket into one room of its person, or out of it, as the store says.
+    async fn compare_room(
         &self,
         socket: &mut Socket<Participant>,
-        received: &Received,
-        room: &Room,
+        room: RoomId,
+        gone: Option<Gone>,
     ) -> Result<(), EmitError> {
-        match members(socket.io(), socket.namespace(), room).await {
-            Ok(list) => {
-                socket.ack(
-                    received.ack,
-                    &Answer::accepted(RoomMembers { room, members: &list }),
-                )?;
-                self.correct(socket, room, list).await;
+        let person = socket.data.actor.id;
+        match self.0.store.membership(room, person).await {
+            Ok(membership) => {
+                let joined = enter(socket, membership).await?;
+                socket.emit("room.joined", &joined.membership)
+            }
+            Err(StoreError::NotFound(Missing::Member | Missing::Room)) => {
+                let unknown = Gone {
+                    reason: GoneReason::Left,
+                    by: None,
+                };
+                go(socket, room, &gone.unwrap_or(unknown))
             }
             Err(error) => {
-                warn!(%room, %error, "who joined cannot be told now who else is there");
-                let alone = [Member {
-                    id: socket.id().clone(),
-                    user: socket.data.user.clone(),
-                }];
-                socket.ack(
-                    received.ack,
-                    &Answer::accepted(RoomMembers {
-                        room,
-                        members: &alone,
-                    }),
-                )?;
-                self.doubtful.note([room.clone()]);
+                warn!(%room, %error, "whether a socket belongs into a room cannot be found out");
+                // Rather too few rooms than too many: the client sees it, and connects anew.
+                gone.map_or(Ok(()), |gone| go(socket, room, &gone))
             }
         }
-        Ok(())
     }
 
-    /// Tells the members of the room again until they are what was told; see [`TELLINGS`].
-    async fn correct(&self, socket: &mut Socket<Participant>, room: &Room, mut told: Vec<Member>) {
-        for _ in 0..TELLINGS {
-            socket.flush().await;
-            match members(socket.io(), socket.namespace(), room).await {
-                Ok(list) if list == told => return,
-                Ok(list) => told = list,
-                Err(_) => break,
-            }
-            if let Err(error) = socket.emit(event::ROOM_MEMBERS, &RoomMembers { room, members: &told }) {
-                warn!(socket = %socket.id(), %room, %error, "the members of a room cannot be told");
-                return;
+    /// Compares all that a socket stands for with the store.
+    async fn compare(&self, socket: &mut Socket<Participant>) {
+        let done = self.compare_all(socket).await;
+        if let Err(Failure::Refused(refusal)) = &done {
+            // As long as the store does not answer, people stay where they are.
+            debug!(socket = %socket.id(), %refusal, "the rooms of a socket could not be compared with the store");
+            socket.data.owner = String::new();
+        }
+        log_unsent(
+            socket,
+            done.map_err(|failure| match failure {
+                Failure::Unsent(error) => Some(error),
+                Failure::Refused(_) => None,
+            }),
+        );
+    }
+
+    async fn compare_all(&self, socket: &mut Socket<Participant>) -> Result<(), Failure> {
+        if !self.is_signed_in(socket).await? {
+            return Ok(sign_out(socket, LoginEnd::SignedOut)?);
+        }
+        let memberships = self.0.store.memberships(socket.data.actor.id).await?;
+        let wanted: BTreeSet<RoomId> = memberships.iter().map(|membership| membership.room.id).collect();
+        let present: BTreeSet<RoomId> = socket.rooms().iter().filter_map(audience::chat_room).collect();
+        for membership in memberships {
+            if !present.contains(&membership.room.id) {
+                let joined = enter(socket, membership).await?;
+                socket.emit("room.joined", &joined.membership)?;
             }
         }
-        self.doubtful.note([room.clone()]);
-    }
-
-    async fn list_rooms(&self, socket: &mut Socket<Participant>, received: &Received) -> Result<(), Failure> {
-        let rooms = self
-            .census
-            .rooms(socket.io(), socket.namespace(), &self.config)
-            .await;
-        socket.ack(received.ack, &Answer::accepted(RoomList { rooms: &rooms? }))?;
+        let gone = Gone {
+            reason: GoneReason::Left,
+            by: None,
+        };
+        for room in present.difference(&wanted) {
+            go(socket, *room, &gone)?;
+        }
+        socket.data.owner = socket.whereabouts().owner.as_str().to_owned();
         Ok(())
     }
 }
 
-fn show(socket: &mut Socket<Participant>, rooms: &BTreeSet<Room>) -> Result<(), EmitError> {
-    let user = socket.data.user.clone();
-    socket.show(&Card { user: &user, rooms })
+/// The room of the library, if the socket is in it.
+fn is_in(socket: &Socket<Participant>, room: RoomId) -> Result<Room, Refusal> {
+    let room = audience::of_room(room);
+    if socket.rooms().contains(&room) {
+        Ok(room)
+    } else {
+        Err(Refusal::forbidden("You are not in this room; join it first."))
+    }
+}
+
+/// Brings the socket into a room of its person. What is asked of it next happens when all nodes know.
+async fn enter(socket: &mut Socket<Participant>, membership: Membership) -> Result<Joined, EmitError> {
+    let room = audience::of_room(membership.room.id);
+    if !socket.rooms().contains(&room) {
+        socket.join(room)?;
+        socket.flush().await;
+    }
+    Ok(Joined {
+        membership: membership.into(),
+    })
+}
+
+fn go(socket: &mut Socket<Participant>, room: RoomId, gone: &Gone) -> Result<(), EmitError> {
+    let audience = audience::of_room(room);
+    if !socket.rooms().contains(&audience) {
+        return Ok(());
+    }
+    socket.leave(audience);
+    socket.emit("room.left", &RoomLeft { room, gone })
+}
+
+fn sign_out(socket: &mut Socket<Participant>, reason: LoginEnd) -> Result<(), EmitError> {
+    let told = socket.emit("signed out", &SignedOut { reason });
+    socket.disconnect();
+    told
+}
+
+fn identify<Data>(socket: &mut Socket<Data>, view: &PersonView, actor: &Actor) -> Result<(), EmitError> {
+    let card = Json::encode(view)?;
+    // An id is short, and never empty.
+    match PersonKey::new(ByteString::from(actor.id.to_string())) {
+        Ok(key) => socket.identify(Person { key, card }),
+        Err(error) => {
+            error!(%error, "somebody cannot be shown as present");
+            Ok(())
+        }
+    }
 }
 
 fn tell_placement<Data>(socket: &mut Socket<Data>) -> Result<(), EmitError> {
     let whereabouts = socket.whereabouts().clone();
-    socket.emit(event::PLACEMENT, &whereabouts)
+    socket.emit("placement", &whereabouts)
 }
 
-fn tell_arrival(socket: &mut Socket<Participant>, room: &Room) -> Result<(), EmitError> {
-    let (id, user) = (socket.id().clone(), socket.data.user.clone());
-    let joined = MemberJoined {
-        room,
-        user: &user,
-        id: &id,
-    };
-    socket.to(room.clone()).emit(event::JOIN_ROOM, &joined)
+fn connect_error(refusal: &Refusal) -> ConnectError {
+    let error = ConnectError::new(refusal.message.clone());
+    // A refusal can be encoded.
+    error.clone().with_data(refusal).unwrap_or(error)
 }
 
-fn tell_departure(
-    socket: &mut Socket<Participant>,
-    room: &Room,
-    reason: Option<&DisconnectReason>,
-) -> Result<(), EmitError> {
-    let (id, user) = (socket.id().clone(), socket.data.user.clone());
-    let reason = reason.map(ToString::to_string);
-    let left = MemberLeft {
-        room,
-        user: &user,
-        id: &id,
-        reason,
-    };
-    socket.to(room.clone()).emit(event::LEAVE_ROOM, &left)
-}
-
-fn leave(socket: &mut Socket<Participant>, received: &Received, room: &Room) -> Result<(), Failure> {
-    if !socket.rooms().contains(room) {
-        return Err(Refusal::NotJoined.into());
-    }
-    depart(socket, room)?;
-    socket.ack(received.ack, &Answer::done())?;
-    Ok(())
-}
-
-fn depart(socket: &mut Socket<Participant>, room: &Room) -> Result<(), EmitError> {
-    let mut rooms = socket.rooms().clone();
-    rooms.remove(room);
-    socket.leave(room.clone());
-    show(socket, &rooms)?;
-    debug!(%room, socket = %socket.id(), "left");
-    tell_departure(socket, room, None)
-}
-
-fn say(
-    socket: &mut Socket<Participant>,
-    received: &Received,
-    room: &Room,
-    message: &Message,
-) -> Result<(), Failure> {
-    if !socket.rooms().contains(room) {
-        return Err(Refusal::NotJoined.into());
-    }
-    let (id, user) = (socket.id().clone(), socket.data.user.clone());
-    let said = RoomMessage {
-        room,
-        user: &user,
-        id: &id,
-        message,
-    };
-    socket
-        .to(room.clone())
-        .including_self()
-        .emit(event::CHAT_MESSAGE, &said)?;
-    socket.ack(received.ack, &Answer::done())?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_of_the_namespace_is_one() {
-        assert!(NamespaceName::new(NAMESPACE).is_ok());
+fn log_unsent<E: Into<Option<EmitError>>>(socket: &Socket<Participant>, done: Result<(), E>) {
+    if let Err(error) = done
+        && let Some(error) = error.into()
+    {
+        warn!(socket = %socket.id(), %error, "a client cannot be told something");
     }
 }

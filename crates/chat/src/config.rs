@@ -1,6 +1,8 @@
 //! Settings of the chat.
 
-use crate::room_name::RoomName;
+use std::time::Duration;
+
+use hither_store::LoginLimits;
 
 /// How the chat treats people. The same on every node of a cluster.
 #[derive(Clone, Debug)]
@@ -8,38 +10,36 @@ pub struct ChatConfig {
     /// Bytes of UTF-8 that a message may have. Of use only below the `maxPayload` of the server: what exceeds that closes
     /// the session before the chat sees it.
     pub max_message_bytes: usize,
-    /// Rooms that one socket may be in at a time. Each makes it larger in what nodes tell each other about members.
-    pub max_rooms_per_socket: usize,
-    /// Rooms that a list of rooms may have, apart from those that are suggested.
-    pub max_listed_rooms: usize,
-    /// Rooms that are offered to everybody, also while nobody is in them.
-    pub suggested_rooms: Vec<RoomName>,
+    /// Rooms that one person may be in.
+    pub max_rooms: usize,
+    /// Whether people may chat under a name alone, without an account.
+    pub guests: bool,
+    /// When login sessions end.
+    pub logins: LoginLimits,
+    /// Attempts to sign in, to sign up or to come as a guest that one address has in 15 minutes. Behind a NAT a whole office
+    /// shares them.
+    pub attempts_per_address: u32,
+    /// Wrong passwords that one account takes in 15 minutes.
+    pub attempts_per_account: u32,
+    /// Messages that one person may send per second in the long run, and four times as many at once.
+    pub messages_per_second: u32,
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Default for ChatConfig {
     fn default() -> Self {
         Self {
             max_message_bytes: 4 << 10,
-            max_rooms_per_socket: 32,
-            max_listed_rooms: 100,
-            suggested_rooms: ["lobby", "random", "help"]
-                .into_iter()
-                .filter_map(|name| RoomName::new(name).ok())
-                .collect(),
+            max_rooms: 200,
+            guests: false,
+            logins: LoginLimits {
+                idle: DAY * 30,
+                absolute: DAY * 90,
+            },
+            attempts_per_address: 100,
+            attempts_per_account: 10,
+            messages_per_second: 10,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn suggestions_by_default() {
-        let rooms = ChatConfig::default().suggested_rooms;
-        assert_eq!(
-            rooms.iter().map(RoomName::as_str).collect::<Vec<_>>(),
-            ["lobby", "random", "help"]
-        );
     }
 }

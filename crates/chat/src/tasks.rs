@@ -1,128 +1,188 @@
-//! What the chat does by itself: after the loss of a node, which takes people away without a farewell, it tells those who
-//! stay who is still there.
+//! What the chat does by itself on a node: it tells rooms who comes and goes, has the handlers of sockets told what the store
+//! says, and ends login sessions that are over.
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
-use hither::{EventError, Io, NamespaceName, QueryError, Room, cluster::NodeId};
-use tokio::task::JoinHandle;
-use tracing::{debug, error, info};
+use hither::{Io, TellError};
+use serde::Serialize;
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
 
 use crate::{
-    doubtful::DoubtfulRooms,
-    members::{TELLINGS, members},
-    protocol::{RoomMembers, event},
-    roll_call::RollCall,
+    accounts::LoginEnd,
+    audience,
+    chat::NEWS,
+    service::{News, Service, Tell},
+    view::PersonView,
 };
 
-/// How long a doubt rests before it is cleared up: the clients of a lost node come back meanwhile, and doubts that come
-/// together are one. Also the pause between attempts.
-const SETTLING: Duration = Duration::from_millis(500);
-/// Rooms about which all nodes are asked at a time.
-const ROOMS_AT_A_TIME: usize = 8;
+/// News that are under way at a time.
+const TELLS_AT_A_TIME: usize = 64;
+/// Pause before news are told again that not all nodes have taken.
+const TELL_AGAIN: Duration = Duration::from_millis(200);
+/// How long news are told again. A node that is silent for so long is none.
+const TELL_FOR: Duration = Duration::from_secs(60);
+/// How long what is under way may take when the node ends.
+const LAST_NEWS: Duration = Duration::from_secs(2);
+/// How often login sessions that are over are looked for.
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+/// The largest room whose members are told who comes and goes; those in larger ones are told how many there are.
+const NAMED_UP_TO: usize = 200;
+/// Names in one event.
+const NAMED_AT_ONCE: usize = 50;
 
 /// What the chat does by itself on one node, until [stopped](Self::stop) or dropped.
 #[must_use = "dropped, it stops"]
 pub struct ChatTasks {
-    task: JoinHandle<()>,
+    presence: JoinHandle<()>,
+    purge: JoinHandle<()>,
+    tells: JoinHandle<()>,
+    stop: CancellationToken,
 }
 
+#[derive(Serialize)]
+struct PresenceTold {
+    room: hither_store::RoomId,
+    count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined: Option<Vec<PersonView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<Vec<PersonView>>,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
 impl ChatTasks {
-    pub(crate) fn start(io: Io, namespace: NamespaceName, doubtful: Arc<DoubtfulRooms>) -> Self {
-        let task = tokio::spawn(async move {
-            // Each of the two ends with the server only.
-            tokio::select! {
-                () = watch_members(&io, &namespace, &doubtful) => {}
-                () = clear_doubts(&io, &namespace, &doubtful) => {}
-            }
-        });
-        Self { task }
+    pub(crate) fn start(io: Io, service: Arc<Service>, told: mpsc::Receiver<Tell>) -> Self {
+        let stop = CancellationToken::new();
+        Self {
+            presence: tokio::spawn(tell_presence(io.clone(), service.clone())),
+            purge: tokio::spawn(purge_logins(service.clone())),
+            tells: tokio::spawn(tell_all(io, service, told, stop.clone())),
+            stop,
+        }
     }
 
     /// Stops, and returns when nothing is under way any more.
     pub async fn stop(mut self) {
-        self.task.abort();
-        if let Err(end) = (&mut self.task).await
-            && end.is_panic()
-        {
-            error!(panic = %end, "the chat's own task had ended before its time");
+        self.presence.abort();
+        self.purge.abort();
+        self.stop.cancel();
+        if timeout(LAST_NEWS, &mut self.tells).await.is_err() {
+            warn!("some sockets on other nodes may not have been told the last news");
+            self.tells.abort();
+        }
+        for task in [&mut self.presence, &mut self.purge] {
+            if let Err(end) = task.await
+                && end.is_panic()
+            {
+                error!(panic = %end, "a task of the chat had ended before its time");
+            }
         }
     }
 }
 
 impl Drop for ChatTasks {
     fn drop(&mut self) {
-        self.task.abort();
+        self.presence.abort();
+        self.purge.abort();
+        self.tells.abort();
     }
 }
 
-/// Doubts every room of this node when a member of the cluster is lost, or back.
-async fn watch_members(io: &Io, namespace: &NamespaceName, doubtful: &DoubtfulRooms) {
-    let mut placements = io.placements();
-    let mut roll = RollCall::new(present(&placements));
-    while placements.changed().await.is_ok() {
-        if roll.update(present(&placements)) {
-            let rooms = io.rooms_here(namespace).await;
-            info!(
-                rooms = rooms.len(),
-                "members came or went; everybody here is told anew who is in the room"
-            );
-            doubtful.note(rooms);
+/// Tells this node's sockets who comes and goes; the other nodes tell theirs.
+async fn tell_presence(io: Io, service: Arc<Service>) {
+    let mut changes = io.presence().changes();
+    while let Some(change) = changes.next().await {
+        let told = match change {
+            Ok(change) if change.namespace == *service.namespace() && change.is_here => {
+                let Some(room) = audience::chat_room(&change.room) else {
+                    continue;
+                };
+                let few =
+                    change.count <= NAMED_UP_TO && change.joined.len() + change.left.len() <= NAMED_AT_ONCE;
+                let views = |persons: &[hither::Person]| {
+                    let cards = persons.iter().map(|person| person.card.parse().ok());
+                    cards.collect::<Option<Vec<PersonView>>>().filter(|_| few)
+                };
+                let event = PresenceTold {
+                    room,
+                    count: change.count,
+                    joined: views(&change.joined),
+                    left: views(&change.left),
+                };
+                io.emit_here(&change.namespace, Some(&change.room), "presence", &event)
+            }
+            Ok(_) => continue,
+            Err(lagged) => {
+                warn!(%lagged, "the clients of this node are told to ask who is there");
+                io.emit_here(service.namespace(), None, "presence.lost", &Nothing {})
+            }
+        };
+        if let Err(error) = told {
+            error!(%error, "who comes and goes cannot be told");
         }
     }
 }
 
-fn present(placements: &tokio::sync::watch::Receiver<Arc<hither::cluster::Placement>>) -> Vec<NodeId> {
-    placements
-        .borrow()
-        .view()
-        .members
-        .values()
-        .map(|member| member.id.clone())
-        .collect()
-}
-
-async fn clear_doubts(io: &Io, namespace: &NamespaceName, doubtful: &DoubtfulRooms) {
+async fn purge_logins(service: Arc<Service>) {
+    let mut ticks = interval(PURGE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        doubtful.any().await;
-        tokio::time::sleep(SETTLING).await;
-        stream::iter(doubtful.take())
-            .for_each_concurrent(ROOMS_AT_A_TIME, |room| async move {
-                match tell_members(io, namespace, &room).await {
-                    Ok(()) => {}
-                    Err(Untold::Unsendable(reason)) => error!(%room, %reason, "members cannot be told"),
-                    Err(reason) => {
-                        debug!(%room, %reason, "members are told once more");
-                        doubtful.note([room]);
-                    }
+        ticks.tick().await;
+        match service.store.purge_logins().await {
+            Ok(purged) => {
+                for login in purged.logins {
+                    let reason = LoginEnd::Expired;
+                    service
+                        .tell(audience::of_login(&login), News::LoginEnded { reason })
+                        .await;
                 }
-            })
-            .await;
-    }
-}
-
-/// Why this node's sockets may still have a wrong list of members.
-#[derive(Debug, thiserror::Error)]
-enum Untold {
-    #[error(transparent)]
-    Unknown(#[from] QueryError),
-    #[error("people come and go faster than they can be listed")]
-    Unsettled,
-    #[error(transparent)]
-    Unsendable(#[from] EventError),
-}
-
-/// Tells this node's sockets in a room who is in it; see [`TELLINGS`].
-async fn tell_members(io: &Io, namespace: &NamespaceName, room: &Room) -> Result<(), Untold> {
-    let mut list = members(io, namespace, room).await?;
-    for _ in 0..TELLINGS {
-        let told = RoomMembers { room, members: &list };
-        io.emit_here(namespace, room, event::ROOM_MEMBERS, &told)?;
-        let again = members(io, namespace, room).await?;
-        if again == list {
-            return Ok(());
+            }
+            Err(error) => debug!(%error, "login sessions that are over stay for now"),
         }
-        list = again;
     }
-    Err(Untold::Unsettled)
+}
+
+async fn tell_all(io: Io, service: Arc<Service>, mut told: mpsc::Receiver<Tell>, stop: CancellationToken) {
+    let mut under_way = JoinSet::new();
+    loop {
+        tokio::select! {
+            tell = told.recv() => match tell {
+                Some(tell) => {
+                    if under_way.len() >= TELLS_AT_A_TIME {
+                        // One more when one has ended.
+                        under_way.join_next().await;
+                    }
+                    under_way.spawn(tell_handlers(io.clone(), service.clone(), tell));
+                }
+                None => break,
+            },
+            Some(_) = under_way.join_next() => {}
+            // What waits is still told.
+            () = stop.cancelled(), if !told.is_closed() => told.close(),
+        }
+    }
+    under_way.join_all().await;
+}
+
+/// Tells handlers until all nodes have taken it. What comes twice does no harm: it is compared with the store.
+async fn tell_handlers(io: Io, service: Arc<Service>, Tell { to, news }: Tell) {
+    let until = Instant::now() + TELL_FOR;
+    loop {
+        match io.tell(service.namespace(), &to, NEWS, &news).await {
+            Ok(()) => return,
+            Err(TellError::Event(error)) => return error!(%error, "sockets cannot be told news"),
+            Err(TellError::Silent(silent)) if Instant::now() >= until => {
+                return warn!(%silent, "sockets of some nodes were not told news");
+            }
+            Err(TellError::Silent(_)) => sleep(TELL_AGAIN).await,
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use hither_store::StoreUrl;
 
 pub(crate) use self::complaint::MISUSE;
 pub use self::{
@@ -113,4 +114,33 @@ pub struct ChatArgs {
     /// The longest message that may be written, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = values::max_message_bytes)]
     pub max_message_bytes: usize,
+
+    /// Where accounts, rooms and messages are kept: `sqlite:PATH`, a file that the nodes of one machine share, or
+    /// `postgres://USER@HOST/DATABASE`. A password for PostgreSQL comes by --store-password-file or HITHER_STORE_PASSWORD
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HITHER_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:hither.db"
+    )]
+    #[arg(value_parser = StoreUrl::parse)]
+    pub store: StoreUrl,
+
+    /// A file with the password of the store. Unless given, the environment variable HITHER_STORE_PASSWORD is, if set
+    #[arg(long, value_name = "PATH")]
+    pub store_password_file: Option<PathBuf>,
+
+    /// Let people chat as guests, under a name without a password
+    #[arg(long)]
+    pub guests: bool,
+
+    /// Attempts to sign in, sign up or come as a guest that one address has in 15 minutes. All who come by a balancer or a NAT
+    /// share one
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub sign_in_limit: u32,
+
+    /// Messages that one person may send per second in the long run; four times as many at once
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub message_rate: u32,
 }

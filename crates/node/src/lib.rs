@@ -4,6 +4,7 @@
 //! command line and hands [`run`] a [`Site`]; it is then started, watched and stopped like any other node.
 
 mod ask;
+mod chat_site;
 mod cli;
 mod http;
 mod leave;
@@ -19,6 +20,7 @@ mod status;
 mod store;
 mod throttle;
 
+pub use chat_site::chat_site;
 pub use cli::{
     ChatArgs, Cli, ClusterArgs, Command, DoorArgs, FileArgs, LeaveCommand, LogArgs, LogFilter, LogFormat,
     NodeArgs, NodeCommand, NodeUrl, Placement, StatusCommand, StoreAction, StoreArgs, StoreCommand,

@@ -104,10 +104,10 @@ impl Lookout {
         let mut view = self.view();
         let View { picture, members } = &mut *view;
         if let Some(change) = picture.take_in(new_version(io), &census) {
-            io.emit_here(&self.namespace, &room, "sessions", &change)?;
+            io.emit_here(&self.namespace, Some(&room), "sessions", &change)?;
         }
         *members = census.members;
-        io.emit_here(&self.namespace, &room, "members", &view.members(io))
+        io.emit_here(&self.namespace, Some(&room), "members", &view.members(io))
     }
 
     fn view(&self) -> MutexGuard<'_, View> {

@@ -2,12 +2,8 @@
 
 use std::process::ExitCode;
 
-use hither::{RecoveryConfig, Server, ServerConfig};
-use hither_chat::{Chat, ChatConfig};
-use hither_node::{
-    ChatArgs, Cli, Command, NodeCommand, Site, SiteError, ask_to_leave, keep_store, pages, parse, run,
-    show_status,
-};
+use hither::RecoveryConfig;
+use hither_node::{Cli, Command, NodeCommand, ask_to_leave, chat_site, keep_store, parse, run, show_status};
 
 fn main() -> ExitCode {
     let Cli { command } = parse();
@@ -20,29 +16,11 @@ fn main() -> ExitCode {
 }
 
 fn chat_node(NodeCommand { node, chat }: &NodeCommand) -> ExitCode {
-    run(node, |mut config| {
+    run(node, async |mut config| {
         // People are to find their way back unless the operator says otherwise.
         if node.cluster.recovery.is_none() {
             config.recovery = Some(RecoveryConfig::default());
         }
-        chat_site(config, chat)
+        chat_site(config, chat).await
     })
-}
-
-fn chat_site(config: ServerConfig, args: &ChatArgs) -> Result<Site, SiteError> {
-    let ChatArgs { max_message_bytes } = *args;
-    let chat = Chat::new(ChatConfig {
-        max_message_bytes,
-        ..ChatConfig::default()
-    });
-    let server = Server::builder()
-        .config(config)
-        .namespace(hither_chat::NAMESPACE, chat.clone())?;
-    Ok(Site::new(server)
-        .pages(pages())
-        .background(async move |io, stop| {
-            let tasks = chat.start(io);
-            stop.cancelled().await;
-            tasks.stop().await;
-        }))
 }

@@ -30,7 +30,7 @@ use crate::{
 /// not start or go on, 2 when a flag is wrong. `site` is given what the flags say about the treatment of clients.
 ///
 /// Takes the process for itself: its signals, its log, its limit on open files. One node per process.
-pub fn run(args: &NodeArgs, site: impl FnOnce(ServerConfig) -> Result<Site, SiteError>) -> ExitCode {
+pub fn run(args: &NodeArgs, site: impl AsyncFnOnce(ServerConfig) -> Result<Site, SiteError>) -> ExitCode {
     let trust = match Trust::of(&args.cluster) {
         Ok(trust) => trust,
         Err(misuse) => {
@@ -103,7 +103,7 @@ impl BadEnd {
 async fn live(
     args: &NodeArgs,
     trust: &Trust,
-    site: impl FnOnce(ServerConfig) -> Result<Site, SiteError>,
+    site: impl AsyncFnOnce(ServerConfig) -> Result<Site, SiteError>,
 ) -> Result<ExitCode, BadEnd> {
     let mut signals = Signals::hear().map_err(BadEnd::System)?;
     let mut node = tokio::select! {
@@ -169,7 +169,7 @@ impl Node {
     async fn start(
         args: &NodeArgs,
         trust: &Trust,
-        site: impl FnOnce(ServerConfig) -> Result<Site, SiteError>,
+        site: impl AsyncFnOnce(ServerConfig) -> Result<Site, SiteError>,
     ) -> Result<Self, BadEnd> {
         info!(version = env!("CARGO_PKG_VERSION"), cluster = %args.cluster.address, seeds = args.cluster.seeds.join(","), "starting");
         if let Trust::Loopback = trust {
@@ -184,7 +184,7 @@ impl Node {
             server,
             pages,
             background,
-        } = site(server_config(args)).map_err(BadEnd::Site)?;
+        } = site(server_config(args)).await.map_err(BadEnd::Site)?;
         let (server, lookout) = Lookout::mount(server).map_err(|error| BadEnd::Site(error.into()))?;
         let door = Door::take(args.door.http, Sharing::Own)?;
         let fronts = args

@@ -165,7 +165,7 @@ fn pass_on(socket: &mut Socket<()>, asked_by: &Json, args: Args) -> Result<(), E
 
 fn main() -> ExitCode {
     let Flags { node, test } = parse();
-    run(&node, |config| {
+    run(&node, async |config| {
         let server = Server::builder()
             .config(test.apply(config))
             .namespace("/", Testbed)?

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use hither_cluster::{Cluster, Key, Marks, NodeId, NodeName, Placement, Position, RequestError};
-use hither_socketio::{Event, EventError, NamespaceName, RecoveryId};
+use hither_socketio::{Event, EventError, NamespaceName, RecoveryId, SocketId};
 use serde::Serialize;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tracing::info;
 
 use crate::{
@@ -14,14 +14,12 @@ use crate::{
     presence::Presence,
     request::{SessionReply, SessionRequest},
     room::{Room, topic},
-    sessions::{
-        Direct, Found, FoundSocket, Holder, LaneEvent, Queries, Query, QueryId, Question, Sessions, Shared,
-    },
+    sessions::{Direct, Found, Holder, LaneEvent, Queries, Query, QueryId, Question, Sessions, Shared},
     socket::publications,
     status::MemberStatus,
 };
 
-/// How long all nodes together may take to say who is in a room.
+/// How long all nodes together may take to answer.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What becomes of nodes that have no link when something is asked of all.
@@ -49,12 +47,23 @@ pub struct Io {
     shared: Arc<Shared>,
 }
 
-/// Who is in a room could not be found out.
+/// Some nodes did not answer.
 #[derive(Debug, thiserror::Error)]
-#[error("these nodes did not say in time who is in the room: {}", silent.join(", "))]
+#[error("these nodes did not answer in time: {}", silent.join(", "))]
 pub struct QueryError {
     /// The names of the nodes that did not answer.
     pub silent: Vec<String>,
+}
+
+/// Something could not be said to handlers everywhere.
+#[derive(Debug, thiserror::Error)]
+pub enum TellError {
+    /// It cannot be encoded.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// Some nodes may not have heard it.
+    #[error(transparent)]
+    Silent(#[from] QueryError),
 }
 
 /// Gives a query up when nobody waits for its answer any more.
@@ -125,23 +134,45 @@ impl Io {
         Ok(())
     }
 
-    /// Emits an event to those in a room whose sessions this node owns.
+    /// Says something to the handlers of all sockets in a room, on all nodes: [`Namespace::told`](crate::Namespace::told) is
+    /// called for each. Clients hear nothing of it. So one handler has others join rooms, leave them or disconnect.
+    ///
+    /// Done when every node has said that its handlers are called. Said again after an error, it comes twice to some. A
+    /// socket that changes its node meanwhile may miss it: its [`relocated`](crate::Namespace::relocated) is called then.
+    ///
+    /// # Errors
+    /// When a node does not answer in time, or what is said cannot be encoded.
+    pub async fn tell<T: Serialize + ?Sized>(
+        &self,
+        namespace: &NamespaceName,
+        room: &Room,
+        name: &str,
+        args: &T,
+    ) -> Result<(), TellError> {
+        let event = Event::new(name, args)?;
+        self.ask_all(Question::Tell(topic(namespace, Some(room)), event))
+            .await?;
+        Ok(())
+    }
+
+    /// Emits an event to those in a room whose sessions this node owns; without a room to those in the namespace. Clients
+    /// that are away do not hear it when they are back.
     ///
     /// # Errors
     /// When the name is reserved or the arguments cannot be sent.
     pub fn emit_here<T: Serialize + ?Sized>(
         &self,
         namespace: &NamespaceName,
-        room: &Room,
+        room: Option<&Room>,
         name: &str,
         args: &T,
     ) -> Result<(), EventError> {
         let event = Event::new(name, args)?;
-        let rooms = [room.clone()];
+        let rooms: Vec<Room> = room.into_iter().cloned().collect();
         for (_, event) in publications(namespace.clone(), &rooms, Vec::new(), Vec::new(), &event) {
             let event = Arc::new(event);
             for lane in self.cluster.lanes() {
-                let topic = topic(namespace, Some(room));
+                let topic = topic(namespace, room);
                 lane.send(LaneEvent::LocalEvent {
                     topic,
                     event: event.clone(),
@@ -151,19 +182,31 @@ impl Io {
         Ok(())
     }
 
-    /// Who is in a room of a namespace, on all nodes; without a room, who is in the namespace.
+    /// Emits an event to those in a room, on all nodes, that is worth something now or never: it is not kept for clients
+    /// that are away or whose session moves, and dropped for those who are behind with what they are sent.
     ///
     /// # Errors
-    /// When a node does not answer in time.
-    pub async fn members(
+    /// When the name is reserved or the arguments cannot be sent.
+    pub fn emit_volatile<T: Serialize + ?Sized>(
         &self,
         namespace: &NamespaceName,
-        room: Option<&Room>,
-    ) -> Result<Vec<FoundSocket>, QueryError> {
-        Ok(self
-            .ask_all(Question::Hears(topic(namespace, room)))
-            .await?
-            .sockets)
+        room: &Room,
+        except: &[SocketId],
+        name: &str,
+        args: &T,
+    ) -> Result<(), EventError> {
+        let event = Event::new(name, args)?;
+        let rooms = [room.clone()];
+        for (_, event) in publications(namespace.clone(), &rooms, except.to_vec(), Vec::new(), &event) {
+            for member in self.cluster.placement().view().members.values() {
+                // Who has no link hears nothing of it.
+                self.cluster.send(
+                    &member.id,
+                    Direct::Volatile(topic(namespace, Some(room)), event.clone()),
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The members of the cluster, what they count, and up to `limit` of their sessions. Who does not answer within
@@ -286,22 +329,5 @@ impl Io {
         };
         silent.extend(passed_over);
         (found, silent)
-    }
-
-    /// The rooms of a namespace in which there are sockets whose sessions this node owns.
-    pub async fn rooms_here(&self, namespace: &NamespaceName) -> Vec<Room> {
-        let mut rooms = Vec::new();
-        for lane in self.cluster.lanes() {
-            let (reply, answer) = oneshot::channel();
-            lane.send(LaneEvent::LocalRooms {
-                namespace: namespace.clone(),
-                reply,
-            });
-            // A lane ends only with its node.
-            rooms.extend(answer.await.unwrap_or_default());
-        }
-        rooms.sort();
-        rooms.dedup();
-        rooms
     }
 }

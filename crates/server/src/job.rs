@@ -42,6 +42,11 @@ pub(crate) enum Job {
     Relocated {
         socket: SocketId,
     },
+    /// The application says something to itself.
+    Told {
+        socket: SocketId,
+        event: Event,
+    },
     EngineMessage(Message),
 }
 
@@ -56,7 +61,9 @@ impl Job {
         JOB_OVERHEAD
             + match self {
                 Self::Connect { auth, .. } => auth.as_ref().map_or(0, |auth| auth.as_str().len()),
-                Self::Event { event, .. } => event.name.as_str().len() + args(&event.args),
+                Self::Event { event, .. } | Self::Told { event, .. } => {
+                    event.name.as_str().len() + args(&event.args)
+                }
                 Self::Acked { context, answer, .. } => {
                     context.as_str().len() + answer.as_ref().map_or(0, args)
                 }
@@ -72,6 +79,7 @@ impl Job {
             | Self::Acked { socket, .. }
             | Self::Disconnect { socket, .. }
             | Self::Recovered { socket, .. }
+            | Self::Told { socket, .. }
             | Self::Relocated { socket } => Some(socket),
             Self::Connect { .. } | Self::EngineMessage(_) => None,
         }
@@ -86,6 +94,7 @@ impl Job {
             Self::Disconnect { .. } => "disconnect",
             Self::Recovered { .. } => "recovered",
             Self::Relocated { .. } => "relocated",
+            Self::Told { .. } => "told",
             Self::EngineMessage(_) => "message",
         }
     }

@@ -35,7 +35,7 @@ pub use hither_socketio::{
     AckId, Args, ArgsError, Binary, ConnectError, DisconnectReason, Event, EventError, Json, NamespaceName,
     NamespaceNameError, SocketId,
 };
-pub use io::{Io, QueryError};
+pub use io::{Io, QueryError, TellError};
 pub use namespace::{Namespace, Received};
 pub use presence::{
     LINGER, Lagged, Person, PersonKey, PersonKeyError, Presence, PresenceChange, PresenceChanges,
@@ -43,6 +43,5 @@ pub use presence::{
 };
 pub use room::Room;
 pub use server::{Leave, Server, ServerBuilder, StartError, StatusReader};
-pub use sessions::FoundSocket;
 pub use socket::{AckError, Broadcast, EmitError, Socket, Whereabouts};
 pub use status::{MemberStatus, SessionStatus, Status};

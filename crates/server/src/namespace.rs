@@ -9,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     job::{Job, Outcome, Verdict},
+    room::Room,
     socket::{AckError, Socket, SocketContext},
 };
 
@@ -93,6 +94,20 @@ pub trait Namespace: Send + Sync + 'static {
         async {}
     }
 
+    /// The application has said something to the handlers of this socket: see [`Io::tell`](crate::Io::tell).
+    fn told(&self, socket: &mut Socket<Self::Data>, event: Event) -> impl Future<Output = ()> + Send {
+        drop(event);
+        let _ = socket;
+        async {}
+    }
+
+    /// Whether the persons in this room are listed as [present](crate::Presence). Those in rooms that nobody looks at need
+    /// not be.
+    fn is_listed(room: &Room) -> bool {
+        let _ = room;
+        true
+    }
+
     /// Whether [`relocated`](Self::relocated) is to be called.
     const FOLLOWS_WHEREABOUTS: bool = false;
 
@@ -123,6 +138,7 @@ pub(crate) trait AnyNamespace: Send + Sync {
     fn call(self: Arc<Self>, job: Job, context: SocketContext, data: Option<AnyData>) -> Call;
     fn follows_whereabouts(&self) -> bool;
     fn patience(&self) -> Duration;
+    fn listed(&self) -> fn(&Room) -> bool;
     fn save(&self, data: &AnyData) -> Result<Bytes, DataError>;
     fn load(&self, bytes: &[u8]) -> Result<AnyData, DataError>;
 }
@@ -193,6 +209,10 @@ impl<N: Namespace> AnyNamespace for Adapter<N> {
         N::PATIENCE
     }
 
+    fn listed(&self) -> fn(&Room) -> bool {
+        N::is_listed
+    }
+
     fn save(&self, data: &AnyData) -> Result<Bytes, DataError> {
         let data = data.downcast_ref::<N::Data>().ok_or(DataError::Type)?;
         Ok(serde_json::to_vec(data)?.into())
@@ -213,6 +233,7 @@ trait Handle: Namespace {
                 Job::Disconnect { reason, .. } => self.disconnect(socket, reason).await,
                 Job::Recovered { disconnected, .. } => self.recovered(socket, disconnected).await,
                 Job::Relocated { .. } => self.relocated(socket).await,
+                Job::Told { event, .. } => self.told(socket, event).await,
                 // The one has no socket yet, the other no namespace.
                 Job::Connect { .. } | Job::EngineMessage(_) => {}
             }

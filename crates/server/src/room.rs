@@ -55,7 +55,7 @@ pub(crate) fn room_of(namespace: &NamespaceName, topic: &Topic) -> Option<Room> 
 }
 
 /// An event for a room, as it travels between nodes. Each lane encodes it once for all its receivers.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RoomEvent {
     pub(crate) namespace: NamespaceName,
     pub(crate) event: Event,

@@ -119,7 +119,6 @@ pub(crate) enum Effect {
     },
     Join(Room),
     Leave(Room),
-    Show(Json),
     Identify(Person),
     Publish {
         room: Option<Room>,
@@ -311,16 +310,6 @@ impl<Data> Socket<Data> {
     /// Leaves a room.
     pub fn leave(&mut self, room: impl Into<Room>) {
         self.context.effects.add_small(Effect::Leave(room.into()));
-    }
-
-    /// What others find of this socket when they ask who is in a room: see [`Io::members`](crate::Io::members).
-    ///
-    /// # Errors
-    /// When the card cannot be written as JSON or the handler has asked for too much.
-    pub fn show<T: Serialize + ?Sized>(&mut self, card: &T) -> Result<(), EmitError> {
-        let card = Json::encode(card)?;
-        let bytes = card.as_str().len();
-        self.context.effects.add(Effect::Show(card), bytes)
     }
 
     /// Says whose socket this is. From then on that person is present in every room that the socket is in, while its client

@@ -11,6 +11,8 @@ use crate::room::Room;
 pub(crate) struct Shown {
     hub: Arc<Hub>,
     namespace: NamespaceName,
+    /// Which rooms list their persons.
+    listed: fn(&Room) -> bool,
     person: Arc<Person>,
     rooms: Arc<BTreeSet<Room>>,
 }
@@ -19,12 +21,14 @@ impl Shown {
     pub(crate) fn new(
         hub: &Arc<Hub>,
         namespace: &NamespaceName,
+        listed: fn(&Room) -> bool,
         person: &Arc<Person>,
         rooms: &Arc<BTreeSet<Room>>,
     ) -> Self {
         let shown = Self {
             hub: hub.clone(),
             namespace: namespace.clone(),
+            listed,
             person: person.clone(),
             rooms: rooms.clone(),
         };
@@ -49,8 +53,9 @@ impl Shown {
     }
 
     fn places<'a>(&self, rooms: impl IntoIterator<Item = &'a Room>) -> impl Iterator<Item = Place> {
-        let namespace = self.namespace.clone();
-        rooms.into_iter().map(move |room| Place {
+        let (namespace, listed) = (self.namespace.clone(), self.listed);
+        let rooms = rooms.into_iter().filter(move |room| listed(room));
+        rooms.map(move |room| Place {
             namespace: namespace.clone(),
             room: room.clone(),
         })

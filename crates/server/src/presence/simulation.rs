@@ -317,3 +317,32 @@ fn three_devices_on_two_nodes_are_one_person() {
     world.settle();
     assert_eq!(world.nodes[2].machine.count(&place(1)), 0);
 }
+
+#[test]
+fn a_join_costs_one_change_for_each_other_node_however_many_are_there() {
+    let mut world = World::new();
+    for number in 0..2_000 {
+        let node = number % NODES;
+        world.step(Step::Enter {
+            node,
+            person: number,
+            room: 0,
+        });
+    }
+    world.settle();
+    world.step(Step::Enter {
+        node: 0,
+        person: 2_000,
+        room: 0,
+    });
+    world.pass(200);
+    let said = world.links.values().flatten();
+    let changes: Vec<usize> = said
+        .filter_map(|note| match note {
+            Note::Delta { changes, .. } => Some(changes.iter().map(|(_, list)| list.len()).sum()),
+            Note::Digest { .. } => None,
+            Note::Want { .. } | Note::Page { .. } => panic!("a list is sent for one who comes"),
+        })
+        .collect();
+    assert_eq!(changes, [1; NODES - 1]);
+}

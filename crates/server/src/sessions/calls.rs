@@ -202,7 +202,6 @@ impl Session {
                 joins: Joins::default(),
                 listening: false,
                 acks: Default::default(),
-                card: None,
                 person: None,
                 shown: None,
                 returns: 0,

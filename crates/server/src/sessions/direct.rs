@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hither_cluster::{Key, NodeId};
+use hither_cluster::{Key, NodeId, Topic};
 use hither_engineio::{Frame, FrameKind};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     presence::Note,
     request::{SocketNumber, StreamId},
+    room::RoomEvent,
 };
 
 /// A message between lanes of two nodes.
@@ -26,6 +27,8 @@ pub(crate) enum Direct {
     Query(Query),
     /// To whoever asked; any lane can take it.
     QueryReply(QueryReply),
+    /// To every lane: an event that is worth something now or never.
+    Volatile(Topic, RoomEvent),
     /// About who is present; the first lane takes it.
     Presence(Note),
 }
@@ -176,6 +179,9 @@ pub(crate) fn route(direct: Direct, lanes: usize, lane_of: &dyn Fn(&Key) -> usiz
                 .map(|(lane, all)| (lane, Direct::Delivered(all)))
                 .collect()
         }
+        Direct::Volatile(topic, event) => (0..lanes)
+            .map(|lane| (lane, Direct::Volatile(topic.clone(), event.clone())))
+            .collect(),
         Direct::Query(query) => (0..lanes)
             .map(|lane| (lane, Direct::Query(query.clone())))
             .collect(),

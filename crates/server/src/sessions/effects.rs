@@ -220,7 +220,6 @@ impl Session {
                     }
                 }
             }
-            Effect::Show(card) => socket.card = Some(card),
             Effect::Identify(person) => socket.person = Some(Arc::new(person)),
             Effect::Publish { room, event } => {
                 let cause = self.next_cause();

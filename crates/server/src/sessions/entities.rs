@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     request::{SessionReply, SessionRequest},
-    room::{RoomEvent, room_of},
+    room::RoomEvent,
 };
 
 impl Entities for Sessions {
@@ -205,21 +205,8 @@ impl Entities for Sessions {
                     session.take_input(env, lane);
                 });
             }
-            LaneEvent::LocalRooms { namespace, reply } => {
-                let rooms = self
-                    .env
-                    .listeners
-                    .keys()
-                    .filter_map(|topic| room_of(&namespace, topic));
-                // Who asked may have stopped waiting.
-                drop(reply.send(rooms.collect()));
-            }
             LaneEvent::LocalEvent { topic, event } => {
-                let heard = Heard {
-                    event: &event,
-                    position: lane.position(),
-                    published: None,
-                };
+                let heard = Heard::unpublished(&event, lane.position());
                 self.hear(lane, &topic, &heard);
             }
             LaneEvent::Passed { .. } => {}
@@ -256,10 +243,10 @@ impl Entities for Sessions {
             }
             Direct::Query(Query { id, question }) => {
                 let found = match question {
-                    Question::Hears(topic) => Found {
-                        sockets: self.sockets_of(&topic),
-                        ..Found::default()
-                    },
+                    Question::Tell(topic, event) => {
+                        self.tell_handlers(lane, &topic, &event);
+                        Found::default()
+                    }
                     Question::Holds(wanted) => Found {
                         holders: self.holders_of(&wanted),
                         ..Found::default()
@@ -284,6 +271,13 @@ impl Entities for Sessions {
                     // Without a link whoever asked finds out that we are gone.
                     lane.send(from, &Direct::QueryReply(reply));
                 }
+            }
+            Direct::Volatile(topic, event) => {
+                let heard = Heard {
+                    is_volatile: true,
+                    ..Heard::unpublished(&event, lane.position())
+                };
+                self.hear(lane, &topic, &heard);
             }
             Direct::QueryReply(reply) => self.env.shared.queries.reply(from, reply),
             Direct::Presence(note) => {

@@ -55,6 +55,20 @@ struct Right {
     attached: bool,
 }
 
+#[cfg(test)]
+impl Holder {
+    pub(super) fn example(session: &str) -> Self {
+        Self {
+            session: Key::from(session),
+            recovery: super::recovery::new_recovery_id(&Key::from(session)),
+            right: Right {
+                returns: 0,
+                attached: true,
+            },
+        }
+    }
+}
+
 impl NamespaceSocket {
     fn right(&self) -> Right {
         Right {

@@ -30,6 +30,7 @@ mod sights;
 mod size;
 mod snapshot;
 mod speaking;
+mod tell;
 mod waiting_orders;
 
 use std::{
@@ -41,7 +42,7 @@ use std::{
 use bytes::Bytes;
 use hither_cluster::{Key, ReplyTo, Topic};
 use hither_engineio::Refusal;
-use hither_socketio::{Connection, ConnectionConfig, NamespaceName, SocketId};
+use hither_socketio::{Connection, ConnectionConfig, SocketId};
 use slab::Slab;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::{error, info};
@@ -50,7 +51,6 @@ pub(crate) use direct::Direct;
 use env::{Env, Lane, Slot};
 pub(crate) use holders::Holder;
 use ingress_sockets::{Looking, SocketNews};
-pub use query::FoundSocket;
 pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
 pub(crate) use recovery::Surrendered;
 use session::{Opening, Session, SocketIo, Upper};
@@ -129,11 +129,6 @@ pub(crate) enum LaneEvent {
     /// There is more to take of what the client of this session has sent.
     GoOn {
         session: Key,
-    },
-    /// In which rooms of a namespace are sockets of this lane?
-    LocalRooms {
-        namespace: NamespaceName,
-        reply: oneshot::Sender<Vec<Room>>,
     },
     /// An event for the sockets of this node alone.
     LocalEvent {
@@ -401,11 +396,5 @@ impl Sessions {
             *place = listeners;
         }
         self.settle(lane);
-    }
-
-    fn sockets_of(&self, topic: &Topic) -> Vec<FoundSocket> {
-        let slots = self.env.listeners.get(topic).map_or(&[][..], Vec::as_slice);
-        let sessions = slots.iter().filter_map(|slot| self.slots.get(*slot));
-        sessions.filter_map(|session| session.found(topic)).collect()
     }
 }

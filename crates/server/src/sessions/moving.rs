@@ -1,15 +1,12 @@
 //! A session on its way to another node, and what is left of it here.
 
-use hither_cluster::Topic;
 use hither_engineio::TransportName;
 use hither_socketio::SocketId;
 
 use super::{
     env::{Env, Lane},
-    query::FoundSocket,
-    session::{NamespaceSocket, Session, Upper},
+    session::{Session, Upper},
 };
-use crate::room::room_of;
 
 impl Session {
     /// The snapshot is out: nothing happens any more, unless the session is thawed.
@@ -47,26 +44,5 @@ impl Session {
         for socket in sockets {
             self.unlisten(env, lane, &socket);
         }
-    }
-
-    /// The socket that hears a topic, for a query.
-    pub(crate) fn found(&self, heard: &Topic) -> Option<FoundSocket> {
-        let Upper::SocketIo(upper) = &self.upper else {
-            return None;
-        };
-        let hears = |socket: &&NamespaceSocket| {
-            let is_gone = socket.away.as_ref().is_some_and(|away| away.tell_at.is_none());
-            socket.listening
-                && !is_gone
-                && match room_of(&socket.namespace, heard) {
-                    Some(room) => socket.rooms.contains(&room),
-                    None => heard.as_str() == socket.namespace.as_str(),
-                }
-        };
-        let socket = upper.sockets.iter().find(hears)?;
-        Some(FoundSocket {
-            id: socket.id.clone(),
-            card: socket.card.clone(),
-        })
     }
 }

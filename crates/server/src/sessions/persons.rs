@@ -6,6 +6,7 @@ use super::{
     Direct, Sessions,
     env::{Env, Lane},
     session::{Session, Upper},
+    shared::Service,
 };
 use crate::presence::{Hub, Note, Shown};
 
@@ -24,8 +25,16 @@ impl Session {
                 Some(person) => match &mut socket.shown {
                     Some(shown) => shown.update(person, &socket.rooms),
                     None => {
+                        let Some(Service::SocketIo(namespaces)) = env.shared.service(self.service) else {
+                            return;
+                        };
+                        let Some(listed) = namespaces.get(&socket.namespace).map(|handler| handler.listed())
+                        else {
+                            continue;
+                        };
                         let hub = &env.shared.presence;
-                        socket.shown = Some(Shown::new(hub, &socket.namespace, person, &socket.rooms));
+                        let shown = Shown::new(hub, &socket.namespace, listed, person, &socket.rooms);
+                        socket.shown = Some(shown);
                     }
                 },
             }

@@ -1,4 +1,4 @@
-//! Asking all lanes of all nodes: who is in a room, which sessions there are.
+//! Asking all lanes of all nodes: which sessions there are, who has a socket.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use hither_cluster::{Marks, NodeId, Position, Topic, View};
-use hither_socketio::{Json, RecoveryId, SocketId};
+use hither_socketio::{Event, RecoveryId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -29,10 +29,10 @@ pub(crate) struct Query {
 /// What is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Question {
-    /// Who of yours hears this topic?
-    Hears(Topic),
     /// Which sessions live with you? Each lane names at most so many.
     Lives { limit: usize },
+    /// Have the handlers of those who hear this topic told this.
+    Tell(Topic, Event),
     /// Which of your sessions have the sockets that can be recovered with these?
     Holds(Vec<RecoveryId>),
     /// Which marks does this position in some lane's log stand for?
@@ -51,19 +51,9 @@ pub(crate) struct QueryReply {
 /// What was found.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Found {
-    pub(crate) sockets: Vec<FoundSocket>,
     pub(crate) holders: Vec<Holder>,
     pub(crate) marks: Option<Marks>,
     pub(crate) sights: Sights,
-}
-
-/// A socket in a room, as others find it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FoundSocket {
-    /// Its id.
-    pub id: SocketId,
-    /// What its application [shows](crate::Socket::show) of it.
-    pub card: Option<Json>,
 }
 
 /// The questions of one node that wait for replies.
@@ -109,7 +99,6 @@ impl Queries {
         let Some(waiting) = query.waiting.get_mut(from) else {
             return;
         };
-        query.found.sockets.extend(reply.found.sockets);
         query.found.holders.extend(reply.found.holders);
         query.found.marks = query.found.marks.take().or(reply.found.marks);
         query.found.sights.absorb(reply.found.sights);
@@ -178,29 +167,23 @@ mod tests {
         }
     }
 
-    fn reply(id: QueryId, lanes: usize, socket: &str) -> QueryReply {
-        let socket = FoundSocket {
-            id: SocketId::new(socket),
-            card: None,
-        };
+    fn reply(id: QueryId, lanes: usize, session: &str) -> QueryReply {
         QueryReply {
             id,
             lanes,
             found: Found {
-                sockets: vec![socket],
+                holders: vec![Holder::example(session)],
                 ..Found::default()
             },
         }
     }
 
     fn found(receiver: &mut oneshot::Receiver<Found>) -> Option<Vec<String>> {
+        let holders = receiver.try_recv().ok()?.holders;
         Some(
-            receiver
-                .try_recv()
-                .ok()?
-                .sockets
+            holders
                 .iter()
-                .map(|socket| socket.id.to_string())
+                .map(|holder| holder.session.as_str().to_owned())
                 .collect(),
         )
     }
@@ -254,7 +237,7 @@ mod tests {
         let (id, _receiver) = queries.begin([node("a"), node("b")]);
         queries.reply(&node("a"), reply(id, 1, "1"));
         let (found, silent) = queries.abandon(id);
-        assert_eq!(found.sockets.len(), 1);
+        assert_eq!(found.holders.len(), 1);
         assert_eq!(silent, [node("b")]);
         queries.reply(&node("b"), reply(id, 1, "2"));
     }

@@ -151,8 +151,6 @@ pub(crate) struct NamespaceSocket {
     /// Whether it hears its rooms and its namespace.
     pub(crate) listening: bool,
     pub(crate) acks: BTreeMap<AckId, AwaitedAck>,
-    /// What others find of it.
-    pub(crate) card: Option<Json>,
     /// Whose it is.
     pub(crate) person: Option<Arc<Person>>,
     /// Where it makes that person present.

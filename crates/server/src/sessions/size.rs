@@ -18,7 +18,6 @@ impl NamespaceSocket {
     fn bytes(&self) -> usize {
         let acks = self.acks.values();
         self.saved.as_ref().map_or(0, bytes::Bytes::len)
-            + self.card.as_ref().map_or(0, |card| card.as_str().len())
             + self.joins.bytes()
             + acks
                 .map(|awaited| ACK_OVERHEAD + awaited.context.as_str().len())

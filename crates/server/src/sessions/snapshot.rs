@@ -87,7 +87,6 @@ pub(crate) struct SocketSnapshot {
 pub(super) struct SocketCore {
     namespace: NamespaceName,
     listening: bool,
-    card: Option<Json>,
     person: Option<Arc<Person>>,
     returns: u32,
     recovery: Option<RecoveryId>,
@@ -363,7 +362,6 @@ impl NamespaceSocket {
         SocketCore {
             namespace: self.namespace.clone(),
             listening: self.listening,
-            card: self.card.clone(),
             person: self.person.clone(),
             returns: self.returns,
             recovery: self.recovery.clone(),
@@ -466,7 +464,6 @@ impl SocketSnapshot {
             joins,
             listening: core.listening,
             acks,
-            card: core.card,
             person: core.person,
             shown: None,
             returns: core.returns,

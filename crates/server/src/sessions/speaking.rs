@@ -17,6 +17,9 @@ use crate::room::RoomEvent;
 /// Bytes that may be on their way to a socket on another node. Enough to keep a link busy between two acknowledgements.
 const IN_FLIGHT: usize = 256 << 10;
 
+/// Bytes that wait for a client who is behind.
+const BEHIND: usize = 16 << 10;
+
 /// An event for a room, as it comes to the sessions of a lane.
 pub(crate) struct Heard<'a> {
     pub(crate) event: &'a RoomEvent,
@@ -24,6 +27,8 @@ pub(crate) struct Heard<'a> {
     pub(crate) position: Position,
     /// Its origin and its number there; none if it is for this node alone and stands in no log.
     pub(crate) published: Option<(&'a NodeId, u64)>,
+    /// Whether those who are behind need not hear it.
+    pub(crate) is_volatile: bool,
 }
 
 impl<'a> Heard<'a> {
@@ -33,6 +38,17 @@ impl<'a> Heard<'a> {
             event: &publication.payload,
             position,
             published,
+            is_volatile: false,
+        }
+    }
+
+    /// What stands in no log.
+    pub(crate) fn unpublished(event: &'a RoomEvent, position: Position) -> Self {
+        Self {
+            event,
+            position,
+            published: None,
+            is_volatile: false,
         }
     }
 }
@@ -85,7 +101,7 @@ impl Session {
         encoded: &mut EncodedEvent,
     ) {
         // A dormant session hears what it missed once it knows from where on.
-        if self.is_dormant() {
+        if self.is_dormant() || heard.is_volatile && self.outgoing.bytes() > BEHIND {
             return;
         }
         let event = heard.event;

@@ -1,0 +1,123 @@
+//! How much one person, and all in one room, may ask of this node.
+
+mod bucket;
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use hither_store::{PersonId, RoomId};
+
+use self::bucket::Bucket;
+pub(crate) use self::bucket::Rate;
+use crate::refusal::Refusal;
+
+/// Buckets that are kept before those that are full are forgotten.
+const SWEEP_AT: usize = 10_000;
+
+/// What is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Messages,
+    Joins,
+    Searches,
+    Requests,
+}
+
+impl Kind {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Joins => "rooms joined or created",
+            Self::Searches => "searches",
+            Self::Requests => "requests",
+        }
+    }
+}
+
+/// The buckets of one node. Somebody with sockets on several nodes has as many of each.
+pub(crate) struct Limits {
+    messages: Rate,
+    people: Buckets<(PersonId, Kind)>,
+    rooms: Buckets<RoomId>,
+}
+
+/// All people together in one room.
+const ROOM: Rate = Rate::new(200, 800);
+const JOINS: Rate = Rate::new(1, 30);
+const SEARCHES: Rate = Rate::new(1, 10);
+const REQUESTS: Rate = Rate::new(30, 200);
+
+impl Limits {
+    pub(crate) fn new(messages_per_second: u32) -> Self {
+        Self {
+            messages: Rate::new(messages_per_second, messages_per_second.saturating_mul(4)),
+            people: Buckets::default(),
+            rooms: Buckets::default(),
+        }
+    }
+
+    /// Lets a person do one thing of this kind.
+    pub(crate) fn take(&self, person: PersonId, kind: Kind) -> Result<(), Refusal> {
+        let rate = match kind {
+            Kind::Messages => self.messages,
+            Kind::Joins => JOINS,
+            Kind::Searches => SEARCHES,
+            Kind::Requests => REQUESTS,
+        };
+        self.people.take((person, kind), rate, kind.what())
+    }
+
+    /// Lets somebody say something in a room.
+    pub(crate) fn take_room(&self, room: RoomId) -> Result<(), Refusal> {
+        let rate = ROOM.at_least(self.messages);
+        self.rooms.take(room, rate, "messages in this room")
+    }
+}
+
+struct Buckets<K>(Mutex<HashMap<K, Bucket>>);
+
+impl<K> Default for Buckets<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Buckets<K> {
+    fn take(&self, key: K, rate: Rate, what: &str) -> Result<(), Refusal> {
+        let now = Instant::now();
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= SWEEP_AT {
+            // A full bucket is as good as none.
+            buckets.retain(|_, bucket| !bucket.is_full(now));
+        }
+        let bucket = buckets.entry(key).or_insert_with(|| Bucket::full(rate, now));
+        bucket.take(now).map_err(|wait| Refusal::limited(what, wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::Code;
+
+    #[test]
+    fn one_person_s_flood_is_nobody_else_s() {
+        let limits = Limits::new(1);
+        let (flooder, other) = (PersonId::random(), PersonId::random());
+        let refused = (0..5)
+            .find_map(|_| limits.take(flooder, Kind::Messages).err())
+            .unwrap();
+        assert_eq!(refused.code, Code::Limited);
+        assert!(
+            refused
+                .retry_after_ms
+                .is_some_and(|wait| (1..=1_000).contains(&wait))
+        );
+        assert!(limits.take(other, Kind::Messages).is_ok());
+        assert!(limits.take(flooder, Kind::Searches).is_ok());
+    }
+}

@@ -1,0 +1,258 @@
+//! What sockets and HTTP share of the chat: the store, the limits, and the ways to speak to people.
+
+use std::sync::{Arc, OnceLock};
+
+use hither::{Io, NamespaceName, Room as Audience};
+use hither_store::{
+    Author, ClientId, Message, MessageKind, NewMessage, Number, Person, PersonId, PersonKind, PersonName,
+    Role, RoomId, RoomName, Standing, Store, StoreError,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OnceCell, mpsc};
+use tracing::warn;
+
+use crate::{
+    accounts::{LoginEnd, Passwords},
+    audience,
+    config::ChatConfig,
+    limits::Limits,
+    refusal::Refusal,
+    view::{MessageView, PersonView},
+};
+
+/// The room that is always there, and to which everybody comes first.
+const LOBBY: &str = "lobby";
+/// News for handlers that wait to be told. Who makes more waits.
+const TELLS: usize = 1024;
+
+/// Somebody who asks for something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Actor {
+    pub(crate) id: PersonId,
+    pub(crate) name: PersonName,
+    pub(crate) kind: PersonKind,
+}
+
+impl From<Person> for Actor {
+    fn from(person: Person) -> Self {
+        Self {
+            id: person.id,
+            name: person.name,
+            kind: person.kind,
+        }
+    }
+}
+
+impl Actor {
+    pub(crate) fn view(&self) -> PersonView {
+        PersonView::new(&self.name, self.kind)
+    }
+}
+
+/// What handlers of sockets are told, on all nodes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub(crate) enum News {
+    /// Something is different about this room for this person.
+    Room { room: RoomId, gone: Option<Gone> },
+    /// The login session has ended.
+    LoginEnded { reason: LoginEnd },
+    /// The person has another name.
+    Renamed { name: PersonName },
+}
+
+/// Why somebody is in a room no longer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Gone {
+    pub(crate) reason: GoneReason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum GoneReason {
+    Left,
+    Removed,
+    Banned,
+}
+
+/// News, and for whose handlers.
+#[derive(Clone, Debug)]
+pub(crate) struct Tell {
+    pub(crate) to: Audience,
+    pub(crate) news: News,
+}
+
+/// What sockets and HTTP share of the chat.
+pub(crate) struct Service {
+    pub(crate) store: Store,
+    pub(crate) config: ChatConfig,
+    pub(crate) limits: Limits,
+    pub(crate) passwords: Passwords,
+    namespace: NamespaceName,
+    io: OnceLock<Io>,
+    lobby: OnceCell<RoomId>,
+    tells: mpsc::Sender<Tell>,
+}
+
+impl Service {
+    /// With what is told to handlers, for the task that does it.
+    pub(crate) fn new(
+        store: Store,
+        config: ChatConfig,
+        namespace: NamespaceName,
+    ) -> (Arc<Self>, mpsc::Receiver<Tell>) {
+        let (tells, told) = mpsc::channel(TELLS);
+        let service = Self {
+            limits: Limits::new(config.messages_per_second),
+            passwords: Passwords::new(),
+            store,
+            config,
+            namespace,
+            io: OnceLock::new(),
+            lobby: OnceCell::new(),
+            tells,
+        };
+        (Arc::new(service), told)
+    }
+
+    /// The server on which the chat runs, from now on.
+    pub(crate) fn start(&self, io: Io) {
+        // One server per chat: a second call changes nothing.
+        self.io.get_or_init(|| io);
+    }
+
+    pub(crate) fn namespace(&self) -> &NamespaceName {
+        &self.namespace
+    }
+
+    /// The room that is always there.
+    pub(crate) async fn lobby(&self) -> Result<RoomId, StoreError> {
+        let make = || async {
+            let name = RoomName::new(LOBBY).map_err(|error| StoreError::Invalid(error.to_string()))?;
+            Ok(self.store.ensure_room(&name).await?.id)
+        };
+        self.lobby.get_or_try_init(make).await.copied()
+    }
+
+    /// Has the handlers of all sockets in an audience told.
+    pub(crate) async fn tell(&self, to: Audience, news: News) {
+        if self.tells.send(Tell { to, news }).await.is_err() {
+            warn!("the chat has stopped: what sockets were to be told is lost");
+        }
+    }
+
+    /// Something is different about this room for this person: the person's sockets come into it, or leave it.
+    pub(crate) async fn tell_room(&self, person: PersonId, room: RoomId, gone: Option<Gone>) {
+        self.tell(audience::of_person(person), News::Room { room, gone })
+            .await;
+    }
+
+    /// Emits an event to the clients of an audience.
+    pub(crate) async fn emit<T: Serialize + ?Sized>(&self, to: &Audience, name: &str, args: &T) {
+        let Some(io) = self.io.get() else {
+            return warn!(event = name, "the chat has not started: an event is lost");
+        };
+        if let Err(error) = io.emit(&self.namespace, Some(to), name, args).await {
+            warn!(event = name, %error, "an event cannot be sent");
+        }
+    }
+
+    /// What somebody may do in a room.
+    pub(crate) async fn role(&self, room: RoomId, person: PersonId) -> Result<Role, Refusal> {
+        match self.store.standing(room, person).await? {
+            Some(Standing::In(role)) => Ok(role),
+            _ => Err(Refusal::forbidden("You are not in this room; join it first.")),
+        }
+    }
+
+    /// For what owners and moderators may do.
+    pub(crate) async fn moderates(&self, room: RoomId, person: PersonId) -> Result<Role, Refusal> {
+        match self.role(room, person).await? {
+            Role::Member => Err(Refusal::forbidden(
+                "Only the owner and moderators of the room can do this.",
+            )),
+            role => Ok(role),
+        }
+    }
+
+    /// Whoever has this name.
+    pub(crate) async fn somebody(&self, name: &str) -> Result<Person, Refusal> {
+        let name = crate::request::person_name(name)?;
+        let person = self.store.person_by_name(&name).await?;
+        person.ok_or_else(|| Refusal::new(crate::refusal::Code::NotFound, "There is nobody of this name."))
+    }
+
+    /// Says in a room what has happened to it. That it has happened is done already, so a failure is only logged.
+    pub(crate) async fn notice(&self, room: RoomId, text: String) {
+        let message = NewMessage {
+            room,
+            author: Author::Server,
+            client_id: ClientId::random(),
+            kind: MessageKind::Notice,
+            text,
+            reply_to: None,
+            attachments: Vec::new(),
+        };
+        let stored = async {
+            let appended = self.store.append(message).await?;
+            self.store.message(room, appended.number).await
+        };
+        match stored.await {
+            Ok(message) => self.publish(message.into()).await,
+            Err(error) => warn!(%room, %error, "a notice is lost"),
+        }
+    }
+
+    /// Tells a room what was said in it.
+    pub(crate) async fn publish(&self, message: MessageView) {
+        let room = audience::of_room(message.room);
+        self.emit(&room, "message", &message).await;
+    }
+
+    /// Tells a room that a message of it has changed.
+    pub(crate) async fn publish_change(&self, message: Message) -> MessageView {
+        let room = audience::of_room(message.room);
+        let view = MessageView::from(message);
+        self.emit(&room, "message.changed", &view).await;
+        view
+    }
+
+    /// The last number that JavaScript can tell apart bounds what is asked for; the store does the rest.
+    pub(crate) async fn page(
+        &self,
+        room: RoomId,
+        span: hither_store::Span,
+        limit: Option<u32>,
+    ) -> Result<crate::view::PageView, Refusal> {
+        let limit = match limit {
+            Some(0) => return Err(Refusal::bad("limit is 1 to 50.")),
+            limit => limit.unwrap_or(PAGE).min(PAGE),
+        };
+        Ok(self.store.history(room, span, limit).await?.into())
+    }
+}
+
+/// Messages that one answer brings.
+pub(crate) const PAGE: u32 = 50;
+
+/// Which messages are asked for by at most one of these.
+pub(crate) fn span(
+    before: Option<Number>,
+    after: Option<Number>,
+    around: Option<Number>,
+    date: Option<hither_store::Timestamp>,
+) -> Result<hither_store::Span, Refusal> {
+    use hither_store::Span;
+    match (before, after, around, date) {
+        (None, None, None, None) => Ok(Span::Newest),
+        (Some(number), None, None, None) => Ok(Span::Before(number)),
+        (None, Some(number), None, None) => Ok(Span::After(number)),
+        (None, None, Some(number), None) => Ok(Span::Around(number)),
+        (None, None, None, Some(time)) => Ok(Span::Since(time)),
+        _ => Err(Refusal::bad(
+            "Give at most one of \"before\", \"after\", \"around\" and \"date\".",
+        )),
+    }
+}
