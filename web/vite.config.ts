@@ -7,7 +7,7 @@ import { defineConfig } from "vitest/config";
  */
 function contentSecurityPolicy(): Plugin {
   const content =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'";
   return {
     name: "content-security-policy",
     apply: "build",
@@ -17,7 +17,7 @@ function contentSecurityPolicy(): Plugin {
   };
 }
 
-/** `npm run dev` hands Socket.IO requests to the node that the environment variable HITHER_NODE names. */
+/** `npm run dev` hands requests to the server to the node that the environment variable HITHER_NODE names. */
 export default defineConfig(({ mode }) => {
   const node = loadEnv(mode, ".", "HITHER_")["HITHER_NODE"] ?? "http://localhost:9001";
   return {
@@ -25,10 +25,13 @@ export default defineConfig(({ mode }) => {
     build: {
       // The policy above forbids data: URLs.
       assetsInlineLimit: 0,
-      // One entry per page that a node serves.
-      rolldownOptions: { input: { chat: "index.html", cluster: "cluster.html" } },
+      // One entry per page that a node serves, and the service worker, which has its place and name for good.
+      rolldownOptions: {
+        input: { chat: "index.html", cluster: "cluster.html", sw: "src/worker/sw.ts" },
+        output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js") },
+      },
     },
-    server: { proxy: { "/socket.io": { target: node, ws: true } } },
+    server: { proxy: { "/socket.io": { target: node, ws: true }, "/api": node, "/status": node } },
     test: { include: ["src/**/*.test.{ts,tsx}"] },
   };
 });

@@ -1,19 +1,26 @@
 import { io, type Socket } from "socket.io-client";
-import type { Answer, ClientEvents, ServerEvents, Transport } from "./protocol";
-import type { Command, ConnectionEvent, Outcome } from "./state/events";
+import type { Answered, Asked, ClientEvents, RequestName, ServerEvents, Transport } from "./protocol";
+import type { ConnectionEvent } from "./state/events";
 
-/** How long an acknowledgement may take, in milliseconds, before a request counts as unanswered. */
-const ANSWER_TIMEOUT = 8_000;
+/** How long an answer may take, in milliseconds, before a request counts as unanswered. */
+const ANSWER_TIMEOUT = 10_000;
 
 /** Before the first attempt to come back, in milliseconds; it doubles up to the longest, with jitter. */
 const FIRST_RETRY = 300;
 const LONGEST_RETRY = 5_000;
 
+/** After the server has refused a connection for now, unless it says when, in milliseconds. */
+const REFUSED_RETRY = 2_000;
+
 type ChatSocket = Socket<ServerEvents, ClientEvents>;
 
-/** Carries out commands on a socket, and reports what comes of them. At most one socket is open at a time. */
+/** What no answer comes to: as an answer, with a code of its own. */
+export const NO_ANSWER = "no_answer";
+
+/** The socket of who is signed in. At most one is open at a time; a closed one reports nothing. */
 export class Connection {
-  #session: Session | null = null;
+  #socket: ChatSocket | null = null;
+  #comeback: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly report: (event: ConnectionEvent) => void,
@@ -21,160 +28,129 @@ export class Connection {
     private readonly transports: readonly Transport[] | null,
   ) {}
 
-  readonly perform = (command: Command): void => {
-    switch (command.type) {
-      case "connect":
-        this.#session?.close();
-        this.#session = new Session(command.name, this.transports, this.report);
-        break;
-      case "disconnect":
-        this.#session?.close();
-        this.#session = null;
-        break;
-      default:
-        this.#session?.request(command);
-    }
-  };
-}
-
-type Request = Exclude<Command, { type: "connect" | "disconnect" }>;
-
-/** One sign-in, from its first attempt to connect until it is closed; reports nothing afterwards. */
-class Session {
-  readonly #socket: ChatSocket;
-  #report: (event: ConnectionEvent) => void;
-  #comeback: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(
-    name: string,
-    transports: readonly Transport[] | null,
-    report: (event: ConnectionEvent) => void,
-  ) {
-    this.#report = report;
-    this.#socket = io("/chat", {
-      auth: { name },
+  connect(): void {
+    this.disconnect();
+    const socket: ChatSocket = io("/chat", {
       forceNew: true,
       reconnectionDelay: FIRST_RETRY,
       reconnectionDelayMax: LONGEST_RETRY,
-      ...(transports && { transports: [...transports] }),
+      ...(this.transports && { transports: [...this.transports] }),
     });
-    this.#watchConnection();
-    this.#watchRooms();
+    this.#socket = socket;
+    this.#watchConnection(socket);
+    this.#watchServer(socket);
   }
 
-  close(): void {
-    this.#report = () => undefined;
+  disconnect(): void {
     clearTimeout(this.#comeback);
-    this.#socket.disconnect();
+    this.#socket?.off();
+    this.#socket?.disconnect();
+    this.#socket = null;
   }
 
-  request(request: Request): void {
-    const socket = this.#socket.timeout(ANSWER_TIMEOUT);
-    switch (request.type) {
-      case "join":
-        this.#join(request.room);
-        break;
-      case "rejoin":
-        socket.emit("leave room", { room: request.room }, () => {
-          this.#join(request.room);
-        });
-        break;
-      case "leave": {
-        const { room } = request;
-        socket.emit("leave room", { room }, (error, answer) => {
-          this.#report({ type: "leave answered", room, outcome: outcome(error, answer, nothing) });
-        });
-        break;
-      }
-      case "send": {
-        const { room, id, text: message } = request;
-        socket.emit("chat message", { room, message }, (error, answer) => {
-          this.#report({ type: "send answered", room, id, outcome: outcome(error, answer, nothing) });
-        });
-        break;
-      }
-      case "list rooms":
-        socket.emit("list rooms", {}, (error, answer) => {
-          const listed = outcome(error, answer, ({ rooms }) => rooms);
-          // A list that does not come is asked for again soon enough.
-          if (listed.is === "accepted") this.#report({ type: "rooms listed", rooms: listed.content });
-        });
-        break;
-    }
-  }
-
-  #join(room: string): void {
-    this.#socket.timeout(ANSWER_TIMEOUT).emit("join room", { room }, (error, answer) => {
-      this.#report({
-        type: "join answered",
-        room,
-        outcome: outcome(error, answer, ({ members }) => members),
-      });
-    });
-  }
-
-  #watchConnection(): void {
+  /** Asks once. Never fails: where no answer comes, the answer says so. */
+  readonly request = <Name extends RequestName>(name: Name, asked: Asked<Name>): Promise<Answered<Name>> => {
     const socket = this.#socket;
+    if (socket?.connected !== true) return Promise.resolve(unanswered("There is no connection just now."));
+    // The client's types do not follow a name that is itself a parameter.
+    const emit = socket.timeout(ANSWER_TIMEOUT).emitWithAck.bind(socket.timeout(ANSWER_TIMEOUT)) as (
+      name: Name,
+      asked: Asked<Name>,
+    ) => Promise<Answered<Name>>;
+    return emit(name, asked).catch(() => unanswered<Name>("No answer came. Please try again."));
+  };
+
+  tellTyping(room: string): void {
+    this.#socket?.volatile.emit("typing", { room });
+  }
+
+  #watchConnection(socket: ChatSocket): void {
     socket.on("connect", () => {
       const { engine } = socket.io;
-      this.#report({
+      this.report({
         type: "connected",
-        socketId: socket.id ?? "",
         recovered: socket.recovered,
         transport: transportNamed(engine.transport.name),
-        at: Date.now(),
       });
       engine.once("upgrade", (transport) => {
-        this.#report({ type: "transport changed", transport: transportNamed(transport.name) });
+        this.report({ type: "transport changed", transport: transportNamed(transport.name) });
       });
     });
     socket.on("disconnect", (reason) => {
-      // What the client kept back would go out before the rooms are joined again; it counts as unanswered instead.
-      socket.sendBuffer = [];
-      this.#report({ type: "disconnected" });
+      this.report({ type: "disconnected", at: Date.now() });
       // The client takes a disconnect by the server for the last word; a person in a chat would rather be back.
-      if (reason === "io server disconnect") this.#comeback = setTimeout(() => socket.connect(), FIRST_RETRY);
+      if (reason === "io server disconnect") this.#comeBack(socket, FIRST_RETRY);
     });
-    socket.on("connect_error", (error) => {
+    socket.on("connect_error", (error: Error & { data?: { code?: string; retryAfterMs?: number } }) => {
       // An active socket tries again by itself; any other was refused.
-      this.#report(socket.active ? { type: "unreachable" } : { type: "refused", problem: error.message });
+      if (socket.active) return;
+      const code = error.data?.code ?? "";
+      this.report({ type: "refused", code });
+      if (this.#socket === socket) this.#comeBack(socket, error.data?.retryAfterMs ?? REFUSED_RETRY);
     });
   }
 
-  #watchRooms(): void {
-    const socket = this.#socket;
+  #comeBack(socket: ChatSocket, after: number): void {
+    clearTimeout(this.#comeback);
+    this.#comeback = setTimeout(() => socket.connect(), after);
+  }
+
+  #watchServer(socket: ChatSocket): void {
+    const { report } = this;
     socket.on("welcome", (welcome) => {
-      this.#report({ type: "welcomed", welcome });
+      report({ type: "welcomed", welcome });
     });
     socket.on("placement", (placement) => {
-      this.#report({ type: "placed", placement });
+      report({ type: "placed", placement });
     });
-    socket.on("chat message", (message) => {
-      this.#report({ type: "message received", message, at: Date.now() });
+    socket.on("message", (message) => {
+      report({ type: "message arrived", message });
     });
-    socket.on("join room", (member) => {
-      this.#report({ type: "member joined", member, at: Date.now() });
+    socket.on("message.changed", (message) => {
+      report({ type: "message changed", message });
     });
-    socket.on("leave room", (departure) => {
-      this.#report({ type: "member left", departure, at: Date.now() });
+    socket.on("typing", ({ room, name }) => {
+      report({ type: "typing told", room, name, at: Date.now() });
     });
-    socket.on("room members", (list) => {
-      this.#report({ type: "members replaced", list, at: Date.now() });
+    socket.on("presence", (change) => {
+      report({ type: "presence told", change });
+    });
+    socket.on("presence.lost", () => {
+      report({ type: "presence lost" });
+    });
+    socket.on("room.changed", (change) => {
+      report({ type: "room changed", change });
+    });
+    socket.on("member.changed", (change) => {
+      report({ type: "member changed", change });
+    });
+    socket.on("room.joined", (membership) => {
+      report({ type: "room joined", membership });
+    });
+    socket.on("room.left", (left) => {
+      report({ type: "room left", left });
+    });
+    socket.on("room.read", (mark) => {
+      report({ type: "read told", mark });
+    });
+    socket.on("invitation", (invitation) => {
+      report({ type: "invited", invitation });
+    });
+    socket.on("invitation.gone", ({ room }) => {
+      report({ type: "invitation gone", room });
+    });
+    socket.on("person", (person) => {
+      report({ type: "person changed", person });
+    });
+    socket.on("signed out", ({ reason }) => {
+      report({ type: "signed out", reason });
     });
   }
 }
 
-/** In the same turn as the packet: a promise would let the next packet overtake the answer. */
-function outcome<Content, Taken>(
-  error: Error | null,
-  answer: Answer<Content>,
-  take: (content: Content) => Taken,
-): Outcome<Taken> {
-  if (error !== null) return { is: "unanswered" };
-  return answer.ok ? { is: "accepted", content: take(answer) } : { is: "refused", problem: answer.error };
+function unanswered<Name extends RequestName>(message: string): Answered<Name> {
+  return { ok: false, error: { code: NO_ANSWER, message } };
 }
-
-const nothing = (): null => null;
 
 function transportNamed(name: string): Transport {
   return name === "websocket" ? "websocket" : "polling";

@@ -1,64 +1,93 @@
 import "../shared/tokens.css";
 import "../shared/base.css";
 import { render } from "preact";
-import { applyTheme, storedTheme } from "../shared/theme";
-import { forgetSession, lastName, loadSession, saveSession } from "./browserStorage";
-import { Connection } from "./connection";
 import { frameWork } from "../shared/frames";
+import { applyTheme, storedTheme } from "../shared/theme";
+import { account } from "./account";
+import { Connection } from "./connection";
+import { Keeping } from "./keeping";
+import { notify } from "./notifier";
 import { optionsFrom } from "./options";
+import { Performer } from "./performer";
+import { registerShell } from "./shell";
 import type { State } from "./state/model";
-import { resume, savedFrom } from "./state/saved";
-import { signedOut } from "./state/update";
+import { starting } from "./state/update";
 import { type Dispatch, Store } from "./store";
 import { App } from "./view/App";
+import type { Tools } from "./view/tools";
 
-/** How often the list of other rooms is renewed while the page is in sight, in milliseconds. */
-const ROOMS_REFRESHED_EVERY = 15_000;
+/** How often the state is told the time, in milliseconds: for what ends by itself, and what is to be tried again. */
+const TICK = 1_000;
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no element #root to draw into.");
 start(root);
+registerShell();
 
 function start(root: HTMLElement): void {
   applyTheme(storedTheme());
-  const saved = loadSession();
-  const { state, commands } = saved === null ? signedOut(lastName()) : resume(saved, !document.hidden);
-
+  const keeping = new Keeping(
+    () => localStorage,
+    () => sessionStorage,
+  );
   const painting = frameWork(() => {
-    render(<App state={store.state} dispatch={act} />, root);
+    render(<App state={store.state} tools={tools} />, root);
     document.title = titleOf(store.state);
-    remember(store.state);
+    keeping.keep(store.state);
   });
   // What a person does shows at once, or the next key could still go to the room just left.
   const act: Dispatch = (event) => {
+    const before = store.state;
     store.dispatch(event);
-    painting.now();
+    if (store.state !== before) painting.now();
   };
-  const connection = new Connection((event) => {
+  const dispatch: Dispatch = (event) => {
     store.dispatch(event);
-  }, optionsFrom(location.search).transports);
-  const store = new Store(state, connection.perform, painting.soon);
+  };
+  const connection = new Connection(dispatch, optionsFrom(location.search).transports);
+  const performer = new Performer({
+    account,
+    connection,
+    dispatch,
+    recall: (name) => keeping.recall(name),
+    notify: (told) => {
+      notify(told, (room) => {
+        act({ type: "open room", room });
+      });
+    },
+  });
+  const tools: Tools = {
+    dispatch: act,
+    dispatchSoon: dispatch,
+    request: connection.request,
+    account,
+    recall: (name) => keeping.recall(name),
+    forget: (name) => {
+      keeping.forget(name);
+    },
+  };
+  const { state, commands } = starting(!document.hidden);
+  const store = new Store(state, performer.perform, painting.soon);
 
   document.addEventListener("visibilitychange", () => {
     store.dispatch({ type: document.hidden ? "page hidden" : "page shown" });
   });
   window.addEventListener("pagehide", () => {
-    remember(store.state);
+    keeping.keep(store.state);
   });
   setInterval(() => {
-    store.dispatch({ type: "refresh rooms" });
-  }, ROOMS_REFRESHED_EVERY);
+    store.dispatch({ type: "tick", at: Date.now() });
+  }, TICK);
 
-  commands.forEach(connection.perform);
+  commands.forEach(performer.perform);
   painting.now();
 }
 
-function remember(state: State): void {
-  if (state.phase === "chatting") saveSession(savedFrom(state));
-  else forgetSession();
-}
-
 function titleOf(state: State): string {
-  const unread = state.phase === "chatting" ? state.rooms.reduce((sum, room) => sum + room.unread, 0) : 0;
+  if (state.phase !== "chatting") return "Hither";
+  const unread = state.rooms.reduce(
+    (sum, { membership }) => sum + (membership.muted ? 0 : membership.unread),
+    0,
+  );
   return unread === 0 ? "Hither" : `(${unread}) Hither`;
 }

@@ -69,14 +69,66 @@ export const DownIcon = () => (
   </Icon>
 );
 
-export const LeaveIcon = () => (
-  <Icon>
-    <path d="M14 4h4a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2h-4M10 8l-4 4 4 4M6 12h9" />
-  </Icon>
-);
-
 export const PlusIcon = () => (
   <Icon>
     <path d="M12 5v14M5 12h14" />
+  </Icon>
+);
+
+export const SearchIcon = () => (
+  <Icon>
+    <circle cx="11" cy="11" r="6.5" />
+    <path d="m20 20-4.2-4.2" />
+  </Icon>
+);
+
+export const CalendarIcon = () => (
+  <Icon>
+    <rect x="4" y="5.5" width="16" height="14.5" rx="2" />
+    <path d="M4 10h16M8.5 3.5v4M15.5 3.5v4" />
+  </Icon>
+);
+
+export const MoreIcon = () => (
+  <Icon>
+    <path d="M5.5 12h.01M12 12h.01M18.5 12h.01" stroke-width="2.8" />
+  </Icon>
+);
+
+export const LockIcon = () => (
+  <Icon>
+    <rect x="5.5" y="10.5" width="13" height="9" rx="2" />
+    <path d="M8.5 10.5V8a3.5 3.5 0 0 1 7 0v2.5" />
+  </Icon>
+);
+
+export const MutedIcon = () => (
+  <Icon>
+    <path d="M9 6a4.5 4.5 0 0 1 7.5 3.5c0 2.6.6 4 1.3 5M6.2 16.5H18M7.6 8.5c-.1.3-.1.7-.1 1 0 4-1.3 5-2 7M10 19.5a2.2 2.2 0 0 0 4 0M4 4l16 16" />
+  </Icon>
+);
+
+export const ReplyIcon = () => (
+  <Icon>
+    <path d="M9.5 7 4.5 12l5 5M5 12h8.5a6 6 0 0 1 6 6" />
+  </Icon>
+);
+
+export const EditIcon = () => (
+  <Icon>
+    <path d="M4.5 19.5 5.4 15.6 15.7 5.3a1.9 1.9 0 0 1 2.7 0l.3.3a1.9 1.9 0 0 1 0 2.7L8.4 18.6Z" />
+  </Icon>
+);
+
+export const TrashIcon = () => (
+  <Icon>
+    <path d="M5 7h14M10 7V5h4v2M7 7l.8 12.5h8.4L17 7M10.3 11v5M13.7 11v5" />
+  </Icon>
+);
+
+export const SmileIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8" />
+    <path d="M9 10.2h.01M15 10.2h.01M8.6 14a4 4 0 0 0 6.8 0" />
   </Icon>
 );

@@ -1,108 +1,276 @@
+import type { Message } from "../protocol";
+import { sameName } from "../text/mentions";
+import { arrived, changed, readTold, seeing, tellRead } from "./arriving";
 import type { Event, Step } from "./events";
-import type { Chatting } from "./model";
-import { withoutOutgoing } from "./outbox";
-import { withMemberJoined, withMemberLeft, withMessage } from "./room";
 import {
-  afterJoin,
-  joinRoom,
-  leaveRoom,
+  afterLoadFailed,
+  afterPage,
+  ensureLoaded,
+  jump,
+  jumpToDate,
+  loadNewer,
+  loadOlder,
+  toNewest,
+} from "./loading";
+import { type Chatting, LONG_OFFLINE, type Room } from "./model";
+import { afterDisconnect, afterTime } from "./outbox";
+import {
+  attend,
+  memberChanged,
   openNeighbour,
   openRoom,
-  refreshRooms,
-  rememberLeft,
-  replaceMembers,
-  seeActiveRoom,
+  presenceTold,
+  renewPresence,
+  roomJoined,
+  roomLeft,
+  typingOver,
+  typingTold,
+  welcomed,
 } from "./rooms";
-import { afterSend, retry, send } from "./sending";
-import { afterNewSession, afterRecovery, whileOnline } from "./session";
-import { arriving, inOutbox, inRoom, unchanged } from "./within";
+import { afterSend, discard, draftChanged, flushAll, retry, send } from "./sending";
+import { findRoom, inEveryRoom, inRoom, inTurn, unchanged, withToast } from "./within";
 
-/** What an event comes to once somebody is signed in. */
-export function whileChatting(state: Chatting, event: Event): Step {
+/** What an event comes to while somebody is signed in. */
+export function whileChatting(state: Chatting, event: Event): Step<Chatting> {
   switch (event.type) {
-    case "sign in":
-      return unchanged(state);
-    case "sign out":
-      return {
-        state: { phase: "signed out", name: state.user, problem: null },
-        commands: [{ type: "disconnect" }],
-      };
-    case "join room":
-      return joinRoom(state, event.room.trim());
-    case "leave room":
-      return leaveRoom(state, event.room);
     case "open room":
-      return unchanged(openRoom(state, event.room));
+      return openRoom(state, event.room);
     case "open neighbour":
-      return unchanged(openNeighbour(state, event.step));
+      return openNeighbour(state, event.step);
     case "draft changed":
-      return unchanged(inRoom(state, event.room, (room) => ({ ...room, draft: event.draft })));
+      return draftChanged(state, event.room, event.draft, event.at);
     case "send":
-      return send(state, event.room, event.at);
+      return send(state, event);
     case "retry":
       return retry(state, event.room, event.id);
     case "discard":
-      return unchanged(inOutbox(state, event.room, (outbox) => withoutOutgoing(outbox, event.id)));
+      return discard(state, event.room, event.id);
+    case "reply":
+      return unchanged(inRoom(state, event.room, (room) => replying(room, event.message)));
+    case "edit":
+      return unchanged(inRoom(state, event.room, (room) => editing(room, event.message)));
+    case "edit last":
+      return unchanged(inRoom(state, event.room, (room) => editingLast(room, state.person.name)));
+    case "compose new":
+      return unchanged(inRoom(state, event.room, composingNew));
+    case "load older":
+      return loadOlder(state, event.room);
+    case "load newer":
+      return loadNewer(state, event.room);
+    case "to newest":
+      return toNewest(state, event.room);
+    case "jump":
+      return jump(state, event.room, event.number);
+    case "jump to date":
+      return jumpToDate(state, event.room, event.time);
+    case "toast":
+      return unchanged(withToast(state, event.text));
     case "dismiss toast":
       return unchanged({ ...state, toasts: state.toasts.filter(({ id }) => id !== event.id) });
     case "page shown":
-      return refreshRooms(seeActiveRoom({ ...state, pageVisible: true }));
+      return inTurn(state, (now) => unchanged(seeing(now)), tellRead);
     case "page hidden":
-      return unchanged({ ...state, pageVisible: false });
-    case "refresh rooms":
-      return refreshRooms(state);
+      return tellRead(state);
+    case "tick":
+      return tick(state, event.at);
+    case "signing out":
+      return unchanged({ ...state, leaving: event.under });
 
     case "connected":
-      return event.recovered ? afterRecovery(state, event) : afterNewSession(state, event);
+      return connected(state, event);
     case "transport changed":
       return unchanged(whileOnline(state, { transport: event.transport }));
     case "placed":
       return unchanged(whileOnline(state, { placement: event.placement }));
     case "disconnected":
-      return unchanged({ ...state, connection: { is: "reconnecting" } });
-    case "unreachable":
-      return unchanged(state);
-    case "refused":
-      return {
-        state: { phase: "signed out", name: state.user, problem: event.problem },
-        commands: [{ type: "disconnect" }],
-      };
+      return unchanged(disconnected(state, event.at));
     case "welcomed":
+      return inTurn(state, (now) => welcomed(now, event.welcome), flushAll);
+    case "message arrived":
+      return arrived(state, event.message);
+    case "message changed":
+      return unchanged(changed(state, event.message));
+    case "typing told":
+      return unchanged(typingTold(state, event.room, event.name, event.at));
+    case "presence told":
+      return unchanged(presenceTold(state, event.change));
+    case "presence lost":
+      return inTurn(state, presenceLost, attend);
+    case "room changed":
+      return unchanged(
+        inRoom(state, event.change.room, (room) => ({
+          ...room,
+          membership: { ...room.membership, topic: event.change.topic },
+        })),
+      );
+    case "member changed":
+      return unchanged(memberChanged(state, event.change));
+    case "room joined":
+      return unchanged(roomJoined(state, event.membership));
+    case "room left":
+      return roomLeft(state, event.left);
+    case "read told":
+      return unchanged(readTold(state, event.mark.room, event.mark.read, event.mark.unread));
+    case "invited":
       return unchanged({
         ...state,
-        user: event.welcome.user,
-        suggestedRooms: event.welcome.rooms,
-        messageLimit: event.welcome.limits.message,
+        invitations: [
+          ...state.invitations.filter(({ room }) => room !== event.invitation.room),
+          event.invitation,
+        ],
       });
+    case "invitation gone":
+      return unchanged({
+        ...state,
+        invitations: state.invitations.filter(({ room }) => room !== event.room),
+      });
+    case "person changed":
+      return inTurn({ ...state, person: event.person }, renamed, attend);
 
-    case "message received":
-      return unchanged(
-        arriving(state, event.message.room, event.at, (room, arrival) =>
-          withMessage(room, event.message, arrival),
-        ),
+    case "history loaded":
+      return inTurn(
+        state,
+        (now) => afterPage(now, event.room, event.ask, event.page),
+        (now) => unchanged(seeing(now)),
       );
-    case "member joined":
-      return unchanged(
-        arriving(state, event.member.room, event.at, (room, arrival) =>
-          withMemberJoined(room, event.member, arrival),
-        ),
-      );
-    case "member left":
-      return unchanged(
-        arriving(state, event.departure.room, event.at, (room, arrival) =>
-          withMemberLeft(room, event.departure, arrival),
-        ),
-      );
-    case "members replaced":
-      return unchanged(replaceMembers(state, event.list.room, event.list.members, event.at));
-
-    case "join answered":
-      return afterJoin(state, event.room, event.outcome);
-    case "leave answered":
-      return unchanged(event.outcome.is === "unanswered" ? rememberLeft(state, event.room) : state);
+    case "history failed":
+      return unchanged(afterLoadFailed(state, event.room, event.ask, event.problem));
     case "send answered":
-      return unchanged(afterSend(state, event.room, event.id, event.outcome));
-    case "rooms listed":
-      return unchanged({ ...state, busyRooms: event.rooms });
+      return afterSend(state, event.room, event.id, event.result, event.at);
+    case "edit failed":
+      return unchanged(editFailed(state, event));
+    case "presence listed":
+      return unchanged(
+        inRoom(state, event.room, (room) => ({
+          ...room,
+          presence: { ...room.presence, persons: event.persons, count: event.count },
+        })),
+      );
+    case "members listed":
+      return unchanged(
+        inRoom(state, event.room, (room) => ({
+          ...room,
+          members: { members: event.members, more: event.more },
+        })),
+      );
+    case "read answered":
+      return unchanged(readTold(state, event.room, event.read, event.unread));
+    case "read untold":
+      return unchanged(
+        inRoom(state, event.room, (room) => ({
+          ...room,
+          toldRead: Math.min(room.toldRead, event.number - 1),
+        })),
+      );
+
+    // About who is signed in: `update` has seen to it.
+    case "signed in":
+    case "nobody signed in":
+    case "session unknown":
+    case "sign out done":
+    case "signed out":
+    case "refused":
+      return unchanged(state);
   }
 }
+
+type Connected = Extract<Event, { type: "connected" }>;
+
+/** A recovered session has missed nothing but presence; any other is told all anew in its welcome. */
+function connected(state: Chatting, { recovered, transport }: Connected): Step<Chatting> {
+  const online: Chatting = {
+    ...state,
+    connection: { is: "online", transport, placement: null },
+    welcomed: recovered && state.welcomed,
+  };
+  if (!online.welcomed) return unchanged(online);
+  return inTurn(
+    online,
+    presenceLost,
+    (now) => (now.activeRoom === null ? unchanged(now) : ensureLoaded(now, now.activeRoom)),
+    attend,
+    flushAll,
+  );
+}
+
+/** The lists of people have the former name. */
+function renamed(state: Chatting): Step<Chatting> {
+  return inTurn(
+    state,
+    (now) => unchanged(inEveryRoom(now, (room) => ({ ...room, members: null }))),
+    presenceLost,
+  );
+}
+
+/** Who is there is no longer known, for changes may have been missed. */
+function presenceLost(state: Chatting): Step<Chatting> {
+  return unchanged(
+    inEveryRoom(state, (room) => ({ ...room, presence: { ...room.presence, persons: null, stale: true } })),
+  );
+}
+
+function disconnected(state: Chatting, at: number): Chatting {
+  const gone = inEveryRoom(state, (room) => {
+    const outbox = afterDisconnect(room.outbox);
+    const timeline = room.timeline.loading === null ? room.timeline : { ...room.timeline, loading: null };
+    return outbox === room.outbox && timeline === room.timeline && room.typing.length === 0
+      ? room
+      : { ...room, outbox, timeline, typing: [] };
+  });
+  const since = state.connection.is === "reconnecting" ? state.connection.since : at;
+  return { ...gone, connection: { is: "reconnecting", since, long: false } };
+}
+
+function whileOnline(
+  state: Chatting,
+  change: Partial<Extract<Chatting["connection"], { is: "online" }>>,
+): Chatting {
+  return state.connection.is === "online"
+    ? { ...state, connection: { ...state.connection, ...change } }
+    : state;
+}
+
+function tick(state: Chatting, at: number): Step<Chatting> {
+  const { connection } = state;
+  const long = connection.is === "reconnecting" && !connection.long && at - connection.since >= LONG_OFFLINE;
+  const known: Chatting = long ? { ...state, connection: { ...connection, long } } : state;
+  const due = inEveryRoom(typingOver(known, at), (room) => {
+    const outbox = afterTime(room.outbox, at);
+    return outbox === room.outbox ? room : { ...room, outbox };
+  });
+  return inTurn(due, flushAll, tellRead, (now) => renewPresence(now, at));
+}
+
+function replying(room: Room, to: Message): Room {
+  const draft = room.composing.is === "edit" ? room.composing.draft : room.draft;
+  return { ...room, draft, composing: { is: "reply", to } };
+}
+
+function editing(room: Room, message: Message): Room {
+  const draft = room.composing.is === "edit" ? room.composing.draft : room.draft;
+  return { ...room, draft: message.text, composing: { is: "edit", message, draft } };
+}
+
+function editingLast(room: Room, self: string): Room {
+  const last = room.timeline.messages.findLast(
+    ({ author, kind, deleted }) => sameName(author.name, self) && kind !== "notice" && deleted !== true,
+  );
+  return last === undefined ? room : editing(room, last);
+}
+
+function composingNew(room: Room): Room {
+  const draft = room.composing.is === "edit" ? room.composing.draft : room.draft;
+  return { ...room, draft, composing: { is: "new" } };
+}
+
+/** What was typed is not lost: the edit is open again, unless something else has been begun meanwhile. */
+function editFailed(state: Chatting, { room: id, number, text, problem }: EditFailed): Chatting {
+  const told = withToast(state, `Not changed: ${problem}`);
+  const message = findRoom(told, id)?.timeline.messages.find((other) => other.number === number);
+  if (message === undefined) return told;
+  return inRoom(told, id, (room) =>
+    room.composing.is === "new" && room.draft === "" ? { ...editing(room, message), draft: text } : room,
+  );
+}
+
+type EditFailed = Extract<Event, { type: "edit failed" }>;

@@ -1,137 +1,149 @@
 /** Everything the page knows, as plain data. It changes only in `update`. */
 
-import type { Member, MessageKind, Placement, RoomSummary, Transport } from "../protocol";
+import type {
+  Invitation,
+  Limits,
+  Membership,
+  Message,
+  Person,
+  Placement,
+  RoomMember,
+  Transport,
+} from "../protocol";
+import type { Outbox } from "./outbox";
+import type { Timeline } from "./timeline";
 
-export type State = SignedOut | SigningIn | Chatting;
+export type State = Starting | SignedOut | Chatting;
+
+/** Who is signed in is not known yet. */
+export interface Starting {
+  readonly phase: "starting";
+  /** Why it is not known: no node answers, or its store does not. */
+  readonly problem: string | null;
+  /** For the sign-in page, if it comes to that. */
+  readonly notice: string | null;
+  readonly pageVisible: boolean;
+}
 
 export interface SignedOut {
   readonly phase: "signed out";
-  /** Offered in the form: what was used last. */
-  readonly name: string;
-  /** Why the last attempt failed. */
-  readonly problem: string | null;
-}
-
-export interface SigningIn {
-  readonly phase: "signing in";
-  readonly name: string;
-  /** No node answers; the client goes on trying. */
-  readonly unreachable: boolean;
+  /** Whether somebody may come in without an account. */
+  readonly guests: boolean;
+  /** Why one is here, when it was not by one's own doing. */
+  readonly notice: string | null;
+  readonly pageVisible: boolean;
 }
 
 export interface Chatting {
   readonly phase: "chatting";
-  readonly user: string;
+  readonly person: Person;
   readonly connection: Connection;
-  readonly messageLimit: number;
-  /** In the order in which they were joined. */
+  readonly limits: Limits;
+  /** Whether the server has said which rooms there are. */
+  readonly welcomed: boolean;
+  /** In the person's own order. */
   readonly rooms: readonly Room[];
+  readonly invitations: readonly Invitation[];
+  /** While the server has not named the rooms yet, the one that is to be opened. */
   readonly activeRoom: string | null;
-  /** Rooms left while the server could not hear it; a recovered session is still in them. */
-  readonly leftUnheard: readonly string[];
-  /** What the server offers: rooms it named in its welcome, and rooms with people in them. */
-  readonly suggestedRooms: readonly string[];
-  readonly busyRooms: readonly RoomSummary[];
+  /** The person has asked to be signed out here: then the end needs no explanation. */
+  readonly leaving: boolean;
   readonly toasts: readonly Toast[];
   readonly pageVisible: boolean;
-  /** Ids of entries, unsent messages and toasts; grows only. */
+  /** Ids of questions and toasts; grows only. */
   readonly nextId: number;
+  /** What was typed or not sent in an earlier life of the page, for rooms that the server has not named yet. */
+  readonly kept: readonly Kept[];
 }
 
-export type Connection = { readonly is: "connecting" } | Online | { readonly is: "reconnecting" };
+/** By the person: what outlives the page. */
+export interface Kept {
+  readonly room: string;
+  readonly draft: string;
+  readonly outbox: Outbox;
+}
+
+export type Connection =
+  | { readonly is: "connecting" }
+  | Online
+  /** `long`: it takes so long that people should know. */
+  | { readonly is: "reconnecting"; readonly since: number; readonly long: boolean };
 
 export interface Online {
   readonly is: "online";
-  readonly socketId: string;
   readonly transport: Transport;
   /** Unknown until the server has said it. */
   readonly placement: Placement | null;
 }
 
 export interface Room {
-  readonly name: string;
   readonly membership: Membership;
-  readonly members: readonly Member[];
-  /** Oldest first, at most `ENTRIES_KEPT`. */
-  readonly entries: readonly Entry[];
-  /** Own messages that have not come back from the room yet, oldest first, at most `OUTBOX_LIMIT`. */
-  readonly outbox: readonly Outgoing[];
+  /** `membership.last` when the server last counted what is unread: what is numbered higher is counted here. */
+  readonly counted: number;
+  readonly timeline: Timeline;
+  readonly outbox: Outbox;
   readonly draft: string;
-  readonly unread: number;
-  /** The first entry that arrived unseen, until the reader leaves the room or answers. */
+  readonly composing: Composing;
+  /** How far the server knows that the person has read. */
+  readonly toldRead: number;
+  /** The number of the first message that is new to the reader; stays until the reader leaves the room or answers. */
   readonly newFrom: number | null;
+  readonly presence: Presence;
+  /** Null until they are asked for. */
+  readonly members: MemberList | null;
+  readonly typing: readonly Typist[];
+  /** When others were last told that this person types. */
+  readonly toldTyping: number;
+  /** The message to be brought into view; `ask` makes each wish another one. */
+  readonly target: { readonly number: number; readonly ask: number } | null;
 }
 
-export type Membership =
-  | { readonly is: "joining" }
-  | { readonly is: "joined" }
-  | { readonly is: "failed"; readonly problem: string };
+export type Composing =
+  | { readonly is: "new" }
+  | { readonly is: "reply"; readonly to: Message }
+  /** `draft` is what was being typed before. */
+  | { readonly is: "edit"; readonly message: Message; readonly draft: string };
 
-export type Entry = Message | Notice | Gap;
-
-export interface Message {
-  readonly type: "message";
-  readonly id: number;
-  /** Milliseconds since the epoch, by the reader's clock: when it arrived. */
-  readonly at: number;
-  readonly user: string;
-  /** The socket that said it: tells apart two people of one name. */
-  readonly from: string;
-  readonly own: boolean;
-  readonly kind: MessageKind;
-  readonly text: string;
+export interface Presence {
+  /** Persons who are there; null until it is known. */
+  readonly count: number | null;
+  /** Null unless the list was asked for and is up to date; at most the first page of it. */
+  readonly persons: readonly Person[] | null;
+  /** The list is to be asked for again; not more often than `PRESENCE_EVERY`. */
+  readonly stale: boolean;
+  readonly askedAt: number;
 }
 
-export interface Notice {
-  readonly type: "notice";
-  readonly id: number;
-  readonly at: number;
-  readonly user: string;
-  readonly change: "joined" | "left";
-  readonly reason: string | null;
+export interface MemberList {
+  readonly members: readonly RoomMember[];
+  /** There are more than these. */
+  readonly more: boolean;
 }
 
-/** The session was lost and begun anew: what was said meanwhile is not here. */
-export interface Gap {
-  readonly type: "gap";
-  readonly id: number;
-  readonly at: number;
+export interface Typist {
+  readonly name: string;
+  readonly until: number;
 }
-
-export interface Outgoing {
-  readonly id: number;
-  readonly at: number;
-  /** As typed, trimmed. */
-  readonly text: string;
-  readonly delivery: Delivery;
-}
-
-export type Delivery =
-  /** Not handed to the connection yet; goes out by itself as soon as the room can take it. */
-  | { readonly is: "waiting" }
-  | { readonly is: "sending" }
-  /** Acknowledged; the room's copy is on its way. */
-  | { readonly is: "accepted" }
-  /** Handed over, never acknowledged: it may or may not have arrived, so only the writer may send it again. */
-  | { readonly is: "unconfirmed" }
-  | { readonly is: "refused"; readonly problem: string };
 
 export interface Toast {
   readonly id: number;
   readonly text: string;
 }
 
-/** Per room: keeps the DOM and a long day's memory small, and is more than anyone scrolls back. */
-export const ENTRIES_KEPT = 500;
-
-/** How many of the oldest go when a room is full: one at a time would redraw the top of the list with every message. */
-export const ENTRIES_DROPPED = 50;
-
-/** Per room; when it is full, a message stays in the composer and a toast says why. */
-export const OUTBOX_LIMIT = 50;
-
 /** The oldest goes first: more would hide the page. */
 export const TOASTS_KEPT = 4;
 
-/** Until the server has named its own limit: the default of a node. */
-export const DEFAULT_MESSAGE_LIMIT = 4096;
+/** A room of many people changes all the time: its list is asked for this often at most, in milliseconds. */
+export const PRESENCE_EVERY = 5_000;
+
+/** A person may type, and others are told so, this often at most, in milliseconds. */
+export const TYPING_EVERY = 3_000;
+
+/** Somebody who types and does not say so again counts as having stopped, after so many milliseconds. */
+export const TYPING_FOR = 5_000;
+
+/** Without a connection for so long, in milliseconds, people are told plainly; before, the badge says it. */
+export const LONG_OFFLINE = 4_000;
+
+/** Until the server has named its own: the defaults of a node. */
+export const DEFAULT_LIMITS: Limits = { messageBytes: 4096, rooms: 100 };

@@ -1,47 +1,89 @@
-import { spoken } from "../text/spoken";
-import type { Outcome } from "./events";
-import type { Delivery, Message, Outgoing } from "./model";
-
-type Outbox = readonly Outgoing[];
-
 /**
- * The room's copy of an own message replaces the one shown as being sent. It is found by its words; where the server
- * changed them, by order among those it has acknowledged.
+ * Own messages that the server has not confirmed. Each has an id of its own, by which the server knows a repetition, so
+ * everything can be sent again until it is answered. They leave in the order in which they were written.
  */
-export function withoutEchoed(outbox: Outbox, echo: Message): Outbox {
-  const same = outbox.find(({ text, delivery }) => {
-    const { kind, text: words } = spoken(text);
-    return wasHandedOver(delivery) && kind === echo.kind && words === echo.text.trim();
-  });
-  const echoed = same ?? outbox.find(({ delivery }) => delivery.is === "accepted");
-  return echoed === undefined ? outbox : withoutOutgoing(outbox, echoed.id);
+
+import type { Problem, Quote } from "../protocol";
+
+export interface Outgoing {
+  readonly id: string;
+  readonly text: string;
+  readonly kind: "text" | "action";
+  readonly replyTo: Quote | null;
+  /** When it was written, by the reader's clock: for the order only. */
+  readonly at: number;
+  readonly delivery: Delivery;
 }
 
-/** What the room owes an answer for, or has refused, never comes back as a copy of something still waiting here. */
-function wasHandedOver(delivery: Delivery): boolean {
-  return delivery.is === "sending" || delivery.is === "accepted" || delivery.is === "unconfirmed";
+export type Delivery =
+  /** Goes out by itself when it can. */
+  | { readonly is: "waiting" }
+  | { readonly is: "sending" }
+  /** The server could not take it just now; goes out again at `until` by itself. */
+  | { readonly is: "delayed"; readonly problem: string; readonly until: number }
+  /** The server does not take it as it is. The writer decides. */
+  | { readonly is: "refused"; readonly problem: string };
+
+/** How a request to send ended. `silence`: no answer in time. */
+export type SendResult =
+  { readonly is: "stored" } | { readonly is: "error"; readonly error: Problem } | { readonly is: "silence" };
+
+export type Outbox = readonly Outgoing[];
+
+/** Per room; when it is full, a message stays in the composer, with the reason. */
+export const OUTBOX_LIMIT = 100;
+
+/** Without another word of the server, in milliseconds. */
+const RETRY_AFTER = 2_000;
+
+/** The one to be sent now: the first, as long as nothing is under way or delayed before it. */
+export function nextToSend(outbox: Outbox): Outgoing | null {
+  const first = outbox.find(({ delivery }) => delivery.is !== "refused");
+  return first?.delivery.is === "waiting" ? first : null;
 }
 
-export function withoutOutgoing(outbox: Outbox, id: number): Outbox {
-  return outbox.filter((outgoing) => outgoing.id !== id);
-}
-
-export function withDelivery(outbox: Outbox, id: number, delivery: Delivery): Outbox {
+export function withDelivery(outbox: Outbox, id: string, delivery: Delivery): Outbox {
   return outbox.map((outgoing) => (outgoing.id === id ? { ...outgoing, delivery } : outgoing));
 }
 
-export function deliveryAfter(outcome: Outcome): Delivery {
-  switch (outcome.is) {
-    case "accepted":
-      return { is: "accepted" };
-    case "refused":
-      return { is: "refused", problem: outcome.problem };
-    case "unanswered":
-      return { is: "unconfirmed" };
+export function withoutOutgoing(outbox: Outbox, id: string): Outbox {
+  return outbox.some((outgoing) => outgoing.id === id)
+    ? outbox.filter((outgoing) => outgoing.id !== id)
+    : outbox;
+}
+
+export function afterResult(outbox: Outbox, id: string, result: SendResult, now: number): Outbox {
+  switch (result.is) {
+    case "stored":
+      return withoutOutgoing(outbox, id);
+    case "silence":
+      return withDelivery(outbox, id, { is: "waiting" });
+    case "error":
+      return withDelivery(outbox, id, afterError(result.error, now));
   }
 }
 
-/** Messages that would be lost, or stay in doubt, if the page forgot them now. */
-export function unsent(outbox: Outbox): Outbox {
-  return outbox.filter(({ delivery }) => delivery.is !== "accepted");
+/** What the server cannot do now it may do later; anything else it will never do. */
+function afterError({ code, message, retryAfterMs }: Problem, now: number): Delivery {
+  const later = code === "limited" || code === "unavailable";
+  return later
+    ? { is: "delayed", problem: message, until: now + (retryAfterMs ?? RETRY_AFTER) }
+    : { is: "refused", problem: message };
+}
+
+/** The connection is gone: what was under way has no answer, and is sent again. */
+export function afterDisconnect(outbox: Outbox): Outbox {
+  return outbox.some(({ delivery }) => delivery.is === "sending")
+    ? outbox.map((outgoing) =>
+        outgoing.delivery.is === "sending" ? { ...outgoing, delivery: { is: "waiting" } } : outgoing,
+      )
+    : outbox;
+}
+
+/** What was delayed until now waits no longer. */
+export function afterTime(outbox: Outbox, now: number): Outbox {
+  const due = ({ delivery }: Outgoing) => delivery.is === "delayed" && delivery.until <= now;
+  return outbox.some(due)
+    ? outbox.map((outgoing) => (due(outgoing) ? { ...outgoing, delivery: { is: "waiting" } } : outgoing))
+    : outbox;
 }

@@ -1,123 +1,209 @@
 /** Which rooms there are, which one is open, and who is in them. */
 
-import type { Member } from "../protocol";
-import type { Outcome, Step } from "./events";
-import type { Chatting, Room } from "./model";
-import { closed, joiningRoom, memberChanges, opened, withMemberJoined, withMemberLeft } from "./room";
-import { flush } from "./sending";
-import { arriving, findRoom, ifOnline, inRoom, isOnline, unchanged, withToast } from "./within";
+import type { Membership, PresenceChange, RoomMember, ServerEvents } from "../protocol";
+import { seeing, tellRead } from "./arriving";
+import type { Command, Step } from "./events";
+import { ensureLoaded, refresh } from "./loading";
+import {
+  type Chatting,
+  type MemberList,
+  type Presence,
+  PRESENCE_EVERY,
+  type Room,
+  TYPING_FOR,
+} from "./model";
+import { EMPTY_TIMELINE } from "./timeline";
+import {
+  activeRoom,
+  findRoom,
+  inEveryRoom,
+  inOrder,
+  inRoom,
+  inTurn,
+  isReady,
+  newRoom,
+  roomTitle,
+  unchanged,
+  withToast,
+} from "./within";
 
-export function joinRoom(state: Chatting, name: string): Step {
-  if (name === "") return unchanged(state);
-  const known = findRoom(state, name);
-  if (known === undefined) {
-    const wasLeft = state.leftUnheard.includes(name);
-    const joining: Chatting = {
-      ...state,
-      rooms: [...state.rooms, joiningRoom(name)],
-      leftUnheard: state.leftUnheard.filter((left) => left !== name),
-    };
-    return ifOnline(openRoom(joining, name), { type: wasLeft ? "rejoin" : "join", room: name });
-  }
-  const shown = openRoom(state, name);
-  if (known.membership.is !== "failed") return unchanged(shown);
-  const again = inRoom(shown, name, (room) => ({ ...room, membership: { is: "joining" } }));
-  return ifOnline(again, { type: "rejoin", room: name });
+/** More than a list shows: the rest is but a count. */
+const PERSONS_KEPT = 300;
+
+/** The server has said all that the person has: what is here is brought into line with it. */
+export function welcomed(state: Chatting, { person, rooms, invitations, limits }: Welcome): Step<Chatting> {
+  const held = rooms.map((membership) => {
+    const known = findRoom(state, membership.room);
+    const kept = state.kept.find(({ room }) => room === membership.room);
+    return known === undefined ? newRoom(membership, kept) : renewed(known, membership, state.activeRoom);
+  });
+  const ordered = inOrder(held);
+  const active = ordered.find(({ membership }) => membership.room === state.activeRoom) ?? ordered[0];
+  const now: Chatting = {
+    ...state,
+    person,
+    invitations,
+    limits,
+    welcomed: true,
+    rooms: ordered,
+    activeRoom: null,
+    kept: [],
+  };
+  if (active === undefined) return unchanged(now);
+  const id = active.membership.room;
+  const isNew = state.activeRoom !== id || findRoom(state, id) === undefined;
+  return isNew ? openRoom(now, id) : inTurn({ ...now, activeRoom: id }, (at) => refresh(at, id), attend);
 }
 
-export function leaveRoom(state: Chatting, name: string): Step {
-  const place = state.rooms.findIndex((room) => room.name === name);
-  if (place < 0) return unchanged(state);
-  const rooms = state.rooms.toSpliced(place, 1);
-  const left: Chatting = { ...state, rooms };
-  const neighbour = rooms[Math.min(place, rooms.length - 1)]?.name ?? null;
-  const moved = state.activeRoom === name ? seeActiveRoom({ ...left, activeRoom: neighbour }) : left;
-  return isOnline(state)
-    ? { state: moved, commands: [{ type: "leave", room: name }] }
-    : unchanged(rememberLeft(moved, name));
+type Welcome = Parameters<ServerEvents["welcome"]>[0];
+
+/** A room after an absence. What nobody looks at is forgotten, and loaded again when it is opened. */
+function renewed(room: Room, membership: Membership, active: string | null): Room {
+  const shown = membership.room === active;
+  const timeline = shown ? room.timeline : { ...EMPTY_TIMELINE, newest: membership.last };
+  return {
+    ...room,
+    membership: { ...membership, read: Math.max(membership.read, room.membership.read) },
+    counted: membership.last,
+    toldRead: membership.read,
+    timeline: { ...timeline, loading: null },
+    presence: { ...room.presence, persons: null, stale: true, askedAt: 0 },
+    members: null,
+    typing: [],
+  };
 }
 
-/** For a room that the server may still count us in, unless it was joined again meanwhile. */
-export function rememberLeft(state: Chatting, name: string): Chatting {
-  if (findRoom(state, name) !== undefined || state.leftUnheard.includes(name)) return state;
-  return { ...state, leftUnheard: [...state.leftUnheard, name] };
+export function openRoom(state: Chatting, id: string): Step<Chatting> {
+  if (findRoom(state, id) === undefined || state.activeRoom === id) return unchanged(state);
+  const left = state.activeRoom === null ? state : inRoom(state, state.activeRoom, closed);
+  const opened = inRoom({ ...left, activeRoom: id }, id, (room) => ({
+    ...room,
+    newFrom: room.membership.unread > 0 ? room.membership.read + 1 : null,
+  }));
+  return inTurn(
+    opened,
+    (now) => ensureLoaded(now, id),
+    attend,
+    (now) => unchanged(seeing(now)),
+    tellRead,
+  );
 }
 
-export function openRoom(state: Chatting, name: string): Chatting {
-  if (findRoom(state, name) === undefined || state.activeRoom === name) return state;
-  const rooms = state.rooms.map((room) => (room.name === state.activeRoom ? closed(room) : room));
-  return seeActiveRoom({ ...state, rooms, activeRoom: name });
+/** The mark of what is new has done its work once the reader turns to another room. */
+function closed(room: Room): Room {
+  return room.newFrom === null && room.target === null ? room : { ...room, newFrom: null, target: null };
 }
 
-export function openNeighbour(state: Chatting, step: 1 | -1): Chatting {
+export function openNeighbour(state: Chatting, step: 1 | -1): Step<Chatting> {
   const count = state.rooms.length;
-  const active = state.rooms.findIndex(({ name }) => name === state.activeRoom);
+  const active = state.rooms.findIndex(({ membership }) => membership.room === state.activeRoom);
   const neighbour = state.rooms[(active + step + count) % count];
-  return neighbour === undefined ? state : openRoom(state, neighbour.name);
+  return neighbour === undefined ? unchanged(state) : openRoom(state, neighbour.membership.room);
 }
 
-export function seeActiveRoom(state: Chatting): Chatting {
-  return state.activeRoom === null ? state : inRoom(state, state.activeRoom, opened);
+/** Asks who is in the open room, where it is not known. */
+export function attend(state: Chatting): Step<Chatting> {
+  const room = activeRoom(state);
+  if (room === undefined || !isReady(state)) return unchanged(state);
+  const id = room.membership.room;
+  const commands: Command[] = [];
+  if (room.presence.persons === null) commands.push({ type: "list presence", room: id });
+  if (room.members === null) commands.push({ type: "list members", room: id });
+  if (commands.length === 0) return unchanged(state);
+  return {
+    state: inRoom(state, id, (asking) => ({ ...asking, presence: { ...asking.presence, stale: false } })),
+    commands,
+  };
 }
 
-export function afterJoin(state: Chatting, name: string, outcome: Outcome<readonly Member[]>): Step {
-  const room = findRoom(state, name);
-  if (room === undefined) return unchanged(state);
-  switch (outcome.is) {
-    case "accepted":
-      return flush(
-        inRoom(state, name, (joined) => ({
-          ...joined,
-          membership: { is: "joined" },
-          members: outcome.content,
-        })),
-        [name],
-      );
-    case "refused":
-      return unchanged(
-        withToast(withJoinFailed(state, room, outcome.problem), `#${name}: ${outcome.problem}`),
-      );
-    case "unanswered":
-      // Broken off by a lost connection, the join is made again by the next one.
-      return unchanged(isOnline(state) ? withJoinFailed(state, room, "The server did not answer.") : state);
-  }
+/** Asks again for a list that is out of date, now and then. */
+export function renewPresence(state: Chatting, at: number): Step<Chatting> {
+  const room = activeRoom(state);
+  if (room === undefined || !isReady(state)) return unchanged(state);
+  const { presence, membership } = room;
+  if (!presence.stale || at - presence.askedAt < PRESENCE_EVERY) return unchanged(state);
+  const asked = inRoom(state, membership.room, (asking) => ({
+    ...asking,
+    presence: { ...presence, stale: false, askedAt: at },
+  }));
+  return { state: asked, commands: [{ type: "list presence", room: membership.room }] };
 }
 
-/** A room that holds nothing of the person's goes; any other stays, to be tried again. */
-function withJoinFailed(state: Chatting, room: Room, problem: string): Chatting {
-  if (room.entries.length > 0 || room.outbox.length > 0 || room.draft.trim() !== "") {
-    return inRoom(state, room.name, (failed) => ({ ...failed, membership: { is: "failed", problem } }));
-  }
-  const rooms = state.rooms.filter(({ name }) => name !== room.name);
-  const activeRoom = state.activeRoom === room.name ? (rooms.at(-1)?.name ?? null) : state.activeRoom;
-  return seeActiveRoom({ ...state, rooms, activeRoom });
+export function presenceTold(state: Chatting, change: PresenceChange): Chatting {
+  return inRoom(state, change.room, (room) => ({ ...room, presence: withPresence(room.presence, change) }));
 }
 
-export function replaceMembers(
+function withPresence(presence: Presence, { count, joined, left }: PresenceChange): Presence {
+  if (joined === undefined && left === undefined) return { ...presence, count, stale: true };
+  if (presence.persons === null) return { ...presence, count };
+  const gone = new Set([...(left ?? []), ...(joined ?? [])].map(({ name }) => name));
+  const stayed = presence.persons.filter(({ name }) => !gone.has(name));
+  return { ...presence, count, persons: [...stayed, ...(joined ?? [])].slice(0, PERSONS_KEPT) };
+}
+
+export function memberChanged(
   state: Chatting,
-  name: string,
-  members: readonly Member[],
-  at: number,
+  change: Parameters<ServerEvents["member.changed"]>[0],
 ): Chatting {
-  const room = findRoom(state, name);
-  if (room === undefined) return state;
-  if (room.membership.is !== "joined") return inRoom(state, name, (joining) => ({ ...joining, members }));
-  const { joined, left } = memberChanges(room, members);
-  const withoutLeft = left.reduce(
-    (now, member) =>
-      arriving(now, name, at, (shown, arrival) => withMemberLeft(shown, { room: name, ...member }, arrival)),
-    state,
-  );
-  const withJoined = joined.reduce(
-    (now, member) =>
-      arriving(now, name, at, (shown, arrival) =>
-        withMemberJoined(shown, { room: name, ...member }, arrival),
-      ),
-    withoutLeft,
-  );
-  return inRoom(withJoined, name, (shown) => ({ ...shown, members }));
+  const { room: id, name, kind, role } = change;
+  return inRoom(state, id, (room) => {
+    const self = name === state.person.name && role !== null;
+    const membership = self ? { ...room.membership, role } : room.membership;
+    return {
+      ...room,
+      membership,
+      members: withMember(room.members, name, role === null ? null : { name, kind, role }),
+    };
+  });
 }
 
-export function refreshRooms(state: Chatting): Step {
-  return state.pageVisible ? ifOnline(state, { type: "list rooms" }) : unchanged(state);
+function withMember(list: MemberList | null, name: string, member: RoomMember | null): MemberList | null {
+  if (list === null) return null;
+  const others = list.members.filter((other) => other.name !== name);
+  return { ...list, members: member === null ? others : [...others, member] };
+}
+
+export function roomJoined(state: Chatting, membership: Membership): Chatting {
+  const known = findRoom(state, membership.room);
+  const room: Room =
+    known === undefined
+      ? newRoom(membership, undefined)
+      : { ...known, membership: { ...membership, read: Math.max(membership.read, known.membership.read) } };
+  const others = state.rooms.filter((other) => other !== known);
+  const invitations = state.invitations.filter(({ room: invited }) => invited !== membership.room);
+  return seeing({ ...state, invitations, rooms: inOrder([...others, room]) });
+}
+
+export function roomLeft(
+  state: Chatting,
+  { room: id, reason, by }: Parameters<ServerEvents["room.left"]>[0],
+): Step<Chatting> {
+  const room = findRoom(state, id);
+  if (room === undefined) return unchanged(state);
+  const place = state.rooms.indexOf(room);
+  const rooms = state.rooms.toSpliced(place, 1);
+  const gone: Chatting = { ...state, rooms };
+  const whom = by === undefined ? "" : ` by ${by}`;
+  const verb = reason === "banned" ? "banned from" : "removed from";
+  const told =
+    reason === "left" ? gone : withToast(gone, `You were ${verb} ${roomTitle(room.membership)}${whom}.`);
+  if (state.activeRoom !== id) return unchanged(told);
+  const neighbour = rooms[Math.min(place, rooms.length - 1)];
+  const nowhere: Chatting = { ...told, activeRoom: null };
+  return neighbour === undefined ? unchanged(nowhere) : openRoom(nowhere, neighbour.membership.room);
+}
+
+export function typingTold(state: Chatting, id: string, name: string, at: number): Chatting {
+  return inRoom(state, id, (room) => ({
+    ...room,
+    typing: [...room.typing.filter((typist) => typist.name !== name), { name, until: at + TYPING_FOR }],
+  }));
+}
+
+export function typingOver(state: Chatting, at: number): Chatting {
+  return inEveryRoom(state, (room) =>
+    room.typing.some(({ until }) => until <= at)
+      ? { ...room, typing: room.typing.filter(({ until }) => until > at) }
+      : room,
+  );
 }

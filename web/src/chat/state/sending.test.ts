@@ -1,162 +1,172 @@
 import { describe, expect, it } from "vitest";
-import type { Outcome } from "./events";
-import { OUTBOX_LIMIT } from "./model";
-import { Page } from "./testKit";
+import type { Event } from "./events";
+import { ADA, membership, message, Page, welcome } from "./testKit";
 
-const ACCEPTED: Outcome = { is: "accepted", content: null };
-const REFUSED: Outcome = { is: "refused", problem: "No." };
-const UNANSWERED: Outcome = { is: "unanswered" };
+const write = (id: string, text = id): Event => ({ type: "send", room: "r", text, kind: "text", id, at: 5 });
+const stored = (id: string, number: number): Event => ({
+  type: "send answered",
+  room: "r",
+  id,
+  result: { is: "stored", number, time: 99 },
+  at: 6,
+});
+const refused = (id: string, code: string, retryAfterMs?: number): Event => ({
+  type: "send answered",
+  room: "r",
+  id,
+  result: {
+    is: "error",
+    error: { code, message: "no", ...(retryAfterMs !== undefined && { retryAfterMs }) },
+  },
+  at: 1_000,
+});
+const gone: Event = { type: "disconnected", at: 10 };
+const back = (recovered: boolean): Event => ({ type: "connected", recovered, transport: "websocket" });
 
-const answer = (page: Page, id: number, outcome: Outcome) =>
-  page.on({ type: "send answered", room: "lobby", id, outcome });
-const echo = (page: Page, message: string, kind: "text" | "action" = "text") =>
-  page.hear({ id: "ana-1", user: "Ana", message, kind });
+function sentBy(page: Page): string[] {
+  return page.taken().flatMap((command) => (command.type === "send" ? [command.outgoing.id] : []));
+}
 
 describe("sending", () => {
-  it("empties the draft, hands the trimmed text over and shows it as being sent", () => {
-    const page = Page.in("lobby");
-    const id = page.write("lobby", " hello \n");
-    expect(page.commands()).toEqual([{ type: "send", room: "lobby", id, text: "hello" }]);
-    expect(page.room("lobby").draft).toBe("");
-    expect(page.deliveries("lobby")).toEqual(["sending"]);
+  it("sends one after the other, in the order of writing", () => {
+    const page = Page.inRoom().on(write("a"), write("b"));
+    expect(sentBy(page)).toEqual(["a"]);
+    page.on(stored("a", 4));
+    expect(sentBy(page)).toEqual(["b"]);
   });
 
-  it("sends nothing that is blank", () => {
-    const page = Page.in("lobby").on({ type: "draft changed", room: "lobby", draft: " \n " });
-    page.on({ type: "send", room: "lobby", at: 0 });
-    expect(page.commands()).toEqual([]);
-    expect(page.room("lobby").outbox).toEqual([]);
+  it("shows a stored message with the server's number and time, before it is published", () => {
+    const page = Page.inRoom().on(write("a", "hello"), stored("a", 4));
+    expect(page.room().outbox).toEqual([]);
+    expect(page.room().timeline.messages.at(-1)).toEqual(
+      message(4, { id: "a", time: 99, author: ADA, text: "hello" }),
+    );
   });
 
-  it("keeps a draft that has too many bytes, and says so", () => {
-    const page = Page.in("lobby").on({
-      type: "welcomed",
-      welcome: { user: "Ana", rooms: [], limits: { message: 4 } },
+  it("shows it once, whether the publication or the answer comes first", () => {
+    const published: Event = { type: "message arrived", message: message(4, { id: "a", author: ADA }) };
+    for (const order of [
+      [published, stored("a", 4)],
+      [stored("a", 4), published],
+    ]) {
+      const page = Page.inRoom().on(write("a"), ...order);
+      expect(page.numbers()).toEqual([1, 2, 3, 4]);
+      expect(page.room().outbox).toEqual([]);
+    }
+  });
+
+  it("sends again with the same id when no answer came", () => {
+    const silence: Event = { type: "send answered", room: "r", id: "a", result: { is: "silence" }, at: 6 };
+    const page = Page.inRoom().on(write("a"), silence);
+    expect(sentBy(page)).toEqual(["a", "a"]);
+  });
+
+  it.each([true, false])(
+    "keeps what is written while it is offline, and sends it afterwards (recovered: %s)",
+    (recovered) => {
+      const page = Page.inRoom().on(write("a"), gone, write("b"));
+      expect(sentBy(page)).toEqual(["a"]);
+      expect(page.room().outbox.map(({ delivery }) => delivery.is)).toEqual(["waiting", "waiting"]);
+      page.on(back(recovered));
+      if (!recovered) {
+        expect(sentBy(page)).toEqual([]);
+        page.on({ type: "welcomed", welcome: welcome(membership("r", { last: 3 })) });
+      }
+      expect(sentBy(page)).toEqual(["a"]);
+      page.on(stored("a", 4));
+      expect(sentBy(page)).toEqual(["b"]);
+    },
+  );
+
+  it.each(["limited", "unavailable"])("tries again by itself when the server is ready: %s", (code) => {
+    const page = Page.inRoom().on(write("a"), refused("a", code, 5_000), write("b"));
+    expect(sentBy(page)).toEqual(["a"]);
+    expect(page.room().outbox[0]?.delivery).toEqual({ is: "delayed", problem: "no", until: 6_000 });
+    page.on({ type: "tick", at: 5_999 });
+    expect(sentBy(page)).toEqual([]);
+    page.on({ type: "tick", at: 6_000 });
+    expect(sentBy(page)).toEqual(["a"]);
+  });
+
+  it("leaves what the server will never take to the writer, and goes on with the rest", () => {
+    const page = Page.inRoom().on(write("a"), write("b"), refused("a", "forbidden"));
+    expect(sentBy(page)).toEqual(["a", "b"]);
+    page.on(stored("b", 4), { type: "tick", at: 1e9 });
+    expect(sentBy(page)).toEqual([]);
+    page.on({ type: "retry", room: "r", id: "a" });
+    expect(sentBy(page)).toEqual(["a"]);
+  });
+
+  it("keeps what is too long in the composer, and says so", () => {
+    const page = Page.inRoom().on(
+      { type: "draft changed", room: "r", draft: "x", at: 0 },
+      write("a", "é".repeat(51)),
+    );
+    expect(page.room().draft).toBe("x");
+    expect(page.room().outbox).toEqual([]);
+    expect(page.chatting.toasts[0]?.text).toMatch(/2 bytes too long/u);
+  });
+
+  it("goes back to the newest messages to show what was sent", () => {
+    const page = Page.inRoom(200).on({ type: "jump", room: "r", number: 20 });
+    page.on({
+      type: "history loaded",
+      room: "r",
+      ask: page.lastAsk(),
+      page: { messages: [message(20)], last: 200, more: { before: true, after: true } },
     });
-    page.on({ type: "draft changed", room: "lobby", draft: "€€" }).on({ type: "send", room: "lobby", at: 0 });
-    expect(page.room("lobby")).toMatchObject({ draft: "€€", outbox: [] });
-    expect(page.chat.toasts).toHaveLength(1);
+    page.taken();
+    page.on(write("a"));
+    expect(page.taken()).toContainEqual(expect.objectContaining({ type: "load history", part: {} }));
   });
 
-  it.each([
-    ["the answer first", [0, 1]],
-    ["the room's copy first", [1, 0]],
-  ])("shows the message once, whichever comes first: %s", (_, order) => {
-    const page = Page.in("lobby");
-    const id = page.write("lobby", "hello");
-    const steps = [() => answer(page, id, ACCEPTED), () => echo(page, "hello")];
-    for (const step of order) steps[step]?.();
-    expect(page.room("lobby").outbox).toEqual([]);
-    expect(page.texts("lobby")).toEqual(["hello"]);
-  });
-
-  it("recognises the room's copy of an action", () => {
-    const page = Page.in("lobby");
-    page.write("lobby", "/me waves");
-    echo(page, "waves", "action");
-    expect(page.room("lobby").outbox).toEqual([]);
-  });
-
-  it("takes a copy with changed words for the oldest message that was acknowledged", () => {
-    const page = Page.in("lobby");
-    const first = page.write("lobby", "one");
-    page.write("lobby", "two");
-    answer(page, first, ACCEPTED);
-    echo(page, "ONE");
-    expect(page.room("lobby").outbox.map(({ text }) => text)).toEqual(["two"]);
-  });
-
-  it("does not take another person's words for a copy", () => {
-    const page = Page.in("lobby");
-    page.write("lobby", "hello");
-    page.hear({ message: "hello" });
-    expect(page.deliveries("lobby")).toEqual(["sending"]);
-  });
-
-  it("shows a refused message with the reason, beside a later one that went through", () => {
-    const page = Page.in("lobby");
-    const first = page.write("lobby", "same");
-    page.write("lobby", "same");
-    answer(page, first, REFUSED);
-    echo(page, "same");
-    expect(page.room("lobby").outbox).toMatchObject([{ id: first, delivery: REFUSED }]);
-    expect(page.chat.toasts).toMatchObject([{ text: "No." }]);
-  });
-
-  it("keeps what was not answered until the person decides", () => {
-    const page = Page.in("lobby");
-    const id = page.write("lobby", "hello");
-    answer(page, id, UNANSWERED);
-    expect(page.deliveries("lobby")).toEqual(["unconfirmed"]);
-    page.commands();
-    page.on({ type: "retry", room: "lobby", id });
-    expect(page.commands()).toEqual([{ type: "send", room: "lobby", id, text: "hello" }]);
-    page.on({ type: "discard", room: "lobby", id });
-    expect(page.room("lobby").outbox).toEqual([]);
-  });
-
-  it("settles what was not answered when its copy comes after all", () => {
-    const page = Page.in("lobby");
-    answer(page, page.write("lobby", "hello"), UNANSWERED);
-    echo(page, "hello");
-    expect(page.room("lobby").outbox).toEqual([]);
-  });
-
-  it("keeps a draft that finds the outbox full", () => {
-    const page = Page.in("lobby").on({ type: "disconnected" });
-    for (let n = 0; n < OUTBOX_LIMIT; n++) page.write("lobby", `${n}`);
-    page.on({ type: "draft changed", room: "lobby", draft: "one more" });
-    page.on({ type: "send", room: "lobby", at: 0 });
-    expect(page.room("lobby").draft).toBe("one more");
-    expect(page.room("lobby").outbox).toHaveLength(OUTBOX_LIMIT);
-    expect(page.chat.toasts).toHaveLength(1);
+  it("tells that somebody types now and then, but not of commands", () => {
+    const page = Page.inRoom();
+    const type = (draft: string, at: number): Event => ({ type: "draft changed", room: "r", draft, at });
+    page.on(type("/me", 10_000), type("a", 10_001), type("ab", 10_500), type("abc", 13_100));
+    expect(page.taken().filter(({ type: what }) => what === "tell typing")).toHaveLength(2);
   });
 });
 
-describe("sending before the room is joined", () => {
-  it("waits for the room", () => {
-    const page = Page.online().on({ type: "join room", room: "lobby" });
-    page.commands();
-    const id = page.write("lobby", "early");
-    expect(page.commands()).toEqual([]);
-    page.joined("lobby");
-    expect(page.commands()).toEqual([{ type: "send", room: "lobby", id, text: "early" }]);
-  });
-});
-
-describe("sending while offline", () => {
-  it("waits, and goes out in order once the room is joined anew", () => {
-    const page = Page.in("lobby").on({ type: "disconnected" });
-    const ids = [page.write("lobby", "one"), page.write("lobby", "two")];
-    expect(page.commands()).toEqual([]);
-    expect(page.deliveries("lobby")).toEqual(["waiting", "waiting"]);
-    page.connect("ana-2");
-    expect(page.commands()).toEqual([{ type: "join", room: "lobby" }, { type: "list rooms" }]);
-    page.joined("lobby");
-    expect(page.commands()).toEqual([
-      { type: "send", room: "lobby", id: ids[0], text: "one" },
-      { type: "send", room: "lobby", id: ids[1], text: "two" },
-    ]);
+describe("editing and replying", () => {
+  it("asks for the edit, and gives back the draft that was there before", () => {
+    const page = Page.inRoom().on(
+      { type: "draft changed", room: "r", draft: "half", at: 0 },
+      { type: "edit", room: "r", message: message(2, { author: ADA }) },
+    );
+    expect(page.room().draft).toBe("text 2");
+    page.on(write("x", "better"));
+    expect(page.taken()).toContainEqual({ type: "edit", room: "r", number: 2, text: "better" });
+    expect(page.room().draft).toBe("half");
+    expect(page.room().composing).toEqual({ is: "new" });
   });
 
-  it("goes out at once when the session is recovered", () => {
-    const page = Page.in("lobby").on({ type: "disconnected" });
-    const id = page.write("lobby", "one");
-    page.connect("ana-1", { recovered: true });
-    expect(page.commands()).toEqual([
-      { type: "send", room: "lobby", id, text: "one" },
-      { type: "list rooms" },
-    ]);
+  it("opens an edit again that has failed", () => {
+    const page = Page.inRoom().on({
+      type: "edit failed",
+      room: "r",
+      number: 2,
+      text: "better",
+      problem: "No.",
+    });
+    expect(page.room().composing.is).toBe("edit");
+    expect(page.room().draft).toBe("better");
+    expect(page.chatting.toasts[0]?.text).toMatch(/No\./u);
   });
 
-  it("never sends again by itself what may have arrived", () => {
-    const page = Page.in("lobby");
-    const id = page.write("lobby", "one");
-    page.commands();
-    page.on({ type: "disconnected" });
-    answer(page, id, UNANSWERED);
-    page.connect("ana-2").joined("lobby");
-    expect(page.commands()).toEqual([{ type: "join", room: "lobby" }, { type: "list rooms" }]);
-    expect(page.deliveries("lobby")).toEqual(["unconfirmed"]);
+  it("finds the last of one's own", () => {
+    const own = (number: number, change = {}): Event => ({
+      type: "message arrived",
+      message: message(number, { author: ADA, ...change }),
+    });
+    const page = Page.inRoom().on(own(4), own(5, { deleted: true }), { type: "edit last", room: "r" });
+    expect(page.room().composing).toMatchObject({ is: "edit", message: { number: 4 } });
+  });
+
+  it("sends a reply with the number that it answers", () => {
+    const page = Page.inRoom().on({ type: "reply", room: "r", message: message(2) }, write("a"));
+    const [sent] = page.taken().filter((command) => command.type === "send");
+    expect(sent?.outgoing.replyTo).toMatchObject({ number: 2, text: "text 2" });
+    expect(page.room().composing).toEqual({ is: "new" });
   });
 });

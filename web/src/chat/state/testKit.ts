@@ -1,100 +1,116 @@
-import type { Member, RoomMessage } from "../protocol";
+/** What the tests of the state have in common: a person, rooms, messages, and a page that takes events. */
+
+import type { HistoryPage, Membership, Message, Welcome } from "../protocol";
 import type { Command, Event } from "./events";
 import type { Chatting, Room, State } from "./model";
-import { resume } from "./saved";
-import { update } from "./update";
+import { starting, update } from "./update";
+import { findRoom } from "./within";
 
-/** A page in a test: takes events and gathers what it wants done. */
+export const ADA = { name: "Ada", kind: "member" } as const;
+export const BOB = { name: "Bob", kind: "member" } as const;
+
+export function membership(room: string, change: Partial<Membership> = {}): Membership {
+  return {
+    room,
+    name: room,
+    kind: "public",
+    topic: "",
+    role: "member",
+    order: 0,
+    muted: false,
+    last: 0,
+    read: 0,
+    unread: 0,
+    ...change,
+  };
+}
+
+export function welcome(...rooms: Membership[]): Welcome {
+  return { person: ADA, rooms, invitations: [], limits: { messageBytes: 100, rooms: 10 } };
+}
+
+export function message(number: number, change: Partial<Message> = {}): Message {
+  const text = `text ${number}`;
+  return {
+    room: "r",
+    number,
+    id: `m${number}`,
+    time: number * 1_000,
+    author: BOB,
+    text,
+    kind: "text",
+    ...change,
+  };
+}
+
+export function messages(from: number, to: number): Message[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, place) => message(from + place));
+}
+
+/** What a server would answer that holds the messages from 1 to `last`. */
+export function page(from: number, to: number, last: number): HistoryPage {
+  return { messages: messages(from, to), last, more: { before: from > 1, after: to < last } };
+}
+
+/** A page that is given events, and remembers what it wanted done. */
 export class Page {
-  state: State;
-  #commands: Command[] = [];
+  state: State = starting(true).state;
+  commands: Command[] = [];
 
-  constructor(state: State) {
-    this.state = state;
-  }
-
-  /** Signed in as Ana and online with socket id `ana-1`. */
-  static online(): Page {
-    const page = new Page(resume({ name: "Ana", activeRoom: null, rooms: [] }, true).state);
-    page.connect("ana-1");
-    page.commands();
-    return page;
-  }
-
-  /** Online, in these rooms, with the last one open; Ben is in all of them. */
-  static in(...rooms: string[]): Page {
-    const page = Page.online();
-    for (const room of rooms) {
-      page.on({ type: "join room", room });
-      page.joined(room);
+  on(...events: Event[]): this {
+    for (const event of events) {
+      const step = update(this.state, event);
+      this.state = step.state;
+      this.commands.push(...step.commands);
     }
-    page.commands();
-    return page;
-  }
-
-  on(event: Event): this {
-    const { state, commands } = update(this.state, event);
-    this.state = state;
-    this.#commands.push(...commands);
     return this;
   }
 
-  /** What was asked for since this was called last. */
-  commands(): Command[] {
-    const commands = this.#commands;
-    this.#commands = [];
-    return commands;
+  /** What was wanted since the last call. */
+  taken(): Command[] {
+    return this.commands.splice(0);
   }
 
-  connect(socketId: string, { recovered = false } = {}): this {
-    return this.on({ type: "connected", socketId, recovered, transport: "polling", at: 0 });
+  /** The number of the question for history that was asked last. */
+  lastAsk(): number {
+    const asked = this.commands.findLast((command) => command.type === "load history");
+    if (asked === undefined) throw new Error("no history was asked for");
+    return asked.ask;
   }
 
-  joined(room: string, members: readonly Member[] = [ANA, BEN]): this {
-    return this.on({ type: "join answered", room, outcome: { is: "accepted", content: members } });
-  }
-
-  hear(message: Partial<RoomMessage>): this {
-    const heard = {
-      room: "lobby",
-      user: "Ben",
-      id: "ben-1",
-      message: "hi",
-      kind: "text" as const,
-      ...message,
-    };
-    return this.on({ type: "message received", message: heard, at: 0 });
-  }
-
-  /** Writes and sends, and says under which id. */
-  write(room: string, text: string): number {
-    this.on({ type: "draft changed", room, draft: text });
-    this.on({ type: "send", room, at: 0 });
-    const written = this.room(room).outbox.at(-1);
-    if (written === undefined) throw new Error(`${text} did not get into the outbox.`);
-    return written.id;
-  }
-
-  get chat(): Chatting {
-    if (this.state.phase !== "chatting") throw new Error(`The page is ${this.state.phase}.`);
+  get chatting(): Chatting {
+    if (this.state.phase !== "chatting") throw new Error(`the page is ${this.state.phase}`);
     return this.state;
   }
 
-  room(name: string): Room {
-    const room = this.chat.rooms.find((candidate) => candidate.name === name);
-    if (room === undefined) throw new Error(`The page is not in ${name}.`);
+  room(id = "r"): Room {
+    const room = findRoom(this.chatting, id);
+    if (room === undefined) throw new Error(`there is no room ${id}`);
     return room;
   }
 
-  /** The texts that a room shows, in order. */
-  texts(room: string): string[] {
-    return this.room(room).entries.flatMap((entry) => (entry.type === "message" ? entry.text : []));
+  numbers(id = "r"): number[] {
+    return this.room(id).timeline.messages.map(({ number }) => number);
   }
 
-  deliveries(room: string): string[] {
-    return this.room(room).outbox.map(({ delivery }) => delivery.is);
+  /** Signed in, connected, welcomed with these rooms. */
+  static welcomed(...rooms: Membership[]): Page {
+    return new Page().on(
+      { type: "signed in", person: ADA, kept: [], activeRoom: null },
+      { type: "connected", recovered: false, transport: "websocket" },
+      { type: "welcomed", welcome: welcome(...rooms) },
+    );
+  }
+
+  /** In the room `r`, which holds the messages from 1 to `last`, all of them here and read. */
+  static inRoom(last = 3, change: Partial<Membership> = {}): Page {
+    const opened = Page.welcomed(
+      membership("r", { last, read: last, ...change }),
+      membership("other", { order: 1 }),
+    );
+    const first = Math.max(1, last - 49);
+    opened.on({ type: "history loaded", room: "r", ask: opened.lastAsk(), page: page(first, last, last) });
+    opened.taken();
+    return opened;
   }
 }
-
-export const ANA: Member = { id: "ana-1", user: "Ana" };
-export const BEN: Member = { id: "ben-1", user: "Ben" };

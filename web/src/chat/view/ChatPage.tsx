@@ -1,24 +1,41 @@
 import "./chatPage.css";
-import { useEffect } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import type { Chatting } from "../state/model";
-import type { Dispatch } from "../store";
-import { Conversation } from "./Conversation";
-import { Members } from "./Members";
-import { NoRoom } from "./NoRoom";
-import { Sidebar } from "./Sidebar";
+import { activeRoom } from "../state/within";
+import { Dialogs } from "./dialogs/Dialogs";
+import { type Wish, WishContext } from "./dialogs/wishes";
+import { Conversation } from "./room/Conversation";
+import { NoRoom } from "./room/NoRoom";
+import { SidePanel, type SideView } from "./side/SidePanel";
+import { Sidebar } from "./sidebar/Sidebar";
 import { Toasts } from "./Toasts";
+import { useTools } from "./tools";
 import { useDrawer } from "./useDrawer";
 
-export function ChatPage({ state, dispatch }: { state: Chatting; dispatch: Dispatch }) {
+export function ChatPage({ state }: { state: Chatting }) {
+  const { dispatch } = useTools();
   const drawer = useDrawer();
-  const room = state.rooms.find(({ name }) => name === state.activeRoom);
+  const [side, setSide] = useState<SideView>("people");
+  const [wish, setWish] = useState<Wish | null>(null);
+  const room = activeRoom(state);
+  const { show } = drawer;
+  const showSide = useCallback(
+    (view: SideView) => {
+      setSide(view);
+      show("side");
+    },
+    [show],
+  );
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (!event.altKey || event.ctrlKey || event.metaKey) return;
-      if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
-      event.preventDefault();
-      dispatch({ type: "open neighbour", step: event.key === "ArrowUp" ? -1 : 1 });
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        setWish({ is: "browse rooms" });
+      } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+        event.preventDefault();
+        dispatch({ type: "open neighbour", step: event.key === "ArrowUp" ? -1 : 1 });
+      }
     };
     window.addEventListener("keydown", onKey);
     return () => {
@@ -27,28 +44,47 @@ export function ChatPage({ state, dispatch }: { state: Chatting; dispatch: Dispa
   }, [dispatch]);
 
   return (
-    <div class="chat" data-drawer={drawer.open ?? "none"}>
-      <a class="skip-link" href="#composer">
-        Skip to writing a message
-      </a>
-      <Sidebar state={state} dispatch={dispatch} drawer={drawer} />
-      {room === undefined ? (
-        <NoRoom state={state} dispatch={dispatch} drawer={drawer} />
-      ) : (
-        <Conversation
-          room={room}
-          unreadElsewhere={state.rooms.reduce((sum, other) => sum + (other === room ? 0 : other.unread), 0)}
-          connection={state.connection}
-          messageLimit={state.messageLimit}
-          drawer={drawer}
-          dispatch={dispatch}
+    <WishContext.Provider value={setWish}>
+      <div class="chat" data-drawer={drawer.open ?? "none"}>
+        {room !== undefined && (
+          <a class="skip-link" href="#composer">
+            Skip to writing a message
+          </a>
+        )}
+        <Sidebar state={state} drawer={drawer} />
+        {room === undefined ? (
+          <NoRoom state={state} drawer={drawer} />
+        ) : (
+          <Conversation
+            key={room.membership.room}
+            state={state}
+            room={room}
+            drawer={drawer}
+            showSide={showSide}
+          />
+        )}
+        {room !== undefined && (
+          <SidePanel
+            key={`side ${room.membership.room}`}
+            state={state}
+            room={room}
+            view={side}
+            show={setSide}
+            drawer={drawer}
+          />
+        )}
+        <div class="backdrop" onClick={drawer.close} />
+        <Toasts toasts={state.toasts} />
+        <Dialogs
+          key={wish === null ? "none" : wish.is}
+          wish={wish}
+          state={state}
+          close={() => {
+            // Only if it is still the same: one dialog may lead to another.
+            setWish((now) => (now === wish ? null : now));
+          }}
         />
-      )}
-      {room !== undefined && (
-        <Members room={room} connection={state.connection} drawer={drawer} dispatch={dispatch} />
-      )}
-      <div class="backdrop" onClick={drawer.close} />
-      <Toasts toasts={state.toasts} dispatch={dispatch} />
-    </div>
+      </div>
+    </WishContext.Provider>
   );
 }

@@ -2,22 +2,23 @@ import "./toasts.css";
 import { useEffect } from "preact/hooks";
 import { CloseIcon } from "../../shared/icons";
 import type { Toast } from "../state/model";
-import type { Dispatch } from "../store";
+import { useTools } from "./tools";
 
 /** Milliseconds that a toast stays: time to read a line. */
 const SHOWN_FOR = 6_000;
 
-export function Toasts({ toasts, dispatch }: { toasts: readonly Toast[]; dispatch: Dispatch }) {
+export function Toasts({ toasts }: { toasts: readonly Toast[] }) {
   return (
     <div class="toasts" role="alert">
       {toasts.map((toast) => (
-        <ToastView key={toast.id} toast={toast} dispatch={dispatch} />
+        <ToastView key={toast.id} toast={toast} />
       ))}
     </div>
   );
 }
 
-function ToastView({ toast, dispatch }: { toast: Toast; dispatch: Dispatch }) {
+function ToastView({ toast }: { toast: Toast }) {
+  const { dispatch } = useTools();
   useEffect(() => {
     const timer = setTimeout(() => {
       dispatch({ type: "dismiss toast", id: toast.id });

@@ -1,7 +1,7 @@
 import type { RefObject } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-export type DrawerName = "rooms" | "members";
+export type DrawerName = "rooms" | "side";
 
 export interface Drawer {
   /** The panel that lies over the conversation, on a screen too narrow to show it beside. */
@@ -13,17 +13,20 @@ export interface Drawer {
 }
 
 /** From this width on nothing is a drawer; the style sheets name it too. */
-const ALL_SIDE_BY_SIDE = "(min-width: 1080px)";
+const ALL_SIDE_BY_SIDE = "(min-width: 1120px)";
+const ROOMS_BESIDE = "(min-width: 720px)";
 
 /** At most one drawer is open. Escape closes it, and the focus goes back to where it was. */
 export function useDrawer(): Drawer {
   const [open, setOpen] = useState<DrawerName | null>(null);
   const rooms = useRef<HTMLElement>(null);
-  const members = useRef<HTMLElement>(null);
-  const panels = useMemo(() => ({ rooms, members }), []);
+  const side = useRef<HTMLElement>(null);
+  const panels = useMemo(() => ({ rooms, side }), []);
   // Taken before the drawer makes the rest inert, which drops the focus.
   const focusedBefore = useRef<Element | null>(null);
   const show = useCallback((name: DrawerName) => {
+    // Beside the conversation, nothing has to be opened.
+    if (matchMedia(name === "rooms" ? ROOMS_BESIDE : ALL_SIDE_BY_SIDE).matches) return;
     focusedBefore.current = document.activeElement;
     setOpen(name);
   }, []);
