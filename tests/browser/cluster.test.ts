@@ -176,7 +176,7 @@ describe("people watch a cluster", () => {
   });
 
   test("the chat leads there and back", async () => {
-    const chat = await ChatPage.signedIn(browser, cluster.node(1).url, "Ada");
+    const chat = await ChatPage.signedUp(browser, cluster.node(1).url, "Ada");
     await chat.find("connection-state").click();
     const [page] = await Promise.all([
       chat.page.context().waitForEvent("page"),

@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
-import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Locator,
+  type Page,
+} from "playwright-core";
 import { artifactPath } from "../harness/artifacts.ts";
+import { until } from "../harness/wait.ts";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** Without these, Chromium looks for its maker's servers, which a test machine need not reach. */
+/** Nothing but the page under test: a machine for tests may be alone, and need not reach the browser's maker. */
 const QUIET = [
   "--disable-background-networking",
   "--disable-component-update",
@@ -18,6 +26,8 @@ const AS_ROOT = ["--no-sandbox", "--disable-gpu"];
 
 /** Whatever a person waits for must be there so soon. */
 const PATIENCE_MS = 10_000;
+
+export const PASSWORD = "correct horse battery";
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: EXECUTABLE, headless: true, args: [...QUIET, ...AS_ROOT] });
@@ -34,7 +44,7 @@ export interface Connection {
 /** One person's browser window with the chat in it. */
 export class ChatPage {
   readonly page: Page;
-  /** Scripts that failed and resources that did not load. */
+  /** Scripts that failed and dialogs of the browser. */
   readonly errors: string[] = [];
 
   private constructor(page: Page) {
@@ -47,22 +57,27 @@ export class ChatPage {
     });
   }
 
-  /** A window of its own, with nothing in common with others: another person. */
+  /** A browser of its own, with nothing in common with others: another device. */
   static async open(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<ChatPage> {
-    const context = await browser.newContext({ viewport: { width: 1_200, height: 800 }, ...options });
+    const context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
+    return ChatPage.tab(context, url);
+  }
+
+  /** One more tab of the same browser. */
+  static async tab(context: BrowserContext, url: string): Promise<ChatPage> {
     const chat = new ChatPage(await context.newPage());
     await chat.page.goto(url);
     return chat;
   }
 
-  static async signedIn(
+  static async signedUp(
     browser: Browser,
     url: string,
     name: string,
     options: BrowserContextOptions = {},
   ): Promise<ChatPage> {
     const chat = await ChatPage.open(browser, url, options);
-    await chat.signIn(name);
+    await chat.signUp(name);
     return chat;
   }
 
@@ -70,19 +85,50 @@ export class ChatPage {
     return this.page.getByTestId(testId);
   }
 
-  async signIn(name: string): Promise<void> {
+  async signUp(name: string, password = PASSWORD): Promise<void> {
+    await this.find("to-sign-up").click();
+    await this.enter(name, password);
+    await this.isIn();
+  }
+
+  async signIn(name: string, password = PASSWORD): Promise<void> {
+    await this.enter(name, password);
+    await this.isIn();
+  }
+
+  async asGuest(name: string): Promise<void> {
+    await this.find("to-guest").click();
     await this.find("sign-in-name").fill(name);
     await this.find("sign-in-button").click();
+    await this.isIn();
+  }
+
+  /** Fills in the form that is shown, and sends it. */
+  async enter(name: string, password: string): Promise<void> {
+    await this.find("sign-in-name").fill(name);
+    await this.find("sign-in-password").fill(password);
+    await this.find("sign-in-button").click();
+  }
+
+  /** Waits until the page is connected and shows a room. */
+  async isIn(): Promise<void> {
     await this.online();
+    await this.page.locator("[data-testid=messages][data-loaded=true]").waitFor();
+  }
+
+  /** Waits until the page asks who one is. */
+  async isOut(): Promise<void> {
+    await this.find("sign-in-name").waitFor();
   }
 
   /** Waits until the badge says that we are connected, and where the session is. */
   async online(transport?: "polling" | "websocket"): Promise<Connection> {
     const wanted = transport === undefined ? "" : `[data-transport=${transport}]`;
-    const badge = this.page.locator(
-      `[data-testid=connection-state][data-state=online]${wanted}:not([data-ingress=""]):not([data-owner=""])`,
-    );
-    await badge.waitFor();
+    await this.page
+      .locator(
+        `[data-testid=connection-state][data-state=online]${wanted}:not([data-ingress=""]):not([data-owner=""])`,
+      )
+      .waitFor({ state: "attached" });
     return this.connection();
   }
 
@@ -97,17 +143,42 @@ export class ChatPage {
     };
   }
 
-  async join(room: string): Promise<void> {
-    await this.find("room-join-input").fill(room);
-    await this.find("room-join-button").click();
-    await this.inRoom(room);
+  /** A room in the list, by its name. On a phone the list is in a drawer. */
+  room(name: string): Locator {
+    return this.page.locator(`[data-testid=room][data-room="${name}"]`);
   }
 
-  async inRoom(room: string): Promise<void> {
-    await this.page.locator(`[data-testid=room][data-room="${room}"][data-membership=joined]`).waitFor({
-      // On a phone the list of rooms is in a drawer.
-      state: "attached",
-    });
+  async openRoom(name: string): Promise<void> {
+    await this.room(name).click();
+    await this.inRoom(name);
+  }
+
+  /** Waits until this room is shown, with its messages. */
+  async inRoom(name: string): Promise<void> {
+    await this.page.locator("[data-testid=room-title]", { hasText: name }).waitFor();
+    await this.page.locator("[data-testid=messages][data-loaded=true]").waitFor();
+  }
+
+  async createRoom(name: string, kind: "public" | "private" = "public"): Promise<void> {
+    await this.find("create-room").click();
+    await this.find(`kind-${kind}`).check();
+    await this.find("field-name").fill(name);
+    await this.find("dialog-submit").click();
+    await this.inRoom(name);
+  }
+
+  /** Finds a public room by a part of its name, and joins it. */
+  async joinRoom(name: string): Promise<void> {
+    await this.find("find-rooms").click();
+    await this.find("browse-query").fill(name.slice(0, 12));
+    await this.page.locator(`[data-testid=found-room][data-room="${name}"]`).click();
+    await this.inRoom(name);
+  }
+
+  /** Opens a menu and picks from it. */
+  async pick(menu: Locator, item: string): Promise<void> {
+    await menu.click();
+    await this.find(item).click();
   }
 
   async say(text: string): Promise<void> {
@@ -115,19 +186,57 @@ export class ChatPage {
     await this.find("message-input").press("Enter");
   }
 
-  /** Waits until a message with exactly this text is shown; gives the name of who said it. */
-  async hears(text: string, kind: "text" | "action" = "text"): Promise<string> {
-    const message = this.page.locator(`[data-testid=message][data-kind=${kind}]`, { hasText: text }).last();
-    await message.waitFor();
+  /** The message that has exactly these words. */
+  message(text: string): Locator {
+    return this.page
+      .locator("[data-testid=message]")
+      .filter({ has: this.page.locator(`[data-testid=words]`, { hasText: exactly(text) }) });
+  }
+
+  /** Waits until a message is shown, once; gives the name of who said it. */
+  async hears(text: string): Promise<string> {
+    const message = this.message(text);
+    await message.first().waitFor();
+    assert.equal(await message.count(), 1, `"${text}" is shown more than once`);
     return (await message.getAttribute("data-user")) ?? "";
   }
 
-  /** Waits until the list of members shows exactly these names. */
+  /** Points at a message and does something with it. */
+  async doWith(text: string, tool: "react" | "reply" | "edit" | "delete"): Promise<void> {
+    const message = this.message(text);
+    await message.hover();
+    await message.getByTestId(tool).click();
+  }
+
+  async unread(room: string, count: number): Promise<void> {
+    await this.page
+      .locator(`[data-testid=room][data-room="${room}"][data-unread="${count}"]`)
+      .waitFor({ state: "attached" });
+  }
+
+  /** Waits until exactly these people are shown as being here. */
   async sees(...names: string[]): Promise<void> {
-    await this.page.locator(`[data-testid=member-list][data-count="${names.length}"]`).waitFor();
-    const members = await this.find("member").all();
-    const shown = await Promise.all(members.map((member) => member.getAttribute("data-user")));
-    assert.deepEqual(shown.sort(), names.sort());
+    const wanted = names.toSorted();
+    await until(`${wanted.join(", ")} are here`, async () => {
+      const shown = await this.#attributes("[data-testid=person][data-present=true]", "data-name");
+      return shown.sort().join() === wanted.join();
+    });
+  }
+
+  /** The numbers of the messages that are shown, in their order on the page. */
+  async numbers(): Promise<number[]> {
+    return (await this.#attributes("[data-testid=message]", "data-number")).map(Number);
+  }
+
+  /** All at once: one after the other, they could change meanwhile. */
+  #attributes(selector: string, name: string): Promise<(string | null)[]> {
+    return this.page
+      .locator(selector)
+      .evaluateAll(
+        (elements: { getAttribute(name: string): string | null }[], name: string) =>
+          elements.map((element) => element.getAttribute(name)),
+        name,
+      );
   }
 
   async screenshot(name: string): Promise<void> {
@@ -137,4 +246,9 @@ export class ChatPage {
   async close(): Promise<void> {
     await this.page.context().close();
   }
+}
+
+/** The words of a message end with nothing but the mark of an edit. */
+function exactly(text: string): RegExp {
+  return new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\/]/gu, "\\$&")}\\s*(\\(edited\\))?\\s*$`, "u");
 }
