@@ -34,6 +34,7 @@ scripts/cluster.sh: a Hither cluster on this machine
   stop        end all nodes and the balancer; logs stay, and so does what the chat keeps (chat.db in the run folder)
   status      what runs, and what each node says of itself
   logs        follow the logs of all nodes together
+  demo        fill rooms with people who talk, until Ctrl-C
   help        this text
 
   --front     put this balancer on the front port, with the file in deploy/;
@@ -180,6 +181,13 @@ command_status() {
         warn 'node is missing, so only the processes are shown: install Node.js 20 or newer (https://nodejs.org)'
     fi
     describe_front
+}
+
+command_demo() {
+    (($# == 0)) || die 'demo takes no arguments: it goes on until Ctrl-C'
+    need_node
+    [[ -n $(running_nodes) ]] || die 'no node runs here: scripts/cluster.sh start'
+    exec node "$ROOT/scripts/cluster/demo.mjs" "http://127.0.0.1:$FRONT_PORT"
 }
 
 command_logs() {
