@@ -22,9 +22,13 @@ enum Origin {
     WellKnown,
 }
 
-/// The key that authenticates gossip datagrams.
+/// The key of gossip, from which those of datagrams are derived.
 #[derive(Clone)]
 pub(crate) struct GossipKey(Hmac<Sha256>);
+
+/// The key of this node's own gossip, and those with which others' may be sealed.
+#[derive(Clone)]
+pub(crate) struct GossipKeys(GossipKey);
 
 /// The key by which the two ends of a connection between nodes know each other.
 #[derive(Clone, PartialEq, Eq)]
@@ -142,8 +146,8 @@ impl Secret {
         }
     }
 
-    pub(crate) fn gossip_key(&self) -> GossipKey {
-        GossipKey(keyed(&self.derive(b"hither gossip 1")))
+    pub(crate) fn gossip_keys(&self) -> GossipKeys {
+        GossipKeys(GossipKey(keyed(&self.derive(b"hither gossip 3"))))
     }
 
     pub(crate) fn link_keys(&self) -> LinkKeys {
@@ -180,9 +184,21 @@ impl Secret {
 }
 
 impl GossipKey {
-    /// A computation of the MAC of one datagram.
-    pub(crate) fn mac(&self) -> Hmac<Sha256> {
-        self.0.clone()
+    /// The key of all datagrams of one life of a node.
+    pub(crate) fn of_origin(&self, origin: &[u8]) -> [u8; 32] {
+        self.0.clone().chain_update(origin).finalize().into_bytes().into()
+    }
+}
+
+impl GossipKeys {
+    /// For datagrams that this node sends.
+    pub(crate) fn spoken(&self) -> &GossipKey {
+        &self.0
+    }
+
+    /// For datagrams that others send.
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = &GossipKey> {
+        std::iter::once(&self.0)
     }
 }
 
@@ -276,7 +292,7 @@ mod tests {
         let one = Secret::new("0123456789abcdef").unwrap();
         let other = Secret::new("0123456789abcdeg").unwrap();
         assert_ne!(one.link_keys().spoken(), other.link_keys().spoken());
-        let purposes = [b"hither gossip 1".as_slice(), b"hither link 3"];
+        let purposes = [b"hither gossip 3".as_slice(), b"hither link 3"];
         let keys: std::collections::BTreeSet<_> =
             purposes.iter().map(|purpose| one.derive(purpose)).collect();
         assert_eq!(keys.len(), purposes.len());
@@ -305,8 +321,8 @@ mod tests {
     #[test]
     fn debug_prints_no_key() {
         let secret = Secret::new("0123456789abcdef").unwrap();
-        let (gossip, links) = (secret.gossip_key(), secret.link_keys());
-        let shown = format!("{secret:?} {gossip:?} {:?}", links.spoken());
+        let (gossip, links) = (secret.gossip_keys(), secret.link_keys());
+        let shown = format!("{secret:?} {:?} {:?}", gossip.spoken(), links.spoken());
         assert_eq!(shown, "Secret(Configured) GossipKey LinkKey");
     }
 

@@ -25,6 +25,7 @@ use super::{
     advertisement::{
         Advertisement, Stage, counted_out_entry, counted_out_key, read_counted_out, stage_entry,
     },
+    channels::Channels,
     report::{log_departure, log_own_phase, log_phase},
     roster::{Departure, News, Roster, Sighting},
     seeds::greet_the_missing,
@@ -99,6 +100,7 @@ impl Driver {
     pub(super) async fn start(
         config: MembershipConfig,
         socket: UdpSocket,
+        bound: SocketAddr,
         advertised: SocketAddr,
         refused: Arc<AtomicU64>,
         suspicions: Arc<Suspicions>,
@@ -132,7 +134,8 @@ impl Driver {
             catchup_callback: None,
             extra_liveness_predicate: None,
         };
-        let transport = SealedTransport::new(socket, secret.gossip_key(), refused);
+        let channels = Channels::new(advertised, bound, std::time::Instant::now());
+        let transport = SealedTransport::new(socket, channels, secret.gossip_keys(), refused);
         let gossip = spawn_chitchat(chitchat, advertisement.entries(), &transport)
             .await
             .map_err(|error| MembershipError::Gossip(error.to_string()))?;

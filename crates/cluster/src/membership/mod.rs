@@ -1,17 +1,19 @@
-//! Who is in the cluster: gossip over authenticated UDP, and the views that follow from it.
+//! Who is in the cluster: gossip over encrypted UDP, and the views that follow from it.
 //!
 //! Chitchat spreads what each node says of itself. [`Pulse`](pulse::Pulse) judges from the heartbeats who lives,
 //! [`Roster`](roster::Roster) makes the view of that, and the [`driver`] connects the two with the clock.
 
 mod advertisement;
+mod channels;
 mod config;
+mod datagram;
 mod driver;
 mod pulse;
 mod report;
 mod roster;
-mod seal;
 mod seeds;
 mod transport;
+mod window;
 
 use std::{
     net::SocketAddr,
@@ -111,6 +113,7 @@ impl Membership {
         let driver = Driver::start(
             config,
             socket,
+            bound,
             gossip,
             refused.clone(),
             suspicions.clone(),
@@ -150,7 +153,8 @@ impl Membership {
         *self.company.borrow()
     }
 
-    /// How many datagrams were refused because their sender does not know the cluster secret.
+    /// How many datagrams were refused: their sender does not know the cluster secret, or they were recorded, redirected or
+    /// held back.
     pub fn refused_datagrams(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Chitchat's transport: UDP datagrams that bear a MAC.
+//! Chitchat's transport: UDP datagrams that are sealed, and believed as [`Channels`] decides.
 
 use std::{
     io,
@@ -7,23 +7,24 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use async_trait::async_trait;
+use bytes::Bytes;
 use chitchat::{
     ChitchatMessage, Deserializable, Serializable,
     transport::{Socket, Transport},
 };
 use tokio::net::UdpSocket;
-use tracing::warn;
+use tracing::{debug, warn};
 
-use super::seal;
-use crate::{secret::GossipKey, throttle::Throttle};
-
-/// The largest payload of a UDP datagram over IPv4.
-const DATAGRAM_LENGTH: usize = 65_507;
+use super::{
+    channels::{Channels, Outcome, Refused},
+    datagram::{MAX_DATAGRAM, Unopened},
+};
+use crate::{secret::GossipKeys, throttle::Throttle};
 
 /// How long to wait before a socket that failed is asked again: it may fail for long (no network), and at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -34,12 +35,17 @@ pub(super) struct SealedTransport {
 }
 
 impl SealedTransport {
-    pub(super) fn new(socket: UdpSocket, key: GossipKey, refused: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(
+        socket: UdpSocket,
+        channels: Channels,
+        keys: GossipKeys,
+        refused: Arc<AtomicU64>,
+    ) -> Self {
         let socket = SealedSocket {
             socket,
-            key,
-            outgoing: Vec::with_capacity(DATAGRAM_LENGTH),
-            incoming: vec![0; DATAGRAM_LENGTH].into(),
+            channels,
+            keys,
+            incoming: vec![0; MAX_DATAGRAM].into(),
             refused,
             refusals: Throttle::default(),
             failures: Throttle::default(),
@@ -62,8 +68,8 @@ impl Transport for SealedTransport {
 
 struct SealedSocket {
     socket: UdpSocket,
-    key: GossipKey,
-    outgoing: Vec<u8>,
+    channels: Channels,
+    keys: GossipKeys,
     incoming: Box<[u8]>,
     refused: Arc<AtomicU64>,
     refusals: Throttle,
@@ -74,13 +80,15 @@ struct SealedSocket {
 #[async_trait]
 impl Socket for SealedSocket {
     async fn send(&mut self, to: SocketAddr, message: ChitchatMessage) -> anyhow::Result<()> {
-        self.outgoing.clear();
-        message.serialize(&mut self.outgoing);
-        seal::seal(&self.key, &mut self.outgoing);
-        if let Err(error) = self.socket.send_to(&self.outgoing, to).await
-            && let Some(suppressed) = self.failures.permit()
-        {
-            warn!(%to, bytes = self.outgoing.len(), suppressed, %error, "cannot send gossip");
+        let payload = Bytes::from(message.serialize_to_vec());
+        let bytes = payload.len();
+        match self.channels.send(to, payload, &self.keys, Instant::now()) {
+            Some(datagram) => self.send_datagram(to, &datagram).await,
+            None => {
+                if let Some(suppressed) = self.failures.permit() {
+                    warn!(%to, bytes, suppressed, "gossip does not fit into a datagram: there are too many nodes");
+                }
+            }
         }
         Ok(())
     }
@@ -88,9 +96,23 @@ impl Socket for SealedSocket {
     async fn recv(&mut self) -> anyhow::Result<(SocketAddr, ChitchatMessage)> {
         loop {
             match self.socket.recv_from(&mut self.incoming).await {
-                Ok((length, from)) => {
-                    if let Some(message) = self.accept(length, from) {
-                        return Ok((from, message));
+                Ok((length, source)) => {
+                    let datagram = self.incoming.get(..length).unwrap_or_default();
+                    let outcome = self.channels.receive(datagram, &self.keys, Instant::now());
+                    let Outcome {
+                        gossip,
+                        send,
+                        refused,
+                    } = outcome;
+                    if let Some(reason) = refused {
+                        self.refuse(source, length, &reason);
+                    }
+                    if let Some((to, datagram)) = send {
+                        self.send_datagram(to, &datagram).await;
+                    }
+                    let message = gossip.and_then(|(from, payload)| Some((from, self.read(from, &payload)?)));
+                    if let Some(message) = message {
+                        return Ok(message);
                     }
                 }
                 Err(error) => self.await_recovery(error).await,
@@ -100,25 +122,37 @@ impl Socket for SealedSocket {
 }
 
 impl SealedSocket {
-    fn accept(&mut self, length: usize, from: SocketAddr) -> Option<ChitchatMessage> {
-        let Some(mut payload) = self
-            .incoming
-            .get(..length)
-            .and_then(|datagram| seal::open(&self.key, datagram))
-        else {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            if let Some(suppressed) = self.refusals.permit() {
-                warn!(%from, bytes = length, suppressed, "refused gossip that does not know the cluster secret");
-            }
-            return None;
-        };
+    async fn send_datagram(&mut self, to: SocketAddr, datagram: &[u8]) {
+        if let Err(error) = self.socket.send_to(datagram, to).await
+            && let Some(suppressed) = self.failures.permit()
+        {
+            warn!(%to, bytes = datagram.len(), suppressed, %error, "cannot send gossip");
+        }
+    }
+
+    fn read(&mut self, from: SocketAddr, mut payload: &[u8]) -> Option<ChitchatMessage> {
         ChitchatMessage::deserialize(&mut payload)
             .inspect_err(|error| {
                 if let Some(suppressed) = self.failures.permit() {
-                    warn!(%from, bytes = length, suppressed, %error, "cannot read gossip; does that node run another version?");
+                    warn!(%from, suppressed, %error, "cannot read gossip; does that node run another version?");
                 }
             })
             .ok()
+    }
+
+    fn refuse(&mut self, from: SocketAddr, bytes: usize, reason: &Refused) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        // Nodes that restart, or were stopped, send and get old ones as a matter of course.
+        let is_of_interest = matches!(
+            reason,
+            Refused::Unopened(Unopened::OtherSecret | Unopened::Unreadable) | Refused::ForAnother(_)
+        );
+        if !is_of_interest {
+            return debug!(%from, bytes, %reason, "refused gossip");
+        }
+        if let Some(suppressed) = self.refusals.permit() {
+            warn!(%from, bytes, suppressed, %reason, "refused gossip");
+        }
     }
 
     async fn await_recovery(&mut self, error: io::Error) {
