@@ -2,12 +2,16 @@
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
-use crate::member::{Incarnation, NodeId, NodeName, Phase};
+use crate::{
+    member::{Incarnation, NodeId, NodeName, Phase},
+    version::WireVersions,
+};
 
 const PHASE: &str = "phase";
 const HTTP: &str = "http";
 const LINK: &str = "link";
 const SHARDS: &str = "shards";
+const WIRE: &str = "wire";
 const COUNTED_OUT: &str = "counted-out/";
 
 /// What a node says of itself.
@@ -17,6 +21,8 @@ pub(super) struct Advertisement {
     pub(super) http: SocketAddr,
     pub(super) link: SocketAddr,
     pub(super) shards: u32,
+    /// What it speaks on links.
+    pub(super) wire: WireVersions,
 }
 
 /// How far a node says it is.
@@ -45,20 +51,26 @@ impl Advertisement {
             http,
             link,
             shards,
+            wire,
         } = self;
         vec![
             stage_entry(*stage),
             entry(HTTP, http),
             entry(LINK, link),
             entry(SHARDS, shards),
+            entry(WIRE, wire),
         ]
     }
 
     /// Reads what a node says; `None` while some of it is still under way.
     pub(super) fn read<'a>(value_of: impl Fn(&str) -> Option<&'a str>) -> Result<Option<Self>, Unreadable> {
-        let (Some(stage), Some(http), Some(link), Some(shards)) =
-            (value_of(PHASE), value_of(HTTP), value_of(LINK), value_of(SHARDS))
-        else {
+        let (Some(stage), Some(http), Some(link), Some(shards), Some(wire)) = (
+            value_of(PHASE),
+            value_of(HTTP),
+            value_of(LINK),
+            value_of(SHARDS),
+            value_of(WIRE),
+        ) else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -66,6 +78,7 @@ impl Advertisement {
             http: parse(HTTP, http)?,
             link: parse(LINK, link)?,
             shards: parse(SHARDS, shards)?,
+            wire: parse(WIRE, wire)?,
         }))
     }
 }
@@ -144,6 +157,7 @@ mod tests {
             http: "127.0.0.1:9001".parse().unwrap(),
             link: "[::1]:7001".parse().unwrap(),
             shards: 1024,
+            wire: WireVersions::THIS_BUILD,
         }
     }
 

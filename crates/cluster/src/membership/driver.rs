@@ -31,7 +31,10 @@ use super::{
     seeds::greet_the_missing,
     transport::SealedTransport,
 };
-use crate::member::{Incarnation, Member, NodeId, NodeName, Phase, View};
+use crate::{
+    member::{Incarnation, Member, NodeId, NodeName, Phase, View},
+    version::WireVersions,
+};
 
 /// Keeps the gossip of other programs apart, should one have the same secret.
 const CLUSTER: &str = "hither 1";
@@ -122,6 +125,7 @@ impl Driver {
             http,
             link,
             shards,
+            wire: WireVersions::THIS_BUILD,
         };
         let chitchat = ChitchatConfig {
             chitchat_id: ChitchatId::new(me.name.as_str(), me.incarnation.0, advertised),
@@ -285,9 +289,9 @@ impl Driver {
                     self.count_out(&member.id).await;
                 }
             }
-            News::Refused(id, shards) => warn!(
-                node = %id.name, incarnation = id.incarnation.0, shards,
-                "refused a node that is configured for another number of shards"
+            News::Refused(id, misfit) => warn!(
+                node = %id.name, incarnation = id.incarnation.0, reason = %misfit,
+                "refused a node that cannot be a member"
             ),
             News::CountedOut(by) => {
                 warn!(by = %by.name, incarnation = by.incarnation.0, "this node was counted out");

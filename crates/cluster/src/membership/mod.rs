@@ -32,7 +32,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use self::config::{MembershipConfig, MembershipError, MembershipTiming};
 use self::driver::{Command, Driver, Suspicions};
-use crate::member::{NodeId, Phase, View};
+use crate::{
+    member::{NodeId, Phase, View},
+    version::WireVersions,
+};
 
 /// How many events a slow reader may be behind. They are rare, and the one that matters most is repeated.
 const EVENTS: usize = 16;
@@ -75,6 +78,19 @@ pub enum Unfit {
         ours: u32,
         /// What the member is configured for.
         theirs: u32,
+        /// The member that says so.
+        by: NodeId,
+    },
+    /// Builds that do not understand each other cannot be one cluster.
+    #[error(
+        "this node speaks versions {ours} of the wire format, the cluster (by {by:?}) versions {theirs}: \
+         run builds that have one in common"
+    )]
+    Versions {
+        /// What this build speaks.
+        ours: WireVersions,
+        /// What the member's build speaks.
+        theirs: WireVersions,
         /// The member that says so.
         by: NodeId,
     },

@@ -11,7 +11,10 @@ use super::{
     advertisement::{Advertisement, Stage},
     pulse::{Death, Pulse},
 };
-use crate::member::{Member, NodeId, NodeName, Phase, View};
+use crate::{
+    member::{Member, NodeId, NodeName, Phase, View},
+    version::WireVersions,
+};
 
 /// What gossip says of another node now.
 #[derive(Clone, Debug)]
@@ -34,12 +37,21 @@ pub(super) enum News {
     Changed(Member),
     /// A member is no longer in the view.
     Disappeared(Member, Departure),
-    /// A node lives that cannot be a member, for it has another number of shards.
-    Refused(NodeId, u32),
+    /// A node lives that cannot be a member.
+    Refused(NodeId, Misfit),
     /// A member has counted this node out.
     CountedOut(NodeId),
     /// The last is heard of a name, for it was forgotten.
     Forgotten(NodeName),
+}
+
+/// Why a node that lives cannot be a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Misfit {
+    #[error("it is configured for {0} shards")]
+    Shards(u32),
+    #[error("it speaks versions {0} of the wire format")]
+    Versions(WireVersions),
 }
 
 /// Why a member is no longer in the view.
@@ -136,11 +148,18 @@ impl Roster {
             return None;
         }
         living().find_map(|(by, record)| {
-            let theirs = record.sighting.advertisement.as_ref()?.shards;
-            (theirs != self.shards).then(|| Unfit::Shards {
-                ours: self.shards,
-                theirs,
-                by: by.clone(),
+            let by = by.clone();
+            Some(match record.misfit(self.shards)? {
+                Misfit::Shards(theirs) => Unfit::Shards {
+                    ours: self.shards,
+                    theirs,
+                    by,
+                },
+                Misfit::Versions(theirs) => Unfit::Versions {
+                    ours: WireVersions::THIS_BUILD,
+                    theirs,
+                    by,
+                },
             })
         })
     }
@@ -181,12 +200,11 @@ impl Roster {
 
     fn refuse(&mut self, news: &mut Vec<News>) {
         for (id, record) in &mut self.records {
-            if let Some(advertisement) = &record.sighting.advertisement
-                && advertisement.shards != self.shards
+            if let Some(misfit) = record.misfit(self.shards)
                 && record.is_present()
                 && !std::mem::replace(&mut record.refused, true)
             {
-                news.push(News::Refused(id.clone(), advertisement.shards));
+                news.push(News::Refused(id.clone(), misfit));
             }
         }
     }
@@ -242,13 +260,22 @@ impl Record {
         self.pulse.is_alive() && !self.is_gone()
     }
 
+    /// Why the node cannot be a member of a cluster with so many shards, as far as it has told.
+    fn misfit(&self, shards: u32) -> Option<Misfit> {
+        let advertisement = self.sighting.advertisement.as_ref()?;
+        if WireVersions::THIS_BUILD.common(advertisement.wire).is_none() {
+            return Some(Misfit::Versions(advertisement.wire));
+        }
+        (advertisement.shards != shards).then_some(Misfit::Shards(advertisement.shards))
+    }
+
     /// The node as a member, if it lives and can be one.
     fn member(&self, shards: u32) -> Option<Member> {
         let advertisement = self.sighting.advertisement.as_ref()?;
         let Stage::In(phase) = advertisement.stage else {
             return None;
         };
-        (self.pulse.is_alive() && advertisement.shards == shards).then(|| Member {
+        (self.pulse.is_alive() && self.misfit(shards).is_none()).then(|| Member {
             id: self.sighting.id.clone(),
             phase,
             http: advertisement.http,
@@ -317,6 +344,7 @@ mod tests {
                     http: address(9001),
                     link: address(7101),
                     shards: 64,
+                    wire: WireVersions::THIS_BUILD,
                 }),
                 counted_me_out: 0,
             };
@@ -367,7 +395,7 @@ mod tests {
             News::Appeared(member) => format!("{:?} {:?}", member.id, member.phase),
             News::Changed(member) => format!("{:?} now {:?}", member.id, member.phase),
             News::Disappeared(member, departure) => format!("{:?} lost: {departure}", member.id),
-            News::Refused(id, shards) => format!("{id:?} refused: {shards} shards"),
+            News::Refused(id, misfit) => format!("{id:?} refused: {misfit}"),
             News::CountedOut(by) => format!("counted out by {by:?}"),
             News::Forgotten(name) => format!("{name} forgotten"),
         }
@@ -463,7 +491,7 @@ mod tests {
     fn a_joiner_refuses_a_cluster_with_other_shards() {
         let mut world = World::new();
         world.start("a", 1).advertisement.as_mut().unwrap().shards = 128;
-        assert_eq!(world.run(5), ["a#1 refused: 128 shards"]);
+        assert_eq!(world.run(5), ["a#1 refused: it is configured for 128 shards"]);
         assert_eq!(
             world.roster.unfit(),
             Some(Unfit::Shards {
@@ -480,8 +508,29 @@ mod tests {
         let mut world = World::new();
         world.roster.set_phase(Phase::Up);
         world.start("a", 1).advertisement.as_mut().unwrap().shards = 128;
-        assert_eq!(world.run(50), ["a#1 refused: 128 shards"]);
+        assert_eq!(world.run(50), ["a#1 refused: it is configured for 128 shards"]);
         assert_eq!(world.roster.unfit(), None);
+    }
+
+    #[test]
+    fn builds_with_a_common_wire_version_are_one_cluster_and_others_refuse_each_other() {
+        let mut world = World::new();
+        let next = WireVersions::new(3, 4).unwrap();
+        world.start("a", 1).advertisement.as_mut().unwrap().wire = next;
+        assert_eq!(world.run(5), ["a#1 Joining"]);
+        assert_eq!(world.roster.unfit(), None);
+        let later = WireVersions::new(4, 5).unwrap();
+        world.start("b", 1).advertisement.as_mut().unwrap().wire = later;
+        assert_eq!(
+            world.run(5),
+            ["b#1 refused: it speaks versions 4-5 of the wire format"]
+        );
+        let unfit = world.roster.unfit().unwrap();
+        assert!(matches!(&unfit, Unfit::Versions { theirs, .. } if *theirs == later));
+        let said = unfit.to_string();
+        assert!(said.contains("3-3") && said.contains("4-5"), "{said}");
+        world.roster.set_phase(Phase::Up);
+        assert_eq!(world.roster.unfit(), None, "a joiner drives nobody out");
     }
 
     #[test]
