@@ -8,8 +8,8 @@ import { freePort } from "../harness/ports.ts";
 import { testbed } from "../harness/programs.ts";
 import { within } from "../harness/wait.ts";
 
-const SECRET = "a secret that is long enough for everyone";
-const OTHER_SECRET = "another secret that is long enough as well";
+const SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const OTHER_SECRET = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
 
 /** Gossip goes round many times in this time: whoever would be let in is in by then. */
 const LONG_ENOUGH_TO_JOIN = 3_000;

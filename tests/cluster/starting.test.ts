@@ -39,9 +39,9 @@ describe("a node that cannot start says why in one line, and leaves with an erro
     assert.equal(lines.length, 1);
   });
 
-  test("a secret that is too short", async () => {
+  test("a secret that somebody made up", async () => {
     const lines = await failingStart(["--http", await cluster(), "--cluster", await cluster()], {
-      HITHER_SECRET: "short",
+      HITHER_SECRET: "correct horse battery staple",
     });
     assert.match(lines.join("\n"), /secret/i);
     assert.equal(lines.length, 1);

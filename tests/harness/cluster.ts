@@ -24,7 +24,7 @@ export interface Place {
 export class Cluster {
   readonly nodes: ClusterNode[] = [];
   readonly #options: ClusterOptions;
-  readonly #secret = randomBytes(24).toString("hex");
+  readonly #secret = randomBytes(32).toString("hex");
 
   private constructor(options: ClusterOptions) {
     this.#options = options;

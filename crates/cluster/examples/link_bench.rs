@@ -169,7 +169,7 @@ async fn link(
     let config = LinksConfig {
         me,
         listener,
-        secret: Secret::well_known(),
+        secrets: Secret::well_known().into(),
         limits,
     };
     let links = Links::start(config, seen, Arc::new(answerer)).await?;

@@ -23,7 +23,7 @@ use crate::{
     member::{Incarnation, NodeId, NodeName, Phase, View},
     membership::{Membership, MembershipConfig, MembershipError, MembershipEvent, MembershipTiming},
     router::{RequestError, Router, Switchboard},
-    secret::Secret,
+    secret::{Secret, Secrets},
     shard::{Key, Placement, ShardCount},
     topic::{MAX_LANES, Topic},
 };
@@ -39,8 +39,8 @@ pub struct ClusterConfig {
     pub address: SocketAddr,
     /// `host:port` of nodes that may be there already; without any the node starts a cluster of one.
     pub seeds: Vec<String>,
-    /// What every node of the cluster knows and nobody else.
-    pub secret: Secret,
+    /// What every node of the cluster knows and nobody else. They may be replaced while the node runs.
+    pub secrets: Secrets,
     /// How many shards there are; the same on every node.
     pub shards: ShardCount,
     /// How many lanes run here, 1 to 64.
@@ -67,14 +67,14 @@ impl ClusterConfig {
     }
 
     /// A node that starts a cluster of one, with the defaults for everything else.
-    pub fn new(name: NodeName, http: SocketAddr, address: SocketAddr, secret: Secret) -> Self {
+    pub fn new(name: NodeName, http: SocketAddr, address: SocketAddr, secrets: impl Into<Secrets>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             name,
             http,
             address,
             seeds: Vec::new(),
-            secret,
+            secrets: secrets.into(),
             shards: ShardCount::default(),
             lanes: (2 * cores).clamp(2, MAX_LANES),
             timing: MembershipTiming::default(),
@@ -237,7 +237,7 @@ impl<E: Entities> ClusterNode<E> {
                 gossip_advertise: None,
                 link: address,
                 seeds: config.seeds.clone(),
-                secret: config.secret.clone(),
+                secrets: config.secrets.clone(),
                 shards: config.shards.get(),
                 timing: config.timing,
             })
@@ -271,7 +271,7 @@ impl<E: Entities> ClusterNode<E> {
         let links = LinksConfig {
             me,
             listener,
-            secret: config.secret,
+            secrets: config.secrets,
             limits: config.links,
         };
         let links = Links::start(links, views.clone(), Arc::new(switchboard)).await?;

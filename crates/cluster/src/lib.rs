@@ -14,7 +14,6 @@ mod handoff;
 mod lane;
 mod links;
 mod log;
-mod mac_key;
 mod member;
 mod membership;
 mod router;
@@ -37,13 +36,12 @@ pub use links::{
     LinksError, SendError,
 };
 pub use log::{Entry, LogId, LogLimits, Marks, Position};
-pub use mac_key::MacKey;
 pub use member::{Incarnation, InvalidNodeName, Member, NodeId, NodeName, Phase, View};
 pub use membership::{
     Membership, MembershipConfig, MembershipError, MembershipEvent, MembershipTiming, Unfit,
 };
 pub use router::RequestError;
-pub use secret::{ExposedWithoutSecret, Secret, SecretError};
+pub use secret::{ExposedWithoutSecret, MacKeys, Secret, SecretError, Secrets};
 pub use shard::{InvalidShardCount, Key, Placement, ShardCount, ShardId};
 pub use topic::{Publication, Subscribed, Topic};
 pub use version::{InvalidVersions, WireVersions};

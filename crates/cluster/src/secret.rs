@@ -1,19 +1,27 @@
-//! The cluster secret, and the keys that are derived from it.
+//! The cluster's secrets, and the keys that are derived from them.
 
-use std::{fmt, io, net::SocketAddr, path::Path, path::PathBuf, sync::Arc};
+mod keys;
+mod secrets;
+
+use std::{fmt, io, path::PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::mac_key::MacKey;
+pub(crate) use self::keys::{GossipKey, GossipKeys, LinkKey, LinkKeys};
+pub use self::secrets::{ExposedWithoutSecret, MacKeys, Secrets};
 
-/// What all nodes of one cluster know and nobody else does.
+const BYTES: usize = 32;
+
+/// What all nodes of one cluster know and nobody else does: 32 random bytes, which nobody guesses.
 ///
-/// It never leaves the process: gossip, links and seals each use a key of their own, derived from it by HMAC-SHA256.
-#[derive(Clone)]
+/// It never leaves the process: gossip, links and codes each use a key of their own, derived from it by HMAC-SHA256. A
+/// secret that people make up could be guessed from a recording; one that has to be random needs no derivation that takes
+/// its time for each guess.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     origin: Origin,
-    material: Arc<[u8]>,
+    bytes: [u8; BYTES],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,160 +30,90 @@ enum Origin {
     WellKnown,
 }
 
-/// The key of gossip, from which those of datagrams are derived.
-#[derive(Clone)]
-pub(crate) struct GossipKey(Hmac<Sha256>);
-
-/// The key of this node's own gossip, and those with which others' may be sealed.
-#[derive(Clone)]
-pub(crate) struct GossipKeys(GossipKey);
-
-/// The key by which the two ends of a connection between nodes know each other.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct LinkKey([u8; 32]);
-
-/// The key that this node's own connections are made with, and those with which others' may be.
-#[derive(Clone)]
-pub(crate) struct LinkKeys(LinkKey);
-
-/// A secret that cannot be used.
+/// A secret that cannot be used. No message holds any of it.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The file with the secret cannot be read.
+    /// A file with secrets cannot be read.
     #[error("cannot read the cluster secret from {path}: {source}", path = path.display())]
     Unreadable {
-        /// The file that was to hold it.
+        /// The file that was to hold them.
         path: PathBuf,
         /// Why it cannot be read.
         source: io::Error,
     },
-    /// It would be too easy to guess.
+    /// It is nothing that was drawn at random.
     #[error(
-        "the cluster secret has {length} bytes; it needs at least {}: try `openssl rand -hex 32`",
-        Secret::MIN_LENGTH
+        "a cluster secret is 64 hexadecimal digits, for 32 random bytes, and this one has {characters} characters{}: \
+         `hither secret new` makes one",
+        if *characters == 2 * BYTES { " of which some are others" } else { "" }
     )]
-    TooShort {
-        /// Its length in bytes, without surrounding white space.
-        length: usize,
+    Malformed {
+        /// How many characters it has, without surrounding white space.
+        characters: usize,
     },
-}
-
-/// A cluster port that others can reach, while the cluster has no secret of its own.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "without a cluster secret the {what} address must be on loopback, and {address} is not: \
-     give all nodes the same secret (--secret-file or HITHER_SECRET), or use 127.0.0.1"
-)]
-pub struct ExposedWithoutSecret {
-    what: &'static str,
-    address: SocketAddr,
+    /// It has the right form, and was not drawn at random.
+    #[error("the cluster secret repeats itself, so it is not random: `hither secret new` makes one that is")]
+    Repetitive,
+    /// There is none.
+    #[error("there is no cluster secret: `hither secret new` makes one")]
+    Missing,
+    /// There are more than can be needed.
+    #[error("{0} cluster secrets are too many: two are needed while one is exchanged, and {max} can be", max = Secrets::MAX)]
+    TooMany(usize),
 }
 
 impl Secret {
-    /// The fewest bytes that make a secret.
-    pub const MIN_LENGTH: usize = 16;
-
-    /// A secret given as text; white space around it does not count.
+    /// A secret given as 64 hexadecimal digits; white space around them does not count.
     ///
     /// # Errors
-    /// [`SecretError::TooShort`] below [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
+    /// [`SecretError::Malformed`] or [`SecretError::Repetitive`].
     pub fn new(text: &str) -> Result<Self, SecretError> {
         let text = text.trim();
-        if text.len() < Self::MIN_LENGTH {
-            return Err(SecretError::TooShort { length: text.len() });
+        let malformed = || SecretError::Malformed {
+            characters: text.chars().count(),
+        };
+        let bytes = digits(text).and_then(|bytes| bytes.try_into().ok());
+        let bytes: [u8; BYTES] = bytes.ok_or_else(malformed)?;
+        if is_repetitive(&bytes) {
+            return Err(SecretError::Repetitive);
         }
         Ok(Self {
             origin: Origin::Configured,
-            material: text.as_bytes().into(),
+            bytes,
         })
     }
 
-    /// A secret kept in a file, as [`new`](Self::new) takes it.
-    ///
-    /// # Errors
-    /// [`SecretError::Unreadable`] when the file cannot be read as UTF-8, else as [`new`](Self::new).
-    pub fn from_file(path: &Path) -> Result<Self, SecretError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::new(&text)
-    }
-
-    /// A secret that nobody else has: for a node that no other is to join.
+    /// A new secret, which nobody else has.
     pub fn random() -> Self {
         Self {
             origin: Origin::Configured,
-            material: rand::random::<[u8; 32]>().as_slice().into(),
+            bytes: rand::random(),
         }
+    }
+
+    /// The secret as [`new`](Self::new) takes it. Whoever sees it can join the cluster.
+    pub fn reveal(&self) -> String {
+        hexadecimal(&self.bytes)
     }
 
     /// The key that every Hither knows: for a cluster on one machine, whose ports only that machine reaches.
     ///
-    /// See [`check_exposure`](Self::check_exposure).
+    /// See [`Secrets::check_exposure`].
     pub fn well_known() -> Self {
         Self {
             origin: Origin::WellKnown,
-            material: b"hither, on loopback only".as_slice().into(),
+            bytes: *b"hither, on loopback only, no key",
         }
     }
 
-    /// Whether it is safe to open the cluster ports at these addresses with this secret.
-    ///
-    /// # Errors
-    /// [`ExposedWithoutSecret`] names the first address that is not on loopback, if nobody configured a secret.
-    pub fn check_exposure(
-        &self,
-        gossip: &[SocketAddr],
-        link: &[SocketAddr],
-    ) -> Result<(), ExposedWithoutSecret> {
-        if self.origin == Origin::Configured {
-            return Ok(());
-        }
-        let gossip = gossip.iter().map(|address| ("gossip", address));
-        let link = link.iter().map(|address| ("link", address));
-        match gossip
-            .chain(link)
-            .find(|(_, address)| !address.ip().is_loopback())
-        {
-            Some((what, address)) => Err(ExposedWithoutSecret {
-                what,
-                address: *address,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn gossip_keys(&self) -> GossipKeys {
-        GossipKeys(GossipKey(keyed(&self.derive(b"hither gossip 3"))))
-    }
-
-    pub(crate) fn link_keys(&self) -> LinkKeys {
-        LinkKeys(LinkKey(self.derive(b"hither link 3")))
-    }
-
-    /// A key for the codes of one purpose of the embedder.
-    pub fn mac_key(&self, purpose: &'static str) -> MacKey {
-        MacKey::new(keyed(&self.derive(format!("hither mac 1 {purpose}").as_bytes())))
-    }
-
-    /// A seal on a text, as lower-case hexadecimal digits: only who knows the secret can make it. A seal that was made for
-    /// one purpose is worth nothing for another.
-    pub fn seal(&self, purpose: &'static str, text: &str) -> String {
-        hexadecimal(&self.sealing(purpose, text).finalize().into_bytes())
-    }
-
-    /// Whether this is the seal on that text for that purpose. Takes the same time for all wrong ones.
-    pub fn is_seal(&self, purpose: &'static str, text: &str, seal: &str) -> bool {
-        digits(seal).is_some_and(|seal| self.sealing(purpose, text).verify_slice(&seal).is_ok())
-    }
-
-    fn sealing(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
-        keyed(&self.derive(format!("hither seal 1 {purpose}").as_bytes())).chain_update(text)
+    /// A few digits by which operators tell secrets apart; they give nothing of it away.
+    pub fn fingerprint(&self) -> String {
+        let [a, b, c, d, ..] = self.derive(b"hither fingerprint 1");
+        hexadecimal(&[a, b, c, d])
     }
 
     fn derive(&self, purpose: &[u8]) -> [u8; 32] {
-        keyed(&self.material)
+        keyed(&self.bytes)
             .chain_update(purpose)
             .finalize()
             .into_bytes()
@@ -183,41 +121,11 @@ impl Secret {
     }
 }
 
-impl GossipKey {
-    /// The key of all datagrams of one life of a node.
-    pub(crate) fn of_origin(&self, origin: &[u8]) -> [u8; 32] {
-        self.0.clone().chain_update(origin).finalize().into_bytes().into()
-    }
-}
-
-impl GossipKeys {
-    /// For datagrams that this node sends.
-    pub(crate) fn spoken(&self) -> &GossipKey {
-        &self.0
-    }
-
-    /// For datagrams that others send.
-    pub(crate) fn accepted(&self) -> impl Iterator<Item = &GossipKey> {
-        std::iter::once(&self.0)
-    }
-}
-
-impl LinkKey {
-    pub(crate) fn bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl LinkKeys {
-    /// For connections that this node makes.
-    pub(crate) fn spoken(&self) -> &LinkKey {
-        &self.0
-    }
-
-    /// For connections that others make.
-    pub(crate) fn accepted(&self) -> impl Iterator<Item = &LinkKey> {
-        std::iter::once(&self.0)
-    }
+/// Of 32 random bytes some 30 differ. Fewer than 16 do once in 10²⁰ draws.
+fn is_repetitive(bytes: &[u8; BYTES]) -> bool {
+    let mut sorted = *bytes;
+    sorted.sort_unstable();
+    sorted.chunk_by(|one, other| one == other).count() < BYTES / 2
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
@@ -241,107 +149,85 @@ fn digits(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// Shows the fingerprint alone.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({:?})", self.origin)
+        write!(f, "Secret({:?} {})", self.origin, self.fingerprint())
     }
 }
 
-impl fmt::Debug for GossipKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GossipKey")
-    }
-}
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::Secret;
 
-impl fmt::Debug for LinkKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LinkKey")
+    /// A secret for each text.
+    pub(crate) fn secret(text: &str) -> Secret {
+        Secret {
+            bytes: Secret::well_known().derive(text.as_bytes()),
+            ..Secret::random()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{testing::secret, *};
 
     #[test]
-    fn white_space_does_not_count() {
-        let padded = Secret::new(" 0123456789abcdef\n").unwrap();
-        let bare = Secret::new("0123456789abcdef").unwrap();
-        assert_eq!(padded.link_keys().spoken(), bare.link_keys().spoken());
+    fn what_is_revealed_is_read_and_white_space_does_not_count() {
+        let secret = Secret::random();
+        let padded = format!("  {}\n", secret.reveal().to_uppercase());
+        assert_eq!(Secret::new(&padded).unwrap(), secret);
+        assert_ne!(Secret::random(), secret);
     }
 
     #[test]
-    fn a_short_secret_is_refused_with_a_remedy() {
-        let error = Secret::new("  0123456789abcde  ").unwrap_err().to_string();
-        assert!(
-            error.contains("15 bytes") && error.contains("at least 16"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn an_unreadable_file_is_named() {
-        let error = Secret::from_file(Path::new("/does/not/exist"))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("/does/not/exist"), "{error}");
-    }
-
-    #[test]
-    fn purposes_and_secrets_have_keys_of_their_own() {
-        let one = Secret::new("0123456789abcdef").unwrap();
-        let other = Secret::new("0123456789abcdeg").unwrap();
-        assert_ne!(one.link_keys().spoken(), other.link_keys().spoken());
-        let purposes = [b"hither gossip 3".as_slice(), b"hither link 3"];
-        let keys: std::collections::BTreeSet<_> =
-            purposes.iter().map(|purpose| one.derive(purpose)).collect();
-        assert_eq!(keys.len(), purposes.len());
-    }
-
-    #[test]
-    fn a_seal_holds_for_one_secret_one_purpose_and_one_text() {
-        let secret = Secret::new("0123456789abcdef").unwrap();
-        let seal = secret.seal("leave", "node1");
-        assert!(secret.is_seal("leave", "node1", &seal));
-        assert!(!secret.is_seal("stay", "node1", &seal));
-        assert!(!secret.is_seal("leave", "node2", &seal));
-        let other = Secret::new("0123456789abcdeg").unwrap();
-        assert!(!other.is_seal("leave", "node1", &seal));
-    }
-
-    #[test]
-    fn what_is_no_seal_at_all_is_refused() {
-        let secret = Secret::new("0123456789abcdef").unwrap();
-        let seal = secret.seal("leave", "node1");
-        for wrong in ["", "0", "zz", "éé", &seal[2..], &seal[1..], &format!("{seal}00")] {
-            assert!(!secret.is_seal("leave", "node1", wrong), "{wrong}");
+    fn what_people_make_up_is_refused_with_a_remedy_and_not_repeated() {
+        let almost = format!("{}x", &Secret::random().reveal()[1..]);
+        for text in [
+            "",
+            "hunter2",
+            "a secret that is long enough for everyone",
+            &almost,
+        ] {
+            let error = Secret::new(text).unwrap_err().to_string();
+            assert!(error.contains("64 hexadecimal digits"), "{error}");
+            assert!(error.contains("`hither secret new`"), "{error}");
+            assert!(text.is_empty() || !error.contains(text), "{error}");
+        }
+        for text in ["0".repeat(64), "0123456789abcdef".repeat(4)] {
+            let error = Secret::new(&text).unwrap_err();
+            assert!(matches!(error, SecretError::Repetitive), "{error}");
         }
     }
 
     #[test]
-    fn debug_prints_no_key() {
-        let secret = Secret::new("0123456789abcdef").unwrap();
-        let (gossip, links) = (secret.gossip_keys(), secret.link_keys());
-        let shown = format!("{secret:?} {:?} {:?}", gossip.spoken(), links.spoken());
-        assert_eq!(shown, "Secret(Configured) GossipKey LinkKey");
+    fn what_is_random_is_not_taken_for_made_up() {
+        for _ in 0..10_000 {
+            assert!(!is_repetitive(&Secret::random().bytes));
+        }
     }
 
     #[test]
-    fn without_a_secret_only_loopback_will_do() {
-        let loopback = ["127.0.0.1:7001".parse().unwrap(), "[::1]:7001".parse().unwrap()];
-        let exposed = ["10.0.0.1:7001".parse().unwrap()];
-        let everywhere = ["0.0.0.0:7001".parse().unwrap()];
+    fn purposes_and_secrets_have_keys_of_their_own() {
+        let purposes = [
+            b"hither gossip 3".as_slice(),
+            b"hither link 3",
+            b"hither fingerprint 1",
+        ];
+        let secrets = [secret("one"), secret("two")];
+        let keys = secrets
+            .iter()
+            .flat_map(|secret| purposes.iter().map(|purpose| secret.derive(purpose)));
+        let keys: std::collections::BTreeSet<_> = keys.collect();
+        assert_eq!(keys.len(), purposes.len() * secrets.len());
+    }
 
-        let none = Secret::well_known();
-        assert!(none.check_exposure(&loopback, &loopback).is_ok());
-        let error = none.check_exposure(&loopback, &exposed).unwrap_err().to_string();
-        assert!(
-            error.contains("link address") && error.contains("10.0.0.1:7001"),
-            "{error}"
-        );
-        assert!(none.check_exposure(&everywhere, &loopback).is_err());
-
-        let some = Secret::new("0123456789abcdef").unwrap();
-        assert!(some.check_exposure(&exposed, &everywhere).is_ok());
+    #[test]
+    fn debug_prints_no_key() {
+        let secret = secret("one");
+        let shown = format!("{secret:?}");
+        assert_eq!(shown, format!("Secret(Configured {})", secret.fingerprint()));
+        assert!(!secret.reveal().contains(&secret.fingerprint()));
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
 /// Far beyond what anything here takes; a test that waits that long has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-const SECRET: &str = "the secret of these tests";
+const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 fn config(name: &str, incarnation: u64, seeds: &[String]) -> MembershipConfig {
     let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
@@ -31,7 +31,7 @@ fn config(name: &str, incarnation: u64, seeds: &[String]) -> MembershipConfig {
         gossip_advertise: None,
         link: loopback(7001),
         seeds: seeds.to_vec(),
-        secret: Secret::new(SECRET).unwrap(),
+        secrets: Secret::new(SECRET).unwrap().into(),
         shards: 64,
         timing: MembershipTiming::default(),
     }
@@ -225,7 +225,7 @@ async fn a_restart_under_the_same_name_is_another_member() {
 async fn a_stranger_without_the_secret_is_not_heard() {
     let one = start("one", 1, &[]).await;
     let mut config = config("stranger", 1, &seed(&one));
-    config.secret = Secret::new("the secret of somebody else").unwrap();
+    config.secrets = Secret::random().into();
     let stranger = Membership::start(config).await.unwrap();
     let friend = start("friend", 1, &seed(&one)).await;
     until_seen(&one, &["friend", "one"]).await;

@@ -45,7 +45,29 @@ pub enum Command {
     Status(StatusCommand),
     /// Look after a store: check it, back it up, export it, import an export
     Store(StoreCommand),
+    /// Make a secret for a cluster
+    Secret {
+        /// What to do with secrets.
+        #[command(subcommand)]
+        command: SecretCommand,
+    },
 }
+
+/// What to do with secrets.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Print a new one: 32 random bytes, as 64 hexadecimal digits
+    #[command(after_help = SECRET_NOTES)]
+    New,
+}
+
+const SECRET_NOTES: &str = "\
+Example: (umask 077; hither secret new > /etc/hither/secret)
+
+To exchange the secret of a cluster that runs, in three rounds over its nodes; each node reads its file again by itself: \
+add the new secret as a second line; move it to the first line; delete the old one. Wait between rounds until every node \
+has logged `cluster secrets read again`. A session id bears a code of the secret that was first when it began: long after \
+the second round nobody misses the old one; before that, clients that poll with such an id reconnect and recover.";
 
 /// Which node is to tell of its cluster, and how.
 #[derive(Debug, Args)]
@@ -75,10 +97,10 @@ pub struct LeaveCommand {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9001")]
     pub node: NodeUrl,
 
-    /// A file with the cluster's secret. Unless given, the environment variable HITHER_SECRET is the secret; a cluster
-    /// without one hears only its own machine
-    #[arg(long, value_name = "PATH")]
-    pub secret_file: Option<PathBuf>,
+    /// A file with the cluster's secret, of which the first line is used. Unless given, the environment variable
+    /// HITHER_SECRET is the secret; a cluster without one hears only its own machine
+    #[arg(long = "secret-file", value_name = "PATH")]
+    pub secret_files: Vec<PathBuf>,
 }
 
 const LEAVE_NOTES: &str = "\

@@ -16,7 +16,7 @@ use crate::{
 /// Asks a node to leave as SIGTERM does, says that it does, and tells the exit code: 0 when the node leaves, 1 when it could
 /// not be asked or refused, 2 when a flag is wrong. Does not wait until the node has left.
 pub fn ask_to_leave(command: &LeaveCommand) -> ExitCode {
-    let trust = match Trust::configured(command.secret_file.as_deref()) {
+    let trust = match Trust::configured(&command.secret_files) {
         Ok(trust) => trust,
         Err(misuse) => {
             eprintln!("error: {misuse}");
@@ -86,7 +86,7 @@ async fn send_away(node: &NodeUrl, trust: &Trust) -> Result<String, LeaveError> 
         node: &name,
         incarnation: me.map_or(0, |member| member.incarnation),
     };
-    let pass = pass::make(&trust.secret(), bearer, SystemTime::now());
+    let pass = pass::make(&trust.secrets(), bearer, SystemTime::now());
     let Answer { status, text } = ask(node, Method::POST, "/leave", Some(&pass)).await?;
     match status {
         StatusCode::ACCEPTED => Ok(text),

@@ -12,6 +12,7 @@ mod leaving;
 mod logging;
 mod lookout;
 mod pass;
+mod reload;
 mod rlimit;
 mod run;
 mod settings;
@@ -23,8 +24,8 @@ mod throttle;
 pub use chat_site::chat_site;
 pub use cli::{
     ChatArgs, Cli, ClusterArgs, Command, DoorArgs, FileArgs, LeaveCommand, LogArgs, LogFilter, LogFormat,
-    NodeArgs, NodeCommand, NodeUrl, Placement, StatusCommand, StoreAction, StoreArgs, StoreCommand,
-    StoreText, parse,
+    NodeArgs, NodeCommand, NodeUrl, Placement, SecretCommand, StatusCommand, StoreAction, StoreArgs,
+    StoreCommand, StoreText, parse,
 };
 pub use http::pages;
 pub use leave::ask_to_leave;

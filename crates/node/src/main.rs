@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use hither::RecoveryConfig;
-use hither_node::{Cli, Command, NodeCommand, ask_to_leave, chat_site, keep_store, parse, run, show_status};
+use hither::{RecoveryConfig, cluster::Secret};
+use hither_node::{
+    Cli, Command, NodeCommand, SecretCommand, ask_to_leave, chat_site, keep_store, parse, run, show_status,
+};
 
 fn main() -> ExitCode {
     let Cli { command } = parse();
@@ -12,6 +14,12 @@ fn main() -> ExitCode {
         Command::Leave(command) => ask_to_leave(&command),
         Command::Status(command) => show_status(&command),
         Command::Store(command) => keep_store(&command),
+        Command::Secret {
+            command: SecretCommand::New,
+        } => {
+            println!("{}", Secret::random().reveal());
+            ExitCode::SUCCESS
+        }
     }
 }
 

@@ -1,9 +1,9 @@
-//! The pass with which an operator asks a node to leave: a seal that only the cluster's secret can make.
+//! The pass with which an operator asks a node to leave: a seal that only one of the cluster's secrets can make.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::HeaderValue;
-use hither::cluster::Secret;
+use hither::cluster::Secrets;
 
 /// The scheme of the `Authorization` header that carries a pass.
 const SCHEME: &str = "Hither";
@@ -38,9 +38,9 @@ pub(crate) enum PassError {
 }
 
 /// A pass for a node, made now: the value of an `Authorization` header.
-pub(crate) fn make(secret: &Secret, bearer: Bearer<'_>, now: SystemTime) -> String {
+pub(crate) fn make(secrets: &Secrets, bearer: Bearer<'_>, now: SystemTime) -> String {
     let seconds = since_epoch(now).as_secs();
-    let seal = secret.seal(PURPOSE, &sealed(bearer, seconds));
+    let seal = secrets.seal(PURPOSE, &sealed(bearer, seconds));
     format!("{SCHEME} {seconds} {seal}")
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn challenge() -> HeaderValue {
 
 /// Whether a pass holds for a node now.
 pub(crate) fn check(
-    secret: &Secret,
+    secrets: &Secrets,
     bearer: Bearer<'_>,
     now: SystemTime,
     pass: &str,
@@ -63,7 +63,7 @@ pub(crate) fn check(
         return Err(PassError::Unreadable);
     };
     let seconds = seconds.parse().map_err(|_| PassError::Unreadable)?;
-    if !secret.is_seal(PURPOSE, &sealed(bearer, seconds), seal) {
+    if !secrets.is_seal(PURPOSE, &sealed(bearer, seconds), seal) {
         return Err(PassError::Forged);
     }
     let (made, now) = (Duration::from_secs(seconds), since_epoch(now));
@@ -87,6 +87,8 @@ fn since_epoch(time: SystemTime) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use hither::cluster::Secret;
+
     use super::*;
 
     const NODE: Bearer<'static> = Bearer {
@@ -94,8 +96,10 @@ mod tests {
         incarnation: 7,
     };
 
-    fn secret() -> Secret {
-        Secret::new("0123456789abcdef").unwrap()
+    const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    fn secret() -> Secrets {
+        Secrets::parse(SECRET).unwrap()
     }
 
     fn noon() -> SystemTime {
@@ -121,7 +125,7 @@ mod tests {
 
     #[test]
     fn another_secret_makes_other_passes() {
-        let other = Secret::new("0123456789abcdeg").unwrap();
+        let other = Secrets::from(Secret::random());
         let pass = make(&other, NODE, noon());
         assert_eq!(check(&secret(), NODE, noon(), &pass), Err(PassError::Forged));
     }

@@ -21,6 +21,7 @@ use crate::{
     leaving::{Departure, Limits},
     logging,
     lookout::Lookout,
+    reload::follow_secrets,
     rlimit::raise_open_files,
     settings::{Trust, cluster_config, server_config},
     site::{Background, Site, SiteError},
@@ -148,6 +149,7 @@ struct Node {
     asked_to_leave: CancellationToken,
     background: Option<RunningBackground>,
     _lookout: AbortOnDropHandle<()>,
+    _secrets: Option<AbortOnDropHandle<()>>,
 }
 
 enum Fronts {
@@ -208,6 +210,7 @@ impl Node {
         info!("clients are served at http://{http}");
         let background = background.map(|work| RunningBackground::start(work, server.io()));
         let lookout = AbortOnDropHandle::new(tokio::spawn(lookout.run(server.io())));
+        let secrets = follow_secrets(trust, &args.cluster.secret_files).map_err(BadEnd::System)?;
         Ok(Self {
             server,
             reception,
@@ -217,6 +220,7 @@ impl Node {
             asked_to_leave,
             background,
             _lookout: lookout,
+            _secrets: secrets,
         })
     }
 

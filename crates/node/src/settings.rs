@@ -1,10 +1,10 @@
 //! From flags to what the cluster and the server are started with.
 
-use std::{ffi::OsString, net::SocketAddr, path::Path};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use hither::{
     RecoveryConfig, ServerConfig,
-    cluster::{ClusterConfig, ExposedWithoutSecret, MembershipTiming, Secret, SecretError},
+    cluster::{ClusterConfig, ExposedWithoutSecret, MembershipTiming, Secret, SecretError, Secrets},
 };
 
 use crate::cli::{ClusterArgs, NodeArgs};
@@ -20,17 +20,17 @@ pub(crate) enum Misuse {
         origin: &'static str,
         error: SecretError,
     },
-    #[error("{SECRET_VARIABLE} is not UTF-8: try `openssl rand -hex 32`")]
+    #[error("{SECRET_VARIABLE} is not UTF-8: `hither secret new` makes a secret")]
     SecretNotText,
     #[error(transparent)]
     Exposed(#[from] ExposedWithoutSecret),
 }
 
-/// The secret of the cluster, and whether somebody chose it.
+/// The secrets of the cluster, and whether somebody chose them.
 #[derive(Clone, Debug)]
 pub(crate) enum Trust {
-    /// Only who knows the secret is a peer.
-    Secret(Secret),
+    /// Only who knows one of them is a peer.
+    Secrets(Secrets),
     /// Who can send to this machine's loopback is a peer.
     Loopback,
 }
@@ -38,37 +38,45 @@ pub(crate) enum Trust {
 impl Trust {
     /// What the flags and the environment say.
     pub(crate) fn of(args: &ClusterArgs) -> Result<Self, Misuse> {
-        let trust = Self::configured(args.secret_file.as_deref())?;
-        trust.secret().check_exposure(&[args.address], &[args.address])?;
+        let trust = Self::configured(&args.secret_files)?;
+        trust.secrets().check_exposure(&[args.address], &[args.address])?;
         Ok(trust)
     }
 
-    /// What a file holds, or else the environment.
-    pub(crate) fn configured(secret_file: Option<&Path>) -> Result<Self, Misuse> {
-        Self::read(secret_file, std::env::var_os(SECRET_VARIABLE))
+    /// What files hold, or else the environment.
+    pub(crate) fn configured(secret_files: &[PathBuf]) -> Result<Self, Misuse> {
+        Self::read(secret_files, std::env::var_os(SECRET_VARIABLE))
     }
 
-    fn read(file: Option<&Path>, variable: Option<OsString>) -> Result<Self, Misuse> {
+    fn read(files: &[PathBuf], variable: Option<OsString>) -> Result<Self, Misuse> {
         let by = |origin| move |error| Misuse::Secret { origin, error };
-        match (file, variable) {
-            (Some(path), _) => Secret::from_file(path)
-                .map_err(by("--secret-file"))
-                .map(Self::Secret),
-            (None, Some(text)) if !text.is_empty() => {
+        match (files, variable) {
+            ([_, ..], _) => read_secrets(files).map(Self::Secrets),
+            ([], Some(text)) if !text.is_empty() => {
                 let text = text.into_string().map_err(|_| Misuse::SecretNotText)?;
-                Secret::new(&text).map_err(by(SECRET_VARIABLE)).map(Self::Secret)
+                Secrets::parse(&text)
+                    .map_err(by(SECRET_VARIABLE))
+                    .map(Self::Secrets)
             }
             _ => Ok(Self::Loopback),
         }
     }
 
-    /// The secret that was chosen, or the one that every Hither knows.
-    pub(crate) fn secret(&self) -> Secret {
+    /// The secrets that were chosen, or the one that every Hither knows.
+    pub(crate) fn secrets(&self) -> Secrets {
         match self {
-            Self::Secret(secret) => secret.clone(),
-            Self::Loopback => Secret::well_known(),
+            Self::Secrets(secrets) => secrets.clone(),
+            Self::Loopback => Secret::well_known().into(),
         }
     }
+}
+
+/// The secrets that files hold now.
+pub(crate) fn read_secrets(files: &[PathBuf]) -> Result<Secrets, Misuse> {
+    Secrets::from_files(files).map_err(|error| Misuse::Secret {
+        origin: "--secret-file",
+        error,
+    })
 }
 
 /// How this node takes part in its cluster, with clients at `http`.
@@ -78,7 +86,7 @@ pub(crate) fn cluster_config(args: &NodeArgs, trust: &Trust, http: SocketAddr) -
         door.name.clone(),
         told_to_others(http, cluster.address),
         cluster.address,
-        trust.secret(),
+        trust.secrets(),
     );
     ClusterConfig {
         seeds: cluster.seeds.clone(),
@@ -122,6 +130,8 @@ mod tests {
 
     use super::*;
 
+    const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
     #[derive(Parser)]
     struct Program {
         #[command(flatten)]
@@ -134,8 +144,8 @@ mod tests {
 
     #[test]
     fn a_file_wins_over_the_environment() {
-        let missing = Path::new("/does/not/exist");
-        let error = Trust::read(Some(missing), Some("0123456789abcdef".into()))
+        let missing = ["/does/not/exist".into()];
+        let error = Trust::read(&missing, Some(SECRET.into()))
             .unwrap_err()
             .to_string();
         assert!(
@@ -145,17 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_too_short_is_refused_and_an_empty_one_is_none() {
-        let error = Trust::read(None, Some("short".into())).unwrap_err().to_string();
+    fn a_secret_that_was_made_up_is_refused_and_an_empty_one_is_none() {
+        let error = Trust::read(&[], Some("hunter2".into())).unwrap_err().to_string();
         assert!(
-            error.starts_with("HITHER_SECRET: ") && error.contains("at least 16"),
+            error.starts_with("HITHER_SECRET: ") && error.contains("`hither secret new`"),
             "{error}"
         );
-        assert!(matches!(Trust::read(None, Some("".into())), Ok(Trust::Loopback)));
-        assert!(matches!(Trust::read(None, None), Ok(Trust::Loopback)));
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(matches!(Trust::read(&[], Some("".into())), Ok(Trust::Loopback)));
+        assert!(matches!(Trust::read(&[], None), Ok(Trust::Loopback)));
         assert!(matches!(
-            Trust::read(None, Some("0123456789abcdef".into())),
-            Ok(Trust::Secret(_))
+            Trust::read(&[], Some(SECRET.into())),
+            Ok(Trust::Secrets(_))
         ));
     }
 

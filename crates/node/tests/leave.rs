@@ -8,7 +8,8 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-const SECRET: &str = "0123456789abcdef";
+const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const OTHER_SECRET: &str = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
 
 /// A node that runs, and is killed if a test fails.
 struct Node {
@@ -73,7 +74,7 @@ fn free_port() -> u16 {
 fn a_node_leaves_for_who_knows_the_secret_and_for_nobody_else() {
     let mut node = Node::start();
 
-    let refused = node.ask_to_leave("a secret of another cluster");
+    let refused = node.ask_to_leave(OTHER_SECRET);
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&refused.stderr),

@@ -132,7 +132,7 @@ impl ServerBuilder {
             lanes: cluster.lanes,
             publications: Arc::new(Semaphore::new(PUBLICATIONS)),
         });
-        let ids = Arc::new(SessionIds::new(&cluster.secret, []));
+        let ids = Arc::new(SessionIds::new(&cluster.secrets));
         let node = ClusterNode::start(cluster, |_| Sessions::new(shared.clone())).await?;
         let doors = Doors {
             cluster: node.cluster(),

@@ -1,7 +1,7 @@
 //! Session ids: random, and marked so that every node of the cluster tells made-up ones from its own.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use hither_cluster::{Key, MacKey, Secret};
+use hither_cluster::{Key, MacKeys, Secrets};
 
 /// Random bytes of a session id: 144 bits, of which drawing for a shard costs a few.
 const RANDOM: usize = 18;
@@ -22,19 +22,14 @@ const LENGTH: usize = BYTES.div_ceil(3) * 4;
 /// has never had a session. In a cluster without a secret of its own anybody can make the code.
 #[derive(Debug)]
 pub(crate) struct SessionIds {
-    /// For new ids.
-    key: MacKey,
-    /// For ids minted while another secret came first.
-    other_keys: Vec<MacKey>,
+    keys: MacKeys,
 }
 
 impl SessionIds {
     /// Marks new ids by the first secret, and knows those that were marked by any.
-    pub(crate) fn new<'a>(first: &'a Secret, others: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let key = |secret: &Secret| secret.mac_key("session id");
+    pub(crate) fn new(secrets: &Secrets) -> Self {
         Self {
-            key: key(first),
-            other_keys: others.into_iter().map(key).collect(),
+            keys: secrets.mac_keys("session id"),
         }
     }
 
@@ -42,7 +37,7 @@ impl SessionIds {
         let mut bytes = [0; BYTES];
         let (random, code) = bytes.split_at_mut(RANDOM);
         random.copy_from_slice(&rand::random::<[u8; RANDOM]>());
-        code.copy_from_slice(&self.key.code(random)[..CODE]);
+        code.copy_from_slice(&self.keys.code(random)[..CODE]);
         Key::from(BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 
@@ -58,44 +53,43 @@ impl SessionIds {
         let Some((random, code)) = bytes.split_at_checked(RANDOM) else {
             return false;
         };
-        code.len() == CODE
-            && std::iter::once(&self.key)
-                .chain(&self.other_keys)
-                .any(|key| key.verifies(random, code))
+        code.len() == CODE && self.keys.verifies(random, code)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hither_cluster::Secret;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn secret(text: &str) -> Secret {
-        Secret::new(text).unwrap()
-    }
-
     #[test]
     fn every_node_knows_what_another_has_minted_and_nothing_else() {
-        let (ours, theirs) = (secret("0123456789abcdef"), secret("0123456789abcdeg"));
-        let sid = SessionIds::new(&ours, []).mint();
-        assert!(SessionIds::new(&ours, []).has_minted(sid.as_str()));
-        assert!(!SessionIds::new(&theirs, []).has_minted(sid.as_str()));
+        let ours = Secrets::from(Secret::random());
+        let sid = SessionIds::new(&ours).mint();
+        assert!(SessionIds::new(&ours).has_minted(sid.as_str()));
+        assert!(!SessionIds::new(&Secret::random().into()).has_minted(sid.as_str()));
         assert_eq!(sid.as_str().len(), LENGTH);
     }
 
     #[test]
     fn while_a_secret_is_exchanged_both_count() {
-        let (old, new) = (secret("0123456789abcdef"), secret("0123456789abcdeg"));
-        let before = SessionIds::new(&old, [&new]);
-        let after = SessionIds::new(&new, [&old]);
-        assert!(after.has_minted(before.mint().as_str()));
-        assert!(before.has_minted(after.mint().as_str()));
+        let (old, new) = (Secret::random(), Secret::random());
+        let secrets = Secrets::new([old.clone(), new.clone()]).unwrap();
+        let ids = SessionIds::new(&secrets);
+        let before = ids.mint();
+        secrets.replace(&Secrets::new([new.clone(), old]).unwrap());
+        let after = ids.mint();
+        assert!(ids.has_minted(before.as_str()));
+        secrets.replace(&new.into());
+        assert!(!ids.has_minted(before.as_str()));
+        assert!(ids.has_minted(after.as_str()));
     }
 
     #[test]
     fn a_changed_character_makes_it_another() {
-        let ids = SessionIds::new(&Secret::random(), []);
+        let ids = SessionIds::new(&Secret::random().into());
         let sid = ids.mint().as_str().to_owned();
         for at in 0..sid.len() {
             let mut changed = sid.clone().into_bytes();
@@ -107,7 +101,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_made_up_is_unknown(text in "\\PC{0,60}", bytes in prop::array::uniform27(any::<u8>())) {
-            let ids = SessionIds::new(&secret("0123456789abcdef"), []);
+            let ids = SessionIds::new(&Secret::random().into());
             prop_assert!(!ids.has_minted(&text));
             prop_assert!(!ids.has_minted(&BASE64_URL_SAFE_NO_PAD.encode(bytes)));
         }

@@ -131,6 +131,7 @@ impl Acceptor {
                     address,
                     way,
                     side: Side::Accepted,
+                    key: secured.key.clone(),
                     version: secured.version,
                 };
                 self.open(tcp, secured, bearings);
@@ -164,6 +165,7 @@ impl Acceptor {
                     address,
                     way,
                     side: Side::Accepted,
+                    key: secured.key.clone(),
                     version: secured.version,
                 };
                 self.open(tcp, secured, bearings);

@@ -203,6 +203,7 @@ impl Call {
             address: self.address,
             way: self.way.clone(),
             side: Side::Dialled,
+            key: secured.key.clone(),
             version: secured.version,
         };
         Ok(Opened::new(tcp, secured, bearings))

@@ -24,6 +24,9 @@ pub enum LinkDown {
     /// The peer is no longer a member, or never became one.
     #[error("not a member")]
     NotAMember,
+    /// It was made with a secret that has been taken away.
+    #[error("its secret is none of this node's any more")]
+    SecretRetired,
     /// The peer has opened another link.
     #[error("replaced by a newer link")]
     Replaced,

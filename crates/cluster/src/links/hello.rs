@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     member::NodeId,
-    secret::LinkKeys,
+    secret::{LinkKey, Secrets},
     version::{InvalidVersions, WireVersion, WireVersions},
     wire::{self, WireError},
 };
@@ -93,6 +93,8 @@ enum Versioned<T> {
 pub(super) struct Secured {
     pub(super) sealer: Sealer,
     pub(super) opener: Opener,
+    /// By which of the cluster's secrets they do.
+    pub(super) key: LinkKey,
     /// What both speak.
     pub(super) version: WireVersion,
 }
@@ -101,7 +103,7 @@ pub(super) struct Secured {
 #[derive(Clone)]
 pub(super) struct Greeter {
     pub(super) me: NodeId,
-    pub(super) keys: LinkKeys,
+    pub(super) secrets: Secrets,
     pub(super) versions: WireVersions,
 }
 
@@ -148,7 +150,9 @@ impl Greeter {
         wish: Wish,
     ) -> Result<Secured, HelloError> {
         let ours = preface(self.versions);
-        let (initiation, first) = noise::initiate(self.keys.spoken(), &ours)?;
+        let keys = self.secrets.link_keys();
+        let key = keys.spoken();
+        let (initiation, first) = noise::initiate(key, &ours)?;
         let mut greeting = ours.to_vec();
         append(&mut greeting, &first)?;
         stream.write_all(&greeting).await?;
@@ -163,6 +167,7 @@ impl Greeter {
         let mut secured = Secured {
             sealer,
             opener,
+            key: key.clone(),
             version,
         };
         let hello = Hello {
@@ -194,7 +199,8 @@ impl Greeter {
             }
         };
         let first = read_message(stream, MAX_HANDSHAKE).await?;
-        let Ok((sealer, opener, second)) = noise::respond(&self.keys, &preface(theirs), &first, &ours) else {
+        let keys = self.secrets.link_keys();
+        let Ok((sealer, opener, second, key)) = noise::respond(&keys, &preface(theirs), &first, &ours) else {
             stream.write_all(&ours).await?;
             return Err(HelloError::OtherSecret);
         };
@@ -205,6 +211,7 @@ impl Greeter {
         let mut secured = Secured {
             sealer,
             opener,
+            key: key.clone(),
             version,
         };
         let hello: Hello = secured.hear(stream).await?;
@@ -321,10 +328,10 @@ mod tests {
     use tokio::io::{DuplexStream, duplex};
 
     use super::*;
-    use crate::{member::Incarnation, secret::Secret};
+    use crate::{member::Incarnation, secret::testing::secret};
 
-    const OURS: &str = "one secret of the cluster";
-    const OTHER: &str = "two secrets of the cluster";
+    const OURS: &str = "ours";
+    const OTHER: &str = "another";
 
     fn node(name: &str) -> NodeId {
         NodeId {
@@ -333,10 +340,10 @@ mod tests {
         }
     }
 
-    fn greeter(name: &str, secret: &str) -> Greeter {
+    fn greeter(name: &str, known: &str) -> Greeter {
         Greeter {
             me: node(name),
-            keys: Secret::new(secret).unwrap().link_keys(),
+            secrets: secret(known).into(),
             versions: WireVersions::THIS_BUILD,
         }
     }
@@ -427,6 +434,29 @@ mod tests {
         };
         let encoded = wire::encode(&Versioned::V3(hello)).unwrap();
         assert!(encoded.len() + 16 <= MAX_HELLO, "{}", encoded.len());
+    }
+
+    #[tokio::test]
+    async fn while_a_secret_is_exchanged_all_understand_each_other() {
+        let both = |first, second| Greeter {
+            secrets: Secrets::new([secret(first), secret(second)]).unwrap(),
+            ..greeter("to", first)
+        };
+        // The rounds over the nodes: add the new one, put it first, take the old one away.
+        let rounds = [
+            greeter("to", OURS),
+            both(OURS, OTHER),
+            both(OTHER, OURS),
+            greeter("to", OTHER),
+        ];
+        for neighbours in rounds.windows(2) {
+            for (dials, accepts) in [(0, 1), (1, 0)].map(|(i, j)| (&neighbours[i], &neighbours[j])) {
+                let (secured, heard) = meet(dials, accepts, "to", link()).await;
+                assert!(heard.is_ok(), "{heard:?}");
+                let key = dials.secrets.link_keys().spoken().clone();
+                assert_eq!(secured.ok().unwrap().key, key);
+            }
+        }
     }
 
     #[tokio::test]

@@ -188,6 +188,7 @@ mod tests {
     use crate::{
         links::{LinkLimits, envelope::LifeId, opened::Way},
         member::{Incarnation, Member, Phase},
+        secret::{Secret, Secrets},
         version::WireVersion,
     };
 
@@ -248,6 +249,7 @@ mod tests {
             address: ([127, 0, 0, 1], 7001).into(),
             way: Way::Direct,
             side,
+            key: Secrets::from(Secret::well_known()).link_keys().spoken().clone(),
             version: WireVersion::V3,
         };
         Life::new(bearings, StreamControl::default())

@@ -57,7 +57,7 @@ use self::{
 };
 use crate::{
     member::{NodeId, View},
-    secret::Secret,
+    secret::Secrets,
     version::WireVersions,
 };
 
@@ -177,8 +177,8 @@ pub struct LinksConfig {
     pub me: NodeId,
     /// The open link port.
     pub listener: LinkListener,
-    /// The cluster's secret.
-    pub secret: Secret,
+    /// The cluster's secrets. A link that was made with one that is taken away is cut, and comes up again.
+    pub secrets: Secrets,
     /// Bounds of each link.
     pub limits: LinkLimits,
 }
@@ -204,14 +204,14 @@ impl Links {
         let LinksConfig {
             me,
             listener,
-            secret,
+            secrets,
             limits,
         } = config;
         limits.check()?;
         let LinkListener { listener, sender, .. } = listener;
         let greeter = Greeter {
             me,
-            keys: secret.link_keys(),
+            secrets,
             versions: WireVersions::THIS_BUILD,
         };
         let gateway = Gateway { greeter, limits };

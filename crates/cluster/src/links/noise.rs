@@ -66,13 +66,13 @@ impl Initiation {
     }
 }
 
-/// Answers a first message that was made with one of these keys.
-pub(super) fn respond(
-    keys: &LinkKeys,
+/// Answers a first message that was made with one of these keys, and tells which.
+pub(super) fn respond<'a>(
+    keys: &'a LinkKeys,
     prologue: &[u8],
     message: &[u8],
     payload: &[u8],
-) -> Result<(Sealer, Opener, Vec<u8>), NoiseError> {
+) -> Result<(Sealer, Opener, Vec<u8>, &'a LinkKey), NoiseError> {
     let mut refusal = snow::Error::Decrypt;
     for key in keys.accepted() {
         let mut state = builder(key, prologue)?.build_responder()?;
@@ -80,7 +80,7 @@ pub(super) fn respond(
             Ok(_) => {
                 let answer = write(&mut state, payload)?;
                 let (sealer, opener) = halves(state)?;
-                return Ok((sealer, opener, answer));
+                return Ok((sealer, opener, answer, key));
             }
             Err(NoiseError(error)) => refusal = error,
         }
@@ -147,13 +147,13 @@ impl Opener {
 #[cfg(test)]
 pub(super) mod testing {
     use super::*;
-    use crate::secret::Secret;
+    use crate::secret::{Secret, Secrets};
 
     /// Both ends of a connection whose handshake is done.
     pub(in crate::links) fn ends() -> [(Sealer, Opener); 2] {
-        let keys = Secret::well_known().link_keys();
+        let keys = Secrets::from(Secret::well_known()).link_keys();
         let (initiation, first) = initiate(keys.spoken(), b"").unwrap();
-        let (sealer, opener, second) = respond(&keys, b"", &first, b"").unwrap();
+        let (sealer, opener, second, _) = respond(&keys, b"", &first, b"").unwrap();
         let (dialled_sealer, dialled_opener, _) = initiation.complete(&second).unwrap();
         [(dialled_sealer, dialled_opener), (sealer, opener)]
     }
@@ -162,14 +162,14 @@ pub(super) mod testing {
 #[cfg(test)]
 mod tests {
     use super::{testing::ends, *};
-    use crate::secret::Secret;
+    use crate::secret::{Secrets, testing::secret};
 
-    fn keys(secret: &str) -> LinkKeys {
-        Secret::new(secret).unwrap().link_keys()
+    fn keys(text: &str) -> LinkKeys {
+        Secrets::from(secret(text)).link_keys()
     }
 
     fn ours() -> LinkKeys {
-        keys("one secret of the cluster")
+        keys("ours")
     }
 
     fn sealed(sealer: &mut Sealer, chunk: &[u8]) -> Vec<u8> {
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn another_secret_or_another_beginning_is_refused_at_the_first_message() {
-        let (_, first) = initiate(keys("two secrets of the cluster").spoken(), b"3").unwrap();
+        let (_, first) = initiate(keys("another").spoken(), b"3").unwrap();
         assert!(respond(&ours(), b"3", &first, b"").is_err());
         let (_, first) = initiate(ours().spoken(), b"3").unwrap();
         assert!(respond(&ours(), b"4", &first, b"").is_err());
@@ -234,18 +234,18 @@ mod tests {
         );
         let (initiation, _) = initiate(ours().spoken(), b"").unwrap();
         let (_, earlier) = initiate(ours().spoken(), b"").unwrap();
-        let (_, _, recorded) = respond(&ours(), b"", &earlier, b"").unwrap();
+        let (_, _, recorded, _) = respond(&ours(), b"", &earlier, b"").unwrap();
         assert!(initiation.complete(&recorded).is_err(), "an answer to another");
     }
 
     #[test]
     fn a_recorded_first_message_is_answered_but_what_followed_is_worth_nothing() {
         let (initiation, first) = initiate(ours().spoken(), b"").unwrap();
-        let (_, _, second) = respond(&ours(), b"", &first, b"").unwrap();
+        let (_, _, second, _) = respond(&ours(), b"", &first, b"").unwrap();
         let (mut sealer, _, _) = initiation.complete(&second).unwrap();
         let hello = sealed(&mut sealer, b"hello");
         let keys = ours();
-        let (_, mut opener, _) = respond(&keys, b"", &first, b"").unwrap();
+        let (_, mut opener, _, _) = respond(&keys, b"", &first, b"").unwrap();
         assert_eq!(opened(&mut opener, &hello), None);
     }
 }

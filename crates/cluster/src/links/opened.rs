@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     member::{NodeId, NodeName},
+    secret::LinkKey,
     version::WireVersion,
 };
 
@@ -32,6 +33,8 @@ pub(super) struct Bearings {
     pub(super) address: SocketAddr,
     pub(super) way: Way,
     pub(super) side: Side,
+    /// By which of the cluster's secrets the two ends know each other.
+    pub(super) key: LinkKey,
     /// What both speak.
     pub(super) version: WireVersion,
 }

@@ -203,7 +203,7 @@ mod tests {
     fn greeter(name: &str) -> Greeter {
         Greeter {
             me: node(name),
-            keys: Secret::well_known().link_keys(),
+            secrets: Secret::well_known().into(),
             versions: WireVersions::THIS_BUILD,
         }
     }

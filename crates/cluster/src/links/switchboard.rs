@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     member::{NodeId, Phase, View},
+    secret::Secrets,
     throttle::Throttle,
 };
 
@@ -40,6 +41,7 @@ const PINGS_PER_STALL: u32 = 4;
 /// All connections of a node, and the links on them.
 pub(super) struct Switchboard {
     me: NodeId,
+    secrets: Secrets,
     limits: LinkLimits,
     sender: LinkSender,
     events: Arc<dyn LinkEvents>,
@@ -62,7 +64,7 @@ impl Switchboard {
         events: Arc<dyn LinkEvents>,
         gateway: ActorRef<GatewayMessage>,
     ) -> Self {
-        let me = greeter.me.clone();
+        let (me, secrets) = (greeter.me.clone(), greeter.secrets.clone());
         let view = Arc::new(View {
             me: me.clone(),
             members: BTreeMap::new(),
@@ -70,6 +72,7 @@ impl Switchboard {
         Self {
             dialler: Dialler::new(greeter, gateway.clone(), view.clone()),
             me,
+            secrets,
             limits,
             sender,
             events,
@@ -159,10 +162,15 @@ impl Switchboard {
         }
     }
 
-    /// Looks for peers that are silent, and for connections that did not become links.
+    /// Looks for peers that are silent, connections that did not become links, and such as are made with a former secret.
     pub(super) fn tick(&mut self, ran: Duration) {
         let mut ended = Vec::new();
+        let keys = self.secrets.link_keys();
         for (stream, life) in &mut self.lives {
+            if !keys.accepted().any(|key| *key == life.bearings.key) {
+                ended.push((*stream, LinkDown::SecretRetired));
+                continue;
+            }
             if let Some(reason) = life.tick(ran, self.limits.stall_timeout) {
                 ended.push((*stream, reason));
             } else if life.has_been_up_for(SOUND) {
@@ -320,7 +328,11 @@ impl Switchboard {
         let (node, incarnation) = (&peer.name, peer.incarnation.0);
         let via = way.via().map(tracing::field::display);
         match reason {
-            LinkDown::Closed | LinkDown::NotAMember | LinkDown::Replaced | LinkDown::Shutdown => {
+            LinkDown::Closed
+            | LinkDown::NotAMember
+            | LinkDown::Replaced
+            | LinkDown::SecretRetired
+            | LinkDown::Shutdown => {
                 info!(peer = %node, incarnation, %address, via, %reason, "link down");
             }
             _ => warn!(peer = %node, incarnation, %address, via, %reason, "link down"),

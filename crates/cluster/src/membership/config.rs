@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use crate::{member::NodeId, secret::Secret};
+use crate::{member::NodeId, secret::Secrets};
 
 /// What a node tells the others about itself, where it listens, and whom it asks first.
 #[derive(Clone, Debug)]
@@ -20,8 +20,8 @@ pub struct MembershipConfig {
     /// `host:port` of nodes that may be there already. Names are resolved again and again; a seed may be down, or be
     /// the node itself.
     pub seeds: Vec<String>,
-    /// The cluster's secret.
-    pub secret: Secret,
+    /// The cluster's secrets.
+    pub secrets: Secrets,
     /// How many shards the cluster has; all nodes must agree.
     pub shards: u32,
     /// How fast news travels and silence is noticed.
@@ -173,7 +173,7 @@ impl MembershipConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::member::Incarnation;
+    use crate::{member::Incarnation, secret::Secret};
 
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()
@@ -190,7 +190,7 @@ mod tests {
             gossip_advertise: None,
             link: address("10.0.0.1:7001"),
             seeds: Vec::new(),
-            secret: Secret::well_known(),
+            secrets: Secret::well_known().into(),
             shards: 64,
             timing: MembershipTiming::default(),
         }

@@ -176,14 +176,14 @@ fn nonce(number: u64) -> Nonce {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
+    use crate::secret::{Secrets, testing::secret};
 
-    fn keys(secret: &str) -> GossipKeys {
-        Secret::new(secret).unwrap().gossip_keys()
+    fn keys(text: &str) -> GossipKeys {
+        Secrets::from(secret(text)).gossip_keys()
     }
 
     fn ours() -> GossipKeys {
-        keys("one secret of the cluster")
+        keys("ours")
     }
 
     fn message(payload: &[u8]) -> Message {
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn another_secret_another_program_and_junk_are_told_apart() {
-        let key = keys("two secrets of the cluster");
+        let key = keys("another");
         let datagram = Sealer::new().seal(key.spoken(), message(b"17")).unwrap();
         assert_eq!(open(&ours(), &datagram), Err(Unopened::OtherSecret));
         for length in 0..HEADER {

@@ -77,6 +77,15 @@ impl Suspicions {
     }
 }
 
+/// The open gossip port.
+pub(super) struct GossipPort {
+    pub(super) socket: UdpSocket,
+    /// Where it listens.
+    pub(super) bound: SocketAddr,
+    /// What the others are told.
+    pub(super) advertised: SocketAddr,
+}
+
 pub(super) struct Driver {
     roster: Roster,
     tick: Duration,
@@ -102,20 +111,23 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) async fn start(
         config: MembershipConfig,
-        socket: UdpSocket,
-        bound: SocketAddr,
-        advertised: SocketAddr,
+        port: GossipPort,
         refused: Arc<AtomicU64>,
         suspicions: Arc<Suspicions>,
         events: broadcast::Sender<MembershipEvent>,
         commands: mpsc::Receiver<Command>,
     ) -> Result<Self, MembershipError> {
+        let GossipPort {
+            socket,
+            bound,
+            advertised,
+        } = port;
         let MembershipConfig {
             me,
             http,
             link,
             seeds,
-            secret,
+            secrets,
             shards,
             timing,
             ..
@@ -139,7 +151,7 @@ impl Driver {
             extra_liveness_predicate: None,
         };
         let channels = Channels::new(advertised, bound, std::time::Instant::now());
-        let transport = SealedTransport::new(socket, channels, secret.gossip_keys(), refused);
+        let transport = SealedTransport::new(socket, channels, secrets, refused);
         let gossip = spawn_chitchat(chitchat, advertisement.entries(), &transport)
             .await
             .map_err(|error| MembershipError::Gossip(error.to_string()))?;

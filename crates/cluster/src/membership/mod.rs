@@ -31,7 +31,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 pub use self::config::{MembershipConfig, MembershipError, MembershipTiming};
-use self::driver::{Command, Driver, Suspicions};
+use self::driver::{Command, Driver, GossipPort, Suspicions};
 use crate::{
     member::{NodeId, Phase, View},
     version::WireVersions,
@@ -121,6 +121,11 @@ impl Membership {
         let socket = UdpSocket::bind(config.gossip_bind).await.map_err(failed)?;
         let bound = socket.local_addr().map_err(failed)?;
         let gossip = config.advertised_gossip(bound)?;
+        let port = GossipPort {
+            socket,
+            bound,
+            advertised: gossip,
+        };
 
         let (events, _) = broadcast::channel(EVENTS);
         let (commands, inbox) = mpsc::channel(1);
@@ -128,9 +133,7 @@ impl Membership {
         let suspicions = Arc::new(Suspicions::default());
         let driver = Driver::start(
             config,
-            socket,
-            bound,
-            gossip,
+            port,
             refused.clone(),
             suspicions.clone(),
             events.clone(),

@@ -24,7 +24,7 @@ use super::{
     channels::{Channels, Outcome, Refused},
     datagram::{MAX_DATAGRAM, Unopened},
 };
-use crate::{secret::GossipKeys, throttle::Throttle};
+use crate::{secret::Secrets, throttle::Throttle};
 
 /// How long to wait before a socket that failed is asked again: it may fail for long (no network), and at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -38,13 +38,13 @@ impl SealedTransport {
     pub(super) fn new(
         socket: UdpSocket,
         channels: Channels,
-        keys: GossipKeys,
+        secrets: Secrets,
         refused: Arc<AtomicU64>,
     ) -> Self {
         let socket = SealedSocket {
             socket,
             channels,
-            keys,
+            secrets,
             incoming: vec![0; MAX_DATAGRAM].into(),
             refused,
             refusals: Throttle::default(),
@@ -69,7 +69,7 @@ impl Transport for SealedTransport {
 struct SealedSocket {
     socket: UdpSocket,
     channels: Channels,
-    keys: GossipKeys,
+    secrets: Secrets,
     incoming: Box<[u8]>,
     refused: Arc<AtomicU64>,
     refusals: Throttle,
@@ -82,7 +82,10 @@ impl Socket for SealedSocket {
     async fn send(&mut self, to: SocketAddr, message: ChitchatMessage) -> anyhow::Result<()> {
         let payload = Bytes::from(message.serialize_to_vec());
         let bytes = payload.len();
-        match self.channels.send(to, payload, &self.keys, Instant::now()) {
+        match self
+            .channels
+            .send(to, payload, &self.secrets.gossip_keys(), Instant::now())
+        {
             Some(datagram) => self.send_datagram(to, &datagram).await,
             None => {
                 if let Some(suppressed) = self.failures.permit() {
@@ -98,7 +101,9 @@ impl Socket for SealedSocket {
             match self.socket.recv_from(&mut self.incoming).await {
                 Ok((length, source)) => {
                     let datagram = self.incoming.get(..length).unwrap_or_default();
-                    let outcome = self.channels.receive(datagram, &self.keys, Instant::now());
+                    let outcome =
+                        self.channels
+                            .receive(datagram, &self.secrets.gossip_keys(), Instant::now());
                     let Outcome {
                         gossip,
                         send,

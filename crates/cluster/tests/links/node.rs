@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use hither_cluster::{
     Credit, Incarnation, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig,
-    Member, Membership, MembershipConfig, MembershipTiming, NodeId, Phase, Secret, View,
+    Member, Membership, MembershipConfig, MembershipTiming, NodeId, Phase, Secrets, View,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -40,7 +40,7 @@ async fn run(settings: Settings) {
         incarnation: Incarnation(since_epoch.as_millis().try_into().unwrap()),
     };
     tell(&format!("id {} {}", me.name, me.incarnation.0));
-    let secret = Secret::new(&settings.secret).unwrap();
+    let secrets = Secrets::parse(&settings.secret).unwrap();
     let listener = LinkListener::bind(settings.address).await.unwrap();
     let sender = listener.sender();
     let membership = Membership::start(MembershipConfig {
@@ -50,7 +50,7 @@ async fn run(settings: Settings) {
         gossip_advertise: None,
         link: settings.advertised_link.unwrap_or(settings.address),
         seeds: settings.seeds.iter().map(ToString::to_string).collect(),
-        secret: secret.clone(),
+        secrets: secrets.clone(),
         shards: 64,
         timing: MembershipTiming {
             failure_timeout: settings.failure_timeout,
@@ -75,7 +75,7 @@ async fn run(settings: Settings) {
         LinksConfig {
             me,
             listener,
-            secret,
+            secrets,
             limits: LinkLimits {
                 stall_timeout: settings.stall_timeout,
                 ..LinkLimits::default()

@@ -40,7 +40,7 @@ impl Settings {
             advertised_link: None,
             detour: None,
             seeds: seeds.to_vec(),
-            secret: "the secret of these tests".to_owned(),
+            secret: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
             stall_timeout: LinkLimits::default().stall_timeout,
             failure_timeout: MembershipTiming::default().failure_timeout,
             intrude: None,

@@ -62,10 +62,12 @@ pub struct ClusterArgs {
     #[arg(long = "seed", value_name = "HOST:PORT", value_parser = values::seed)]
     pub seeds: Vec<String>,
 
-    /// A file with the secret that all nodes of the cluster share, of 16 bytes or more. Unless given, the environment
-    /// variable HITHER_SECRET is the secret; without that, cluster addresses must be on loopback
-    #[arg(long, value_name = "PATH")]
-    pub secret_file: Option<PathBuf>,
+    /// A file with the secret that all nodes of the cluster share, as `hither secret new` prints it. While one is exchanged
+    /// there are two, one a line or in two files: the first is used, both are accepted. The file is read again when it
+    /// changes, and at SIGHUP. Unless given, the environment variable HITHER_SECRET is the secret; without that, cluster
+    /// addresses must be on loopback. Repeatable
+    #[arg(long = "secret-file", value_name = "PATH")]
+    pub secret_files: Vec<PathBuf>,
 
     /// Which node owns a new session: `near`, the one where it is opened, or `spread`, wherever the hash of its id falls
     #[arg(
@@ -217,7 +219,7 @@ mod tests {
         assert_eq!(door.name.as_str(), "node7");
         assert_eq!(door.http.to_string(), "0.0.0.0:80");
         assert_eq!(cluster.address.to_string(), "10.0.0.7:7001");
-        assert_eq!(cluster.secret_file, Some("/etc/secret".into()));
+        assert_eq!(cluster.secret_files, [PathBuf::from("/etc/secret")]);
         assert_eq!(cluster.placement, Placement::Spread);
         assert_eq!(cluster.shards.get(), 64);
         assert_eq!(cluster.lanes, Some(3));

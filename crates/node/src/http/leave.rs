@@ -96,7 +96,7 @@ fn admit(
     }
     let pass = headers.get(header::AUTHORIZATION).ok_or(Refusal::NoPass)?;
     let pass = pass.to_str().map_err(|_| PassError::Unreadable)?;
-    Ok(pass::check(&trust.secret(), bearer, now, pass)?)
+    Ok(pass::check(&trust.secrets(), bearer, now, pass)?)
 }
 
 impl IntoResponse for Refusal {
@@ -117,7 +117,7 @@ impl IntoResponse for Refusal {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use hither::cluster::Secret;
+    use hither::cluster::Secrets;
 
     use super::*;
 
@@ -129,11 +129,13 @@ mod tests {
     const ELSEWHERE: &str = "192.0.2.1:40000";
 
     fn secret() -> Trust {
-        Trust::Secret(Secret::new("0123456789abcdef").unwrap())
+        Trust::Secrets(
+            Secrets::parse("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08").unwrap(),
+        )
     }
 
     fn headers(trust: &Trust) -> HeaderMap {
-        let pass = pass::make(&trust.secret(), NODE, SystemTime::now());
+        let pass = pass::make(&trust.secrets(), NODE, SystemTime::now());
         HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::try_from(pass).unwrap())])
     }
 

@@ -1,12 +1,12 @@
 use super::*;
-use crate::secret::Secret;
+use crate::secret::{Secrets, testing::secret};
 
 fn address(host: u8) -> SocketAddr {
     ([10, 0, 0, host], 7001).into()
 }
 
 fn keys() -> GossipKeys {
-    Secret::new("one secret of the cluster").unwrap().gossip_keys()
+    Secrets::from(secret("ours")).gossip_keys()
 }
 
 /// A node, and the time.
