@@ -421,9 +421,9 @@ fn junk_at_the_link_port_harms_nobody() {
         junk.write_all(&vec![0xff; length]).unwrap();
     }
     let mut polite = TcpStream::connect(settings[1].address).unwrap();
-    // A hello as it should be, but for the MAC.
-    polite.write_all(b"hither 2\0\x07").unwrap();
-    polite.write_all(&[0xff; 7 + 32]).unwrap();
+    // A greeting as it should be, but for the secret.
+    polite.write_all(b"hither\0\x03\0\x03\0\x30").unwrap();
+    polite.write_all(&[0xff; 48]).unwrap();
     b.until("a refusal", |seen| seen.logged("refused a link"));
     drop(silent);
     a.order("send b 1000 100");
