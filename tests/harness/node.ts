@@ -21,6 +21,8 @@ export interface NodeFlags {
   /** For how long a node that leaves fails its health check before it does more; not at all unless given, for nobody
    *  checks its health but in tests of leaving. */
   leaveGrace?: string;
+  /** In place of the secret in the environment. */
+  secretFile?: string;
 }
 
 /** The part of `GET /status` that the tests rely on. */
@@ -165,6 +167,7 @@ function flagArguments(flags: NodeFlags): string[] {
     "--cors-origin": flags.corsOrigin,
     "--recovery": flags.recovery,
     "--leave-grace": flags.leaveGrace ?? "0s",
+    "--secret-file": flags.secretFile,
   };
   const args = Object.entries(values).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, String(value)],
