@@ -41,7 +41,11 @@ launch_node() {
     # The nodes share one store, which outlives them; people come by one address, this machine's, and may come as guests.
     arguments+=(--store "sqlite:$STORE" --guests --sign-in-limit 100000)
     # Without a balancer every node listens on the front port too, and the kernel scatters connections over them.
-    if [[ $(choice front) == none ]]; then arguments+=(--front "127.0.0.1:$FRONT_PORT"); fi
+    if [[ $(choice front) == none ]]; then
+        arguments+=(--front "127.0.0.1:$FRONT_PORT")
+    else
+        arguments+=(--trust-proxy 127.0.0.1)
+    fi
     arguments+=("${flags[@]}")
     printf '%s\n' "${arguments[@]}" >"$NODES/node$number"
     spawn "node$number" "$(node_log "$number")" "$(choice binary)" "${arguments[@]}"

@@ -227,10 +227,17 @@ for (const name of Object.keys(balancers)) {
 
   test(`${name}: the node learns the client's address and host, and no address that a client made up`, async (t) => {
     const { nodes, url } = await setUp(t, name);
-    await ask(url, { headers: { "x-forwarded-for": "6.6.6.6", host: "chat.example:1234" } });
+    await ask(url, {
+      headers: {
+        "x-forwarded-for": "6.6.6.6",
+        "x-forwarded-host": "made-up.example",
+        host: "chat.example:1234",
+      },
+    });
     const { headers } = nodes.seen[0];
     assert.equal(headers["x-forwarded-for"], "127.0.0.1");
     assert.equal(headers["x-forwarded-proto"], "http");
+    assert.equal(headers["x-forwarded-host"], "chat.example:1234");
     assert.equal(headers.host, "chat.example:1234");
   });
 }

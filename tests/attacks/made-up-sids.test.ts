@@ -41,7 +41,8 @@ describe("requests for made-up sessions", () => {
     });
     assert.deepEqual([...statuses.keys()], [400]);
     assert.ok((statuses.get(400) ?? 0) >= POLLS);
-    assert.ok(costs.linkBytes < 512 * 1024, "requests were forwarded");
+    // Other clients are at work, too.
+    assert.ok(costs.linkBytes < (POSTS * BODY.length) / 20, "requests were forwarded");
     assert.ok(costs.memory < 32 * 1024 * 1024, "bodies were kept");
     await scene.isUnharmed(costs);
   });

@@ -45,19 +45,18 @@ const bystanderProgram = path.join(path.dirname(fileURLToPath(import.meta.url)),
 export class Scene {
   readonly cluster: Cluster;
   readonly #bystanders: Bystanders;
+  /** How long the nodes' logs were when the attack began. */
+  readonly #logged = new Map<ClusterNode, number>();
 
   private constructor(cluster: Cluster, bystanders: Bystanders) {
     this.cluster = cluster;
     this.#bystanders = bystanders;
   }
 
-  static async prepare(flags: NodeFlags = {}): Promise<Scene> {
-    const cluster = await Cluster.start({ program: testbed(), size: 3, flags });
+  static async prepare(flags: NodeFlags = {}, program = testbed()): Promise<Scene> {
+    const cluster = await Cluster.start({ program, size: 3, flags });
     try {
-      const bystanders = await Bystanders.start(cluster.urls);
-      // On a machine of its own the attacker would take no CPU from anybody; here it comes last.
-      setPriority(constants.priority.PRIORITY_LOW);
-      return new Scene(cluster, bystanders);
+      return new Scene(cluster, await Bystanders.start(cluster.urls));
     } catch (error) {
       await cluster.destroy();
       throw error;
@@ -70,6 +69,7 @@ export class Scene {
 
   /** Does what an attacker does, and says what it cost. */
   async attack(title: string, attack: () => Promise<void>): Promise<Costs> {
+    for (const node of this.nodes) this.#logged.set(node, readFileSync(node.child.logPath, "utf8").length);
     await this.#bystanders.report();
     await sleep(CALM_MS);
     const calm = p99((await this.#bystanders.report()).taken);
@@ -77,6 +77,8 @@ export class Scene {
     const memory = this.nodes.map(residentBytes);
     const carried = await linkBytes(this.nodes);
     const busy = this.nodes.map(cpuSeconds);
+    // On a machine of its own the attacker would take no CPU from anybody; here it comes after the others.
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     await attack();
     const costs = {
       linkBytes: (await linkBytes(this.nodes)) - carried,
@@ -95,7 +97,7 @@ export class Scene {
   /** That nobody else was harmed: links are up, others are served as before, and nothing is left of the attack. */
   async isUnharmed({ p99, calm }: Costs): Promise<void> {
     for (const node of this.nodes) {
-      const log = readFileSync(node.child.logPath, "utf8");
+      const log = readFileSync(node.child.logPath, "utf8").slice(this.#logged.get(node) ?? 0);
       assert.doesNotMatch(log, /link down/, `${node.name} lost a link`);
     }
     const bound = Math.max(2 * calm, UNNOTICED_MS);

@@ -4,7 +4,7 @@ import type { Program } from "./programs.ts";
 import { send } from "./http.ts";
 import { until, type Deadline } from "./wait.ts";
 
-/** What can be set on a node; times in milliseconds, sizes in bytes. Those from heartbeats to CORS are the testbed's alone. */
+/** What can be set on a node; times in milliseconds, sizes in bytes. Those from heartbeats to `maxPayload` are the testbed's alone. */
 export interface NodeFlags {
   placement?: "near" | "spread";
   /** A port shared by all nodes with SO_REUSEPORT. */
@@ -23,6 +23,10 @@ export interface NodeFlags {
   leaveGrace?: string;
   /** In place of the secret in the environment. */
   secretFile?: string;
+  trustProxy?: string;
+  maxConnections?: number;
+  maxConnectionsPerAddress?: number;
+  maxOpensPerAddress?: number;
 }
 
 /** The part of `GET /status` that the tests rely on. */
@@ -31,6 +35,12 @@ export interface NodeStatus {
   phase: string;
   members: { name: string; phase: string; shards: number }[];
   sessions: { owned: number; attached: number; revived: number; recovered: number; moved_in: number };
+  clients: {
+    connections: number;
+    refused_by_node: number;
+    refused_by_address: number;
+    refused_origins: number;
+  };
 }
 
 /** Where a node listens. */
@@ -168,6 +178,10 @@ function flagArguments(flags: NodeFlags): string[] {
     "--recovery": flags.recovery,
     "--leave-grace": flags.leaveGrace ?? "0s",
     "--secret-file": flags.secretFile,
+    "--trust-proxy": flags.trustProxy,
+    "--max-connections": flags.maxConnections,
+    "--max-connections-per-address": flags.maxConnectionsPerAddress,
+    "--max-opens-per-address": flags.maxOpensPerAddress,
   };
   const args = Object.entries(values).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, String(value)],

@@ -46,8 +46,8 @@ pub trait Weigh {
 /// An entity is alive on at most one node. It is created by a request for which [`creates`](Self::creates) says so,
 /// and moves by `topics` → `freeze` → `adopt` (on the other node) → `remove`.
 pub trait Entities: Sized + Send + 'static {
-    /// What entities are asked, from any node. Cloned to be sent again when it did not arrive.
-    type Request: Wire + Clone;
+    /// What entities are asked, from any node. Cloned to be sent again when it did not arrive; weighed where many wait.
+    type Request: Wire + Clone + Weigh;
     /// What they answer.
     type Reply: Wire;
     /// All that an entity needs to live elsewhere.

@@ -1,5 +1,6 @@
 //! The command line of `hither`.
 
+mod client_args;
 mod complaint;
 mod node_args;
 mod store_args;
@@ -12,6 +13,7 @@ use hither_store::StoreUrl;
 
 pub(crate) use self::complaint::MISUSE;
 pub use self::{
+    client_args::ClientArgs,
     complaint::parse,
     node_args::{ClusterArgs, DoorArgs, LogArgs, LogFormat, NodeArgs, Placement},
     store_args::{FileArgs, StoreAction, StoreArgs, StoreCommand, StoreText},

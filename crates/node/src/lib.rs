@@ -23,9 +23,9 @@ mod throttle;
 
 pub use chat_site::chat_site;
 pub use cli::{
-    ChatArgs, Cli, ClusterArgs, Command, DoorArgs, FileArgs, LeaveCommand, LogArgs, LogFilter, LogFormat,
-    NodeArgs, NodeCommand, NodeUrl, Placement, SecretCommand, StatusCommand, StoreAction, StoreArgs,
-    StoreCommand, StoreText, parse,
+    ChatArgs, Cli, ClientArgs, ClusterArgs, Command, DoorArgs, FileArgs, LeaveCommand, LogArgs, LogFilter,
+    LogFormat, NodeArgs, NodeCommand, NodeUrl, Placement, SecretCommand, StatusCommand, StoreAction,
+    StoreArgs, StoreCommand, StoreText, parse,
 };
 pub use http::pages;
 pub use leave::ask_to_leave;

@@ -1,9 +1,13 @@
-//! The limit on open files: every WebSocket is one.
+//! The limit on open files: every connection is one.
 
 use rustix::{
     io::Errno,
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
+
+/// Files that clients leave for what the node itself opens: links to peers and those that it passes on for others, its
+/// listeners, and who is told that there is no room.
+const RESERVED: u64 = 1024;
 
 /// Raises this process's limit on open files to the highest that it may have, and says what that is: the soft limit
 /// that processes start with is for programs that cannot cope with more, at 1024 on many systems.
@@ -17,4 +21,28 @@ pub(crate) fn raise_open_files() -> Result<Option<u64>, Errno> {
         },
     )?;
     Ok(maximum)
+}
+
+/// How many of these open files clients may have, so that a node which is full of them still reaches its peers. Where
+/// there are few, a quarter is left.
+pub(crate) fn for_clients(open_files: u64) -> u32 {
+    let left = open_files - RESERVED.min(open_files / 4);
+    u32::try_from(left).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_do_not_get_all() {
+        for (open_files, expected) in [
+            (256, 192),
+            (1024, 768),
+            (1 << 20, (1 << 20) - 1024),
+            (u64::MAX, u32::MAX),
+        ] {
+            assert_eq!(for_clients(open_files), expected);
+        }
+    }
 }

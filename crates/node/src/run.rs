@@ -22,7 +22,7 @@ use crate::{
     logging,
     lookout::Lookout,
     reload::follow_secrets,
-    rlimit::raise_open_files,
+    rlimit,
     settings::{Trust, cluster_config, server_config},
     site::{Background, Site, SiteError},
 };
@@ -179,14 +179,17 @@ impl Node {
                 "no cluster secret: whatever runs on this machine can join (--secret-file or HITHER_SECRET)"
             );
         }
-        if let Err(error) = raise_open_files() {
-            warn!(%error, "the limit on open files stays as it is");
-        }
+        let open_files = rlimit::raise_open_files().unwrap_or_else(|error| {
+            warn!(%error, "the limit on open files stays as it is, and is no limit on connections");
+            None
+        });
         let Site {
             server,
             pages,
             background,
-        } = site(server_config(args)).await.map_err(BadEnd::Site)?;
+        } = site(server_config(args, open_files.map(rlimit::for_clients)))
+            .await
+            .map_err(BadEnd::Site)?;
         let (server, lookout) = Lookout::mount(server).map_err(|error| BadEnd::Site(error.into()))?;
         let door = Door::take(args.door.http, Sharing::Own)?;
         let fronts = args
@@ -205,7 +208,7 @@ impl Node {
             .merge(cluster_status(server.io()))
             .merge(leave(trust.clone(), server.status(), asked_to_leave.clone()))
             .merge(pages);
-        let reception = Reception::new(router);
+        let reception = Reception::new(router, server.gate().clone());
         let door = reception.open(door)?;
         info!("clients are served at http://{http}");
         let background = background.map(|work| RunningBackground::start(work, server.io()));

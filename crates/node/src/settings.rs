@@ -111,8 +111,9 @@ fn told_to_others(http: SocketAddr, cluster: SocketAddr) -> SocketAddr {
     }
 }
 
-/// How clients are treated: as the reference server does, but for what the flags say.
-pub(crate) fn server_config(args: &NodeArgs) -> ServerConfig {
+/// How clients are treated: as the reference server does, but for what the flags say. As many may connect as there are
+/// `descriptors` for, if that is known.
+pub(crate) fn server_config(args: &NodeArgs, descriptors: Option<u32>) -> ServerConfig {
     let window = args.cluster.recovery.filter(|window| !window.is_zero());
     ServerConfig {
         placement: args.cluster.placement.into(),
@@ -120,6 +121,8 @@ pub(crate) fn server_config(args: &NodeArgs) -> ServerConfig {
             window,
             ..RecoveryConfig::default()
         }),
+        cors: args.clients.cors(),
+        admission: args.clients.limits(descriptors),
         ..ServerConfig::default()
     }
 }
@@ -194,6 +197,9 @@ mod tests {
         assert_eq!(config.lanes, 3);
         assert_eq!(config.timing.failure_timeout.as_secs(), 2);
         assert_eq!(config.timing.suspicion_confirm.as_millis(), 700);
-        assert_eq!(server_config(&args).placement, hither::SessionPlacement::Spread);
+        assert_eq!(
+            server_config(&args, None).placement,
+            hither::SessionPlacement::Spread
+        );
     }
 }

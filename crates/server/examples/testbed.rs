@@ -7,8 +7,8 @@ use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use hither::{
-    AckError, AckId, Args, Binary, ConnectError, CorsConfig, CorsOrigins, EmitError, EngineService,
-    EngineSocket, Event, Json, Message, Namespace, Received, Server, ServerConfig, SessionConfig, Socket,
+    AckError, AckId, Args, Binary, ConnectError, EmitError, EngineService, EngineSocket, Event, Json,
+    Message, Namespace, Received, Server, ServerConfig, SessionConfig, Socket,
 };
 use hither_node::{NodeArgs, Site, parse, run};
 use tracing::warn;
@@ -24,7 +24,7 @@ struct Flags {
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "Clients")]
+#[command(next_help_heading = "Sessions")]
 struct TestFlags {
     /// From a pong to the next ping, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 25_000)]
@@ -38,21 +38,10 @@ struct TestFlags {
     /// The longest body or WebSocket message of a client, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1_000_000)]
     max_payload: usize,
-    /// An origin whose pages may read answers, or `*` for all. Repeatable
-    #[arg(long = "cors-origin", value_name = "ORIGIN")]
-    cors_origins: Vec<String>,
-    /// Whether those pages may read answers to requests with cookies
-    #[arg(long, requires = "cors_origins")]
-    cors_credentials: bool,
 }
 
 impl TestFlags {
     fn apply(self, config: ServerConfig) -> ServerConfig {
-        let origins = match self.cors_origins {
-            none if none.is_empty() => CorsOrigins::SameOrigin,
-            origins if origins.iter().any(|origin| origin == "*") => CorsOrigins::Any,
-            origins => CorsOrigins::Listed(origins),
-        };
         ServerConfig {
             engine: SessionConfig {
                 ping_interval: milliseconds(self.ping_interval),
@@ -61,10 +50,6 @@ impl TestFlags {
                 ..config.engine
             },
             connect_timeout: milliseconds(self.connect_timeout),
-            cors: CorsConfig {
-                origins,
-                credentials: self.cors_credentials,
-            },
             ..config
         }
     }

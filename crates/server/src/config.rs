@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hither_engineio::SessionConfig;
 
+use crate::limits::AdmissionLimits;
+
 /// Which node owns a new session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionPlacement {
@@ -16,6 +18,10 @@ pub enum SessionPlacement {
 }
 
 /// Cross-origin rules, as the reference server offers them: off unless configured.
+///
+/// Unlike there, a request that opens a session, posts or asks for a WebSocket is refused with 403 if it names an origin
+/// that is neither the server's own nor one of these: a page of somebody else must not act for a person whose browser sends
+/// his cookies along.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorsConfig {
     /// Which origins may read answers.
@@ -33,7 +39,7 @@ pub enum CorsOrigins {
     SameOrigin,
     /// Pages of any origin.
     Any,
-    /// Pages of these origins, such as `https://example.org`.
+    /// Pages of these origins, such as `https://example.org`, beside the server's own.
     Listed(Vec<String>),
 }
 
@@ -108,6 +114,8 @@ pub struct ServerConfig {
     pub placement: SessionPlacement,
     /// Cross-origin rules.
     pub cors: CorsConfig,
+    /// How much clients may ask of a node, beside what their sessions may hold.
+    pub admission: AdmissionLimits,
 }
 
 impl Default for ServerConfig {
@@ -121,6 +129,7 @@ impl Default for ServerConfig {
             recovery: None,
             placement: SessionPlacement::default(),
             cors: CorsConfig::default(),
+            admission: AdmissionLimits::default(),
         }
     }
 }

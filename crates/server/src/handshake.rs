@@ -26,6 +26,12 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// Bytes held.
+    pub(crate) fn weight(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        self.query.len() + headers.sum::<usize>()
+    }
+
     /// The query of the request, as it came.
     pub fn query(&self) -> &str {
         &self.query
@@ -40,8 +46,9 @@ impl Handshake {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The address of the peer of the connection: the client, or the proxy before it. Unknown where the router is
-    /// served without connection info.
+    /// The client's address, as a [trusted proxy](crate::AdmissionLimits::trusted_proxies) says, else that of the peer of the
+    /// connection: the client, or a proxy before it that is not trusted. Unknown where the router is served without
+    /// connection info.
     pub fn remote(&self) -> Option<IpAddr> {
         self.remote
     }

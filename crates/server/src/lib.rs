@@ -12,6 +12,7 @@ mod handshake;
 mod ingress;
 mod io;
 mod job;
+mod limits;
 mod namespace;
 mod outgoing;
 mod presence;
@@ -35,7 +36,9 @@ pub use hither_socketio::{
     AckId, Args, ArgsError, Binary, ConnectError, DisconnectReason, Event, EventError, Json, NamespaceName,
     NamespaceNameError, SocketId,
 };
+pub use ingress::ClientStream;
 pub use io::{Io, QueryError, TellError};
+pub use limits::{AdmissionLimits, Connection, Gate, InvalidProxy, Rate, TooMany, TrustedProxies};
 pub use namespace::{Namespace, Received};
 pub use presence::{
     LINGER, Lagged, Person, PersonKey, PersonKeyError, Presence, PresenceChange, PresenceChanges,
@@ -44,4 +47,4 @@ pub use presence::{
 pub use room::Room;
 pub use server::{Leave, Server, ServerBuilder, StartError, StatusReader};
 pub use socket::{AckError, Broadcast, EmitError, Socket, Whereabouts};
-pub use status::{MemberStatus, SessionStatus, Status};
+pub use status::{ClientStatus, MemberStatus, SessionStatus, Status};

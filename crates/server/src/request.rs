@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use hither_cluster::{Marks, NodeId, Position, Topic};
+use hither_cluster::{Marks, NodeId, Position, Topic, Weigh};
 use hither_engineio::{Frame, Refusal, TransportName};
 use hither_socketio::{NamespaceName, Offset, RecoveryId};
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,19 @@ pub(crate) enum SessionRequest {
     SocketClosed { socket: SocketAddress },
 }
 
+impl Weigh for SessionRequest {
+    /// Only what clients can make large.
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Open { handshake, .. } => handshake.weight(),
+                Self::Push { body, .. } => body.len(),
+                Self::SocketPush { frames, .. } => frames.iter().map(SocketFrame::weight).sum(),
+                _ => 0,
+            }
+    }
+}
+
 /// A client's claim to its former socket in a namespace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Claim {
@@ -187,6 +200,16 @@ impl OpenTransport {
 pub(crate) enum SocketFrame {
     Text(ByteString),
     Binary(Bytes),
+}
+
+impl SocketFrame {
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Text(text) => text.len(),
+                Self::Binary(bytes) => bytes.len(),
+            }
+    }
 }
 
 /// What a session answers.

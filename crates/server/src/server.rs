@@ -27,6 +27,7 @@ use crate::{
     engine_service::{EngineAdapter, EngineService},
     ingress::{self, Backend, CloseCode, SocketWriter},
     io::Io,
+    limits::Gate,
     namespace::{Adapter, AnyNamespace, Namespace},
     request::{ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
     session_ids::SessionIds,
@@ -132,12 +133,14 @@ impl ServerBuilder {
             lanes: cluster.lanes,
             publications: Arc::new(Semaphore::new(PUBLICATIONS)),
         });
+        let gate = Gate::new(&shared.config.admission);
         let ids = Arc::new(SessionIds::new(&cluster.secrets));
         let node = ClusterNode::start(cluster, |_| Sessions::new(shared.clone())).await?;
         let doors = Doors {
             cluster: node.cluster(),
             shared,
             ids,
+            gate,
             sockets: Arc::default(),
             leaving: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -179,6 +182,13 @@ impl Server {
             .fold(Router::new(), |router, (path, index)| {
                 router.merge(ingress::router(self.doors.clone(), ServiceIndex(index), path))
             })
+    }
+
+    /// Lets clients in, as far as [`ServerConfig::limits`] allow. Whoever accepts connections for the [router](Self::router)
+    /// should ask it for each, and put what it gives into the extensions of the requests; else connections are not
+    /// limited, and what is asked over them is.
+    pub fn gate(&self) -> &Gate {
+        &self.doors.gate
     }
 
     /// To speak to rooms from outside of handlers.
@@ -292,8 +302,13 @@ pub struct StatusReader {
 impl StatusReader {
     /// How the node is now.
     pub fn read(&self) -> Status {
-        let Doors { cluster, shared, .. } = &self.doors;
-        Status::of(&cluster.placement(), &shared.counters, cluster.moves_left())
+        let Doors {
+            cluster,
+            shared,
+            gate,
+            ..
+        } = &self.doors;
+        Status::of(&cluster.placement(), &shared.counters, cluster.moves_left(), gate)
     }
 }
 
@@ -303,6 +318,7 @@ struct Doors {
     cluster: Cluster<Sessions>,
     shared: Arc<Shared>,
     ids: Arc<SessionIds>,
+    gate: Gate,
     /// How many sockets have been given a number.
     sockets: Arc<AtomicU64>,
     leaving: CancellationToken,
@@ -348,6 +364,10 @@ impl Backend for Doors {
             .take(MAX_DRAWS)
             .find(near)
             .unwrap_or_else(draw)
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     fn has_minted(&self, sid: &str) -> bool {

@@ -3,7 +3,7 @@
 use hither_cluster::{Phase, Placement};
 use serde::{Deserialize, Serialize};
 
-use crate::sessions::Counters;
+use crate::{limits::Gate, sessions::Counters};
 
 /// How a node is, and how it sees its cluster.
 #[derive(Clone, Debug, Serialize)]
@@ -16,6 +16,23 @@ pub struct Status {
     pub members: Vec<MemberStatus>,
     /// Its sessions and sockets.
     pub sessions: SessionStatus,
+    /// Who is let in, and who is not.
+    pub clients: ClientStatus,
+}
+
+/// What a node counts of those who come to it; refusals since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClientStatus {
+    /// Connections now, WebSockets included, as far as whoever accepts them asks the [gate](crate::Gate).
+    pub connections: u64,
+    /// Refused because the node had too many connections, or too many sessions were being opened.
+    pub refused_by_node: u64,
+    /// Refused because their address had.
+    pub refused_by_address: u64,
+    /// Bodies refused because the node held too many bytes of them.
+    pub refused_bodies: u64,
+    /// Requests refused because a page of another origin sent them.
+    pub refused_origins: u64,
 }
 
 /// A live member, as a node sees it.
@@ -65,7 +82,7 @@ pub struct SessionStatus {
 }
 
 impl Status {
-    pub(crate) fn of(placement: &Placement, counters: &Counters, moves: usize) -> Self {
+    pub(crate) fn of(placement: &Placement, counters: &Counters, moves: usize, gate: &Gate) -> Self {
         let view = placement.view();
         Self {
             node: view.me.name.to_string(),
@@ -73,6 +90,7 @@ impl Status {
             phase: view.member(&view.me).map_or(Phase::Leaving, |me| me.phase),
             members: MemberStatus::all(placement),
             sessions: SessionStatus::of(counters, moves),
+            clients: gate.status(),
         }
     }
 }

@@ -8,7 +8,10 @@ use hither::{
     cluster::{NodeName, ShardCount},
 };
 
-use super::values::{self, LogFilter};
+use super::{
+    client_args::ClientArgs,
+    values::{self, LogFilter},
+};
 
 /// The flags that every node has. Flatten them into the command line of a program that is a node.
 #[derive(Clone, Debug, Args)]
@@ -19,6 +22,9 @@ pub struct NodeArgs {
     /// Its part in the cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
+    /// How much clients may do.
+    #[command(flatten)]
+    pub clients: ClientArgs,
     /// What it tells of its life.
     #[command(flatten)]
     pub log: LogArgs,
@@ -189,7 +195,9 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_cluster() {
-        let NodeArgs { door, cluster, log } = parse("");
+        let NodeArgs {
+            door, cluster, log, ..
+        } = parse("");
         let timing = MembershipTiming::default();
         assert_eq!(door.http.to_string(), "127.0.0.1:9001");
         assert_eq!(cluster.address.to_string(), "127.0.0.1:7001");
@@ -210,7 +218,9 @@ mod tests {
 
     #[test]
     fn a_whole_command_line_is_read() {
-        let NodeArgs { door, cluster, log } = parse(
+        let NodeArgs {
+            door, cluster, log, ..
+        } = parse(
             "--name node7 --http 0.0.0.0:80 --cluster 10.0.0.7:7001 --secret-file /etc/secret --placement spread \
              --shards 64 --lanes 3 --failure-timeout 2s --suspicion-timeout 700ms --leave-grace 7s --leave-timeout 1m \
              --leave-spread 5s --recovery 90s --no-replication --log debug \

@@ -14,6 +14,7 @@ use axum::{
     extract::ConnectInfo,
     http::{HeaderValue, Request, Response, StatusCode, header},
 };
+use hither::{ClientStream, TooMany};
 use hyper::{
     body::Incoming,
     server::conn::http1,
@@ -23,18 +24,14 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::TcpStream,
     sync::SetOnce,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-
-/// How long a connection may idle or take for a request's headers. Longer than balancers and browsers keep idle
-/// connections (60 s are common), so that they close them, and not we while a request is on its way.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Most bytes of a request's headers; twice what Node.js reads.
 const MAX_HEADERS: usize = 32 << 10;
@@ -45,10 +42,57 @@ const MAX_BUFFER: usize = 64 << 10;
 /// How long a client may take for its first request when the node goes: a connection that was made just before brings one.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
-/// How long, and for how many bytes, a client may go on sending on a connection that is closed. As long as a slow network
-/// needs to bring our last answer to it, and as much as can be on its way meanwhile.
-const LINGER_TIME: Duration = Duration::from_secs(2);
+/// For how many bytes a client may go on sending on a connection that is closed: as much as can be on its way meanwhile.
 const LINGER_BYTES: usize = 32 << 20;
+
+/// How long a connection that is closed is kept when the node ends: as long as a slow network needs to bring our last answer.
+const LAST_LINGER: Duration = Duration::from_secs(2);
+
+/// How long what was sent to a client may be without its word that it has it, or that it has room for more (RFC 5482). Longer
+/// than a network is gone that comes back.
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After how long without a word a client is asked whether it is there, and how often. TCP asks; this costs no session
+/// anything.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(10));
+
+/// How long clients may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For a request's headers; how long a connection may idle.
+    pub(super) idle: Duration,
+    /// For a part of an answer, when the system keeps as much as it may already.
+    pub(super) stalled: Duration,
+    /// To take the last answer, and to close a connection that was closed.
+    pub(super) linger: Duration,
+}
+
+impl Patience {
+    /// Longer than balancers and browsers keep idle connections (60 s are common), so that they close them, and not we
+    /// while a request is on its way.
+    pub(super) const DEFAULT: Self = Self {
+        idle: Duration::from_secs(75),
+        stalled: Duration::from_secs(30),
+        linger: Duration::from_secs(30),
+    };
+
+    /// Of those that are not let in: headers come at once or never.
+    const REFUSAL: Self = Self {
+        idle: Duration::from_secs(2),
+        stalled: Duration::from_secs(1),
+        linger: Duration::from_secs(1),
+    };
+}
+
+/// Whose connection it is.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) peer: SocketAddr,
+    /// Its place at the node; none if it is only told that there is none.
+    pub(super) place: Option<hither::Connection>,
+}
 
 /// What connections are told when the node goes.
 #[derive(Clone, Debug, Default)]
@@ -60,20 +104,27 @@ pub(super) struct Goodbyes {
 }
 
 /// Serves a connection until it ends, becomes a WebSocket, or is said goodbye to.
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, goodbyes: Goodbyes) {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%peer, %error, "answers may be late: the connection keeps Nagle's algorithm");
+pub(super) async fn serve(
+    stream: TcpStream,
+    client: Client,
+    router: Router,
+    goodbyes: Goodbyes,
+    patience: Patience,
+) {
+    let peer = client.peer;
+    if let Err(error) = prepare(&stream) {
+        debug!(%peer, %error, "a connection keeps the system's settings");
     }
     let accepted = Instant::now();
     let closing = goodbyes.closing.clone();
     let asked = Arc::new(SetOnce::new());
-    let service = answering(router, peer, goodbyes.leaving, asked.clone());
+    let service = answering(router, client, goodbyes.leaving, asked.clone());
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
+        .header_read_timeout(patience.idle)
         .max_header_size(MAX_HEADERS)
         .max_buf_size(MAX_BUFFER)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(ClientStream::new(stream, patience.stalled)), service)
         .with_upgrades();
     let may_close = async {
         closing.cancelled().await;
@@ -94,13 +145,42 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, g
     }
     // Nothing is left here of a connection that became a WebSocket.
     if let Some(parts) = connection.into_parts() {
-        linger(&parts.io.into_inner()).await;
+        linger(&parts.io.into_inner().into_inner(), patience.linger, &closing).await;
     }
+}
+
+/// Tells a client that is not let in why, and when it may come again.
+pub(super) async fn refuse(stream: TcpStream, peer: SocketAddr, too_many: TooMany, goodbyes: Goodbyes) {
+    let answer = async move || {
+        let status = StatusCode::from_u16(too_many.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let headers = [
+            (header::RETRY_AFTER, HeaderValue::from(too_many.retry_after())),
+            (header::CONNECTION, HeaderValue::from_static("close")),
+        ];
+        (status, headers, format!("{too_many}\n"))
+    };
+    let client = Client { peer, place: None };
+    serve(
+        stream,
+        client,
+        Router::new().fallback(answer),
+        goodbyes,
+        Patience::REFUSAL,
+    )
+    .await;
+}
+
+/// What is ready is sent at once, and who takes nothing, or is gone, is noticed.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_keepalive(&KEEPALIVE)
 }
 
 fn answering(
     router: Router,
-    peer: SocketAddr,
+    Client { peer, place }: Client,
     leaving: CancellationToken,
     asked: Arc<SetOnce<()>>,
 ) -> impl Service<
@@ -114,6 +194,9 @@ fn answering(
         // Set already by any request but the first.
         drop(asked.set(()));
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(place) = &place {
+            request.extensions_mut().insert(place.clone());
+        }
         let answer = router.call(request.map(Body::new));
         let leaving = leaving.clone();
         async move {
@@ -131,16 +214,33 @@ fn answering(
 /// Keeps a closed connection until the client has closed it too.
 ///
 /// The kernel resets a connection that is dropped with bytes unread, and the reset overtakes the answer: who is still sending
-/// a body that was refused would see a broken connection instead of the refusal (RFC 9112, 9.6).
-async fn linger(stream: &TcpStream) {
+/// a body that was refused would see a broken connection instead of the refusal (RFC 9112, 9.6). And what is not sent when
+/// a connection is dropped stays with the kernel for as long as the client likes: so who does not take it in time is reset.
+/// When the node ends the kernel is left to it.
+async fn linger(stream: &TcpStream, patience: Duration, closing: &CancellationToken) {
     let lingering = async {
         SockRef::from(stream).shutdown(Shutdown::Write)?;
         discard(stream).await
     };
-    match timeout(LINGER_TIME, lingering).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(%error, "the client broke the connection off"),
-        Err(_) => debug!("the client did not close a connection that was closed"),
+    let lingering = timeout(patience, lingering);
+    let at_end = async {
+        closing.cancelled().await;
+        sleep(LAST_LINGER).await;
+    };
+    tokio::select! {
+        ended = lingering => match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(%error, "the client broke the connection off"),
+            Err(_) => reset(stream),
+        },
+        () = at_end => debug!("the client did not close a connection that was closed"),
+    }
+}
+
+fn reset(stream: &TcpStream) {
+    debug!("the client did not take the end of a connection");
+    if let Err(error) = SockRef::from(stream).set_linger(Some(Duration::ZERO)) {
+        debug!(%error, "a connection is closed, and not reset");
     }
 }
 
@@ -161,4 +261,76 @@ async fn discard(stream: &TcpStream) -> io::Result<()> {
 /// Not part of the future, which would keep the buffer as long as it waits.
 fn read_away(stream: &TcpStream) -> io::Result<usize> {
     stream.try_read(&mut [0; 16 << 10])
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        time::Instant,
+    };
+
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        idle: Duration::from_millis(500),
+        stalled: Duration::from_millis(500),
+        linger: Duration::from_millis(500),
+    };
+
+    /// A connection that is served, and how it looks to the client.
+    async fn served(router: Router) -> (TcpStream, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let whose = Client { peer, place: None };
+        let serving = serve(stream, whose, router, Goodbyes::default(), PATIENCE);
+        (client, tokio::spawn(serving))
+    }
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    #[tokio::test]
+    async fn who_does_not_take_an_answer_is_reset() {
+        let large = || async { vec![b'x'; 32 << 20] };
+        let (mut client, serving) = served(Router::new().route("/", get(large))).await;
+        client.write_all(GET).await.unwrap();
+        let began = Instant::now();
+        timeout(Duration::from_secs(10), serving).await.unwrap().unwrap();
+        assert!(began.elapsed() >= PATIENCE.stalled + PATIENCE.linger);
+        let mut taken = Vec::new();
+        let error = client.read_to_end(&mut taken).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert!(taken.len() < 32 << 20);
+    }
+
+    #[tokio::test]
+    async fn who_takes_it_slowly_is_served() {
+        const LENGTH: usize = 2 << 20;
+        let large = || async { ([(header::CONNECTION, "close")], vec![b'x'; LENGTH]) };
+        let (mut client, _serving) = served(Router::new().route("/", get(large))).await;
+        client.write_all(GET).await.unwrap();
+        let (mut taken, mut part) = (0, vec![0; 64 << 10]);
+        loop {
+            sleep(Duration::from_millis(5)).await;
+            match client.read(&mut part).await.unwrap() {
+                0 => break,
+                length => taken += length,
+            }
+        }
+        assert!(taken > LENGTH, "{taken}");
+    }
+
+    #[tokio::test]
+    async fn accepted_sockets_notice_who_is_gone() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        prepare(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+        assert!(socket.keepalive().unwrap());
+    }
 }

@@ -12,6 +12,7 @@ use std::{
 
 use axum::Router;
 use futures_util::FutureExt;
+use hither::Gate;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinHandle, yield_now},
@@ -24,7 +25,7 @@ use tokio_util::{
 use tracing::{debug, error, warn};
 
 use super::{
-    connection::{self, Goodbyes},
+    connection::{self, Client, Goodbyes, Patience},
     door::{Door, DoorError, drop_newcomers},
 };
 
@@ -34,6 +35,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// How long handshakes under way have to complete when a door shuts: a round trip over a long line. Shorter than the second
 /// after which those who were dropped meanwhile try again.
 const HANDSHAKES: Duration = Duration::from_millis(500);
+
+/// Connections at a time that are told why they are not let in. More are closed without a word.
+const MAX_REFUSALS: usize = 64;
 
 /// Lets clients in, and owns the tasks that serve them.
 pub(crate) struct Reception {
@@ -72,10 +76,12 @@ impl ShuttingDoor {
 
 impl Reception {
     /// Will serve what the router offers.
-    pub(crate) fn new(router: Router) -> Self {
+    pub(crate) fn new(router: Router, gate: Gate) -> Self {
         Self {
             host: Host {
                 router,
+                gate,
+                refusals: TaskTracker::new(),
                 goodbyes: Goodbyes::default(),
                 tasks: TaskTracker::new(),
                 accepted: Arc::default(),
@@ -122,6 +128,8 @@ impl Reception {
 #[derive(Clone)]
 struct Host {
     router: Router,
+    gate: Gate,
+    refusals: TaskTracker,
     goodbyes: Goodbyes,
     tasks: TaskTracker,
     accepted: Arc<AtomicU64>,
@@ -164,12 +172,27 @@ impl Host {
 
     fn serve(&self, (stream, peer): (TcpStream, SocketAddr)) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        self.tasks.spawn(connection::serve(
-            stream,
-            peer,
-            self.router.clone(),
-            self.goodbyes.clone(),
-        ));
+        match self.gate.connect(peer.ip()) {
+            Ok(place) => {
+                let client = Client {
+                    peer,
+                    place: Some(place),
+                };
+                let (router, goodbyes) = (self.router.clone(), self.goodbyes.clone());
+                self.tasks.spawn(connection::serve(
+                    stream,
+                    client,
+                    router,
+                    goodbyes,
+                    Patience::DEFAULT,
+                ));
+            }
+            Err(too_many) if self.refusals.len() < MAX_REFUSALS => {
+                let refused = connection::refuse(stream, peer, too_many, self.goodbyes.clone());
+                self.tasks.spawn(self.refusals.track_future(refused));
+            }
+            Err(_) => debug!(%peer, "a connection too many is closed"),
+        }
     }
 }
 
@@ -186,6 +209,7 @@ mod tests {
     use std::sync::Arc;
 
     use axum::{extract::ConnectInfo, http::StatusCode, routing::get};
+    use hither::AdmissionLimits;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         sync::Notify,
@@ -201,7 +225,11 @@ mod tests {
     }
 
     fn open(router: Router) -> Open {
-        let reception = Reception::new(router);
+        open_for(router, Gate::new(&AdmissionLimits::default()))
+    }
+
+    fn open_for(router: Router, gate: Gate) -> Open {
+        let reception = Reception::new(router, gate);
         let door = Door::take("127.0.0.1:0".parse().unwrap(), Sharing::Own).unwrap();
         let address = door.address();
         let door = reception.open(door).unwrap();
@@ -219,6 +247,45 @@ mod tests {
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_full_says_so() {
+        let limits = AdmissionLimits {
+            connections: std::num::NonZeroU32::new(1),
+            ..AdmissionLimits::default()
+        };
+        let open = open_for(
+            Router::new().route("/", get(async || "hello")),
+            Gate::new(&limits),
+        );
+        let mut first = TcpStream::connect(open.address).await.unwrap();
+        first.write_all(GET.as_bytes()).await.unwrap();
+        first.readable().await.unwrap();
+        let answer = exchange(open.address, GET).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("retry-after: 5\r\n"), "{answer}");
+        drop(first);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+        while !exchange(open.address, LAST_GET).await.ends_with("hello") {
+            assert!(tokio::time::Instant::now() < deadline, "its place is never free");
+        }
+    }
+
+    #[tokio::test]
+    async fn more_than_can_be_told_are_closed() {
+        let limits = AdmissionLimits {
+            connections: std::num::NonZeroU32::new(1),
+            ..AdmissionLimits::default()
+        };
+        let open = open_for(Router::new(), Gate::new(&limits));
+        // One is let in, and these wait to be told why they are not.
+        let mut waiting = Vec::new();
+        for _ in 0..=MAX_REFUSALS {
+            waiting.push(TcpStream::connect(open.address).await.unwrap());
+        }
+        let mut one_more = TcpStream::connect(open.address).await.unwrap();
+        assert_eq!(one_more.read(&mut [0]).await.unwrap(), 0);
     }
 
     const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -26,6 +26,18 @@ pub(super) enum Asked {
     AttachWebSocket(Key, UpgradeRequest),
 }
 
+impl Asked {
+    /// Whether it does more than to hear what there is to say.
+    pub(super) fn acts(&self) -> bool {
+        !matches!(self, Self::Poll(_))
+    }
+
+    /// Whether it is a new session that is asked for.
+    pub(super) fn opens(&self) -> bool {
+        matches!(self, Self::OpenPolling | Self::OpenWebSocket(_))
+    }
+}
+
 /// Reads a request. The checks come in the order of the reference server, whose `EIO` counts only where a session
 /// opens. A session id that no node has minted is unknown here already, at no cost to whom it would belong: `has_minted`
 /// knows.

@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{CloseCode, SocketWriter};
 use crate::{
     config::ServerConfig,
+    limits::Gate,
     request::{SessionReply, SessionRequest, SocketAddress},
 };
 
@@ -25,6 +26,9 @@ pub(crate) trait Backend: Clone + Send + Sync + 'static {
 
     /// Who owns a session now, for logs.
     fn owner_of(&self, sid: &Key) -> Option<NodeName>;
+
+    /// Lets clients in.
+    fn gate(&self) -> &Gate;
 
     /// An id for a new session.
     fn mint(&self) -> Key;

@@ -6,6 +6,8 @@ use axum::{
 };
 use hither_engineio::Refusal;
 
+use crate::limits::TooMany;
+
 /// Why a request gets no answer from its session.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Denial {
@@ -13,6 +15,8 @@ pub(super) enum Denial {
     Refused(Refusal),
     /// The session's owner did not answer. This says nothing about the session, so it must not read as if it did.
     OutOfReach,
+    /// There is too much of what is asked for.
+    TooMany(TooMany),
     /// The session answered what makes no sense; a defect of the server.
     Defect,
     /// The body is longer than `maxPayload`.
@@ -31,6 +35,12 @@ impl From<Refusal> for Denial {
     }
 }
 
+impl From<TooMany> for Denial {
+    fn from(too_many: TooMany) -> Self {
+        Self::TooMany(too_many)
+    }
+}
+
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
         match self {
@@ -38,15 +48,13 @@ impl IntoResponse for Denial {
                 let status = StatusCode::from_u16(refusal.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
                 json(status, refusal.body())
             }
-            Self::OutOfReach => {
-                // Not one of Engine.IO's codes: none of them says that it is worth asking again.
-                let body = r#"{"code":503,"message":"Session out of reach"}"#;
-                let mut answer = json(StatusCode::SERVICE_UNAVAILABLE, body);
-                answer
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                answer
-            }
+            // Not one of Engine.IO's codes: none of them says that it is worth asking again.
+            Self::OutOfReach => again_later(503, "Session out of reach", 1),
+            Self::TooMany(too_many) => again_later(
+                too_many.http_status(),
+                &too_many.to_string(),
+                too_many.retry_after(),
+            ),
             Self::Defect => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT.into_response(),
@@ -60,6 +68,15 @@ impl IntoResponse for Denial {
             }
         }
     }
+}
+
+/// A refusal that says after how many seconds it is worth asking again.
+fn again_later(status: u16, message: &str, seconds: u64) -> Response {
+    let body = format!(r#"{{"code":{status},"message":"{message}"}}"#);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let mut answer = json(status, body);
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    answer
 }
 
 fn json(status: StatusCode, body: impl IntoResponse) -> Response {

@@ -1,8 +1,8 @@
 //! What a client tells with the request that opens its session.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-use axum::{extract::ConnectInfo, http::request::Parts};
+use axum::http::request::Parts;
 use hither_cluster::NodeName;
 
 use super::denial::Denial;
@@ -13,7 +13,7 @@ use crate::handshake::{Handshake, KEPT_HEADERS};
 const MAX_KEPT: usize = 16 << 10;
 
 /// Reads what the session keeps of its first request.
-pub(super) fn read(parts: &Parts, ingress: &NodeName) -> Result<Handshake, Denial> {
+pub(super) fn read(parts: &Parts, remote: Option<IpAddr>, ingress: &NodeName) -> Result<Handshake, Denial> {
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let headers: Vec<(String, String)> = KEPT_HEADERS
         .iter()
@@ -33,10 +33,6 @@ pub(super) fn read(parts: &Parts, ingress: &NodeName) -> Result<Handshake, Denia
     if kept > MAX_KEPT {
         return Err(Denial::HeadersTooLarge);
     }
-    let remote = parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|ConnectInfo(address)| address.ip());
     Ok(Handshake {
         query,
         headers,

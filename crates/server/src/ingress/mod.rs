@@ -7,10 +7,13 @@
 
 mod asked;
 mod backend;
+mod client_stream;
 mod cors;
 mod denial;
 mod introduction;
+mod origin;
 mod polling;
+mod requester;
 mod short_sid;
 #[cfg(test)]
 mod tests;
@@ -22,20 +25,25 @@ use axum::{
     Router,
     body::HttpBody,
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::any,
 };
 use hither_cluster::{Key, RequestError};
+use hither_engineio::Refusal;
 use tracing::{debug, warn};
 
-use self::{asked::Asked, cors::CorsHeaders, denial::Denial};
+pub use self::client_stream::ClientStream;
+use self::{asked::Asked, cors::CorsHeaders, denial::Denial, requester::Requester};
 pub(crate) use self::{
     backend::Backend,
     short_sid::ShortSid,
     websocket::{CloseCode, SocketWriter, WriteOutcome},
 };
-use crate::request::{ServiceIndex, SessionReply, SessionRequest};
+use crate::{
+    limits::{Connection, Use},
+    request::{ServiceIndex, SessionReply, SessionRequest},
+};
 
 /// The target of the log lines that say which node received what: one per request, so that they can be silenced
 /// apart from the rest.
@@ -68,6 +76,13 @@ struct Ingress<B> {
     service: ServiceIndex,
 }
 
+/// The place that a request has at the node; a WebSocket keeps it.
+struct Admission {
+    _request: Use,
+    /// None where whoever accepts connections does not ask for places.
+    _connection: Option<Connection>,
+}
+
 async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request) -> Response {
     let cors = CorsHeaders::new(
         &ingress.backend.config().cors,
@@ -98,8 +113,9 @@ async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request)
 impl<B: Backend> Ingress<B> {
     async fn answer(&self, request: Request) -> Result<Response, Denial> {
         let (mut parts, body) = request.into_parts();
-        let asked = match asked::read(&mut parts, |sid| self.backend.has_minted(sid)) {
-            Ok(asked) => asked,
+        let requester = Requester::of(&parts, self.backend.gate().trusted_proxies());
+        let (asked, admission) = match self.admit(&mut parts, &requester) {
+            Ok(admitted) => admitted,
             Err(denial) if body.is_end_stream() => return Err(denial),
             Err(denial) => {
                 // Its body is not worth reading, so the connection cannot go on.
@@ -109,12 +125,38 @@ impl<B: Backend> Ingress<B> {
             }
         };
         match asked {
-            Asked::OpenPolling => self.open_polling(&parts).await,
+            Asked::OpenPolling => self.open_polling(&parts, &requester).await,
             Asked::Poll(sid) => self.poll(sid).await,
             Asked::Push(sid) => self.push(&sid, &parts.headers, body).await,
-            Asked::OpenWebSocket(upgrade) => self.open_websocket(&parts, upgrade).await,
-            Asked::AttachWebSocket(sid, upgrade) => self.attach_websocket(sid, upgrade).await,
+            Asked::OpenWebSocket(upgrade) => {
+                self.open_websocket(&parts, &requester, upgrade, admission).await
+            }
+            Asked::AttachWebSocket(sid, upgrade) => self.attach_websocket(sid, upgrade, admission).await,
         }
+    }
+
+    /// Reads what a request asks for, and whether it may.
+    fn admit(&self, parts: &mut Parts, requester: &Requester) -> Result<(Asked, Admission), Denial> {
+        let (backend, gate) = (&self.backend, self.backend.gate());
+        let asked = asked::read(parts, |sid| backend.has_minted(sid))?;
+        if asked.acts() && !origin::is_allowed(&parts.headers, requester, &backend.config().cors.origins) {
+            let origin = parts.headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+            let origin = String::from_utf8_lossy(origin.unwrap_or_default());
+            gate.refuse_origin(&origin, requester.host.as_deref());
+            return Err(Refusal::Forbidden.into());
+        }
+        let request = gate.request(requester.address)?;
+        if asked.opens() {
+            gate.open(requester.address)?;
+        }
+        let connection = parts.extensions.remove();
+        Ok((
+            asked,
+            Admission {
+                _request: request,
+                _connection: connection,
+            },
+        ))
     }
 
     /// Asks a session. It refusing is an error here.

@@ -334,6 +334,7 @@ impl Entities for Sessions {
             }
             self.with_slot(lane, slot, Session::go_on_after_stall);
         }
+        self.env.sockets.close_overdue(lane.now());
         while let Some(Reverse((due, slot))) = self.env.timers.peek().copied()
             && due <= lane.now()
         {

@@ -20,6 +20,10 @@ use crate::{
     request::{SocketNumber, StreamId},
 };
 
+/// How long a client that takes nothing may take for what it was sent before the end of its session. With the time that it
+/// may take to close its side, it is gone within two seconds.
+const LAST_FRAMES: Duration = Duration::from_millis(500);
+
 /// The sockets of one lane.
 #[derive(Default)]
 pub(crate) struct IngressSockets {
@@ -28,6 +32,8 @@ pub(crate) struct IngressSockets {
     eviction: Option<Eviction>,
     /// Whether that has begun: a socket that opens now closes at once.
     evicting: bool,
+    /// The blocked sockets that are to be closed, and when at the latest; none before that was looked at.
+    closing: Vec<(SocketNumber, Option<Instant>)>,
     /// Where frames are put together for a write; shared, so that an idle socket holds no buffer.
     scratch: Vec<u8>,
 }
@@ -326,6 +332,19 @@ impl IngressSockets {
         }
     }
 
+    /// Closes the sockets whose session has ended and whose client has not taken all in time.
+    pub(crate) fn close_overdue(&mut self, now: Instant) {
+        let mut closing = std::mem::take(&mut self.closing);
+        closing.retain_mut(|(number, deadline)| {
+            let is_due = *deadline.get_or_insert(now + LAST_FRAMES) <= now;
+            if is_due {
+                self.end(*number, CloseCode::Normal);
+            }
+            !is_due
+        });
+        self.closing = closing;
+    }
+
     /// Closes a socket at once.
     pub(crate) fn close(&mut self, number: SocketNumber) {
         self.end(number, CloseCode::Away);
@@ -361,7 +380,12 @@ impl IngressSockets {
         };
         let writer = match &mut socket.state {
             SocketState::Open(writer) => writer,
-            SocketState::Blocked(_, waiting) => return waiting.push(order),
+            SocketState::Blocked(_, waiting) => {
+                if matches!(order, Order::Close) {
+                    self.closing.push((number, None));
+                }
+                return waiting.push(order);
+            }
             SocketState::Reserved(early) => return early.push(order),
         };
         let outcome = match order {

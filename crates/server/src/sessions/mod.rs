@@ -54,7 +54,7 @@ use ingress_sockets::{Looking, SocketNews};
 pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
 pub(crate) use recovery::Surrendered;
 use session::{Opening, Session, SocketIo, Upper};
-pub(crate) use shared::{Counters, Service, Shared};
+pub(crate) use shared::{Counter, Counters, Service, Shared};
 use snapshot::SessionSnapshot;
 use speaking::{EncodedEvent, Heard};
 

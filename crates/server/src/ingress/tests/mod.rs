@@ -2,6 +2,7 @@
 
 mod client;
 mod cors;
+mod limits;
 mod node;
 mod polling;
 mod refusals;

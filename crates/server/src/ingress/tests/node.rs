@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::Listener;
+use axum::{Extension, extract::ConnectInfo, serve::Listener};
 use bytes::Bytes;
 use hither_cluster::{Incarnation, Key, NodeId, NodeName, RequestError};
 use tokio::{
@@ -25,11 +25,15 @@ use super::{client::Client, soon};
 use crate::{
     config::ServerConfig,
     ingress::{Backend, CloseCode, SocketWriter, router},
+    limits::Gate,
     request::{ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
 };
 
 /// A session id that no node has minted.
 pub(super) const MADE_UP: &str = "made-up";
+
+/// Where all requests come from, as the node sees it.
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4711);
 
 pub(super) const SERVICE: ServiceIndex = ServiceIndex(7);
 
@@ -63,6 +67,7 @@ struct FakeBackend(Arc<Inner>);
 struct Inner {
     id: NodeId,
     config: ServerConfig,
+    gate: Gate,
     numbers: AtomicU64,
     asked: mpsc::UnboundedSender<Asked>,
     events: mpsc::UnboundedSender<SocketEvent>,
@@ -88,6 +93,10 @@ impl Backend for FakeBackend {
             "minted-{}",
             self.0.numbers.fetch_add(1, Ordering::Relaxed)
         ))
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
     fn has_minted(&self, sid: &str) -> bool {
@@ -178,6 +187,7 @@ impl Node {
                 name: "node1".parse().unwrap(),
                 incarnation: Incarnation(1),
             },
+            gate: Gate::new(&config.admission),
             config,
             numbers: AtomicU64::new(0),
             asked: asked_sender,
@@ -186,6 +196,7 @@ impl Node {
             leaving: leaving.clone(),
         }));
         let router = router(backend, SERVICE, "/engine.io");
+        let router = router.layer(Extension(ConnectInfo(PEER)));
         let server = tokio::spawn(axum::serve(listener, router).into_future());
         Self {
             address,

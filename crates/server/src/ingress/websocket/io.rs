@@ -27,10 +27,11 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::writer::SocketWriter;
+use crate::ingress::ClientStream;
 
 /// How long a client may take to close its side once the server has closed its own. Long enough for a close frame
 /// to arrive before the connection is reset, short enough that a client which never closes costs little.
-pub(super) const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_millis(1_400);
 
 /// Writes that a stream's task may be behind its lane. What the lane gave beyond stays with the lane's writer.
 const STREAM_QUEUE: usize = 1;
@@ -97,6 +98,10 @@ fn split_stream(upgraded: Upgraded, tasks: &TaskTracker) -> (ReadHalf, WriteHalf
 
 /// The TCP connection beneath, as `axum::serve` and as a bare hyper server wrap it.
 fn tcp_stream(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    let upgraded = match upgraded.downcast::<TokioIo<ClientStream>>() {
+        Ok(parts) => return Ok((parts.io.into_inner().into_inner(), parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
     match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
         Err(upgraded) => {
@@ -137,6 +142,16 @@ impl ReadHalf {
     /// Signals that the other half is dropped.
     pub(super) fn hang_up(&self) -> HangUp {
         self.hang_up.clone()
+    }
+
+    /// Has what was not taken dropped when the socket closes, and the client see it broken. Another stream than TCP decides
+    /// for itself.
+    pub(super) fn reset(&self) {
+        if let Source::Tcp(stream) = &self.source
+            && let Err(error) = SockRef::from(&**stream).set_linger(Some(Duration::ZERO))
+        {
+            debug!(%error, "a socket is closed, and not reset");
+        }
     }
 
     /// Hands what has arrived to `take`; nothing at the end of the stream.

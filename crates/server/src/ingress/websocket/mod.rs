@@ -23,7 +23,10 @@ pub(crate) use tungstenite::protocol::frame::coding::CloseCode;
 pub(super) use self::upgrade::{UpgradeRequest, is_wanted};
 pub(crate) use self::writer::{SocketWriter, WriteOutcome};
 use self::{attachment::Attachment, reader::SocketReader};
-use super::{Backend, Ingress, OPEN_TIMEOUT, REQUESTS, ShortSid, denial::Denial, introduction};
+use super::{
+    Admission, Backend, Ingress, OPEN_TIMEOUT, REQUESTS, ShortSid, denial::Denial, introduction,
+    requester::Requester,
+};
 use crate::request::{OpenTransport, RequestId, SessionRequest};
 
 impl<B: Backend> Ingress<B> {
@@ -31,9 +34,11 @@ impl<B: Backend> Ingress<B> {
     pub(super) async fn open_websocket(
         &self,
         parts: &Parts,
+        requester: &Requester,
         upgrade: UpgradeRequest,
+        admission: Admission,
     ) -> Result<Response, Denial> {
-        let handshake = introduction::read(parts, self.backend.node())?;
+        let handshake = introduction::read(parts, requester.address, self.backend.node())?;
         let sid = self.backend.mint();
         info!(
             target: REQUESTS,
@@ -54,6 +59,7 @@ impl<B: Backend> Ingress<B> {
                 handshake,
             },
             upgrade,
+            admission,
         )
         .await
     }
@@ -63,6 +69,7 @@ impl<B: Backend> Ingress<B> {
         &self,
         sid: Key,
         upgrade: UpgradeRequest,
+        admission: Admission,
     ) -> Result<Response, Denial> {
         info!(target: REQUESTS, sid = %ShortSid(&sid), owner = self.owner(&sid), "WebSocket");
         let attachment = Attachment::reserve(self.backend.clone(), sid);
@@ -74,6 +81,7 @@ impl<B: Backend> Ingress<B> {
                 socket,
             },
             upgrade,
+            admission,
         )
         .await
     }
@@ -83,12 +91,15 @@ impl<B: Backend> Ingress<B> {
         attachment: Attachment<B>,
         request: SessionRequest,
         upgrade: UpgradeRequest,
+        admission: Admission,
     ) -> Result<Response, Denial> {
         // What an opened session says comes as frames for the socket, so the reply itself says no more than yes.
         match self.ask(attachment.sid(), request, OPEN_TIMEOUT).await {
             Ok(_) => {
                 let (answer, on_upgrade) = upgrade.accept();
-                self.backend.tasks().spawn(serve(attachment, on_upgrade));
+                self.backend
+                    .tasks()
+                    .spawn(serve(attachment, on_upgrade, admission));
                 Ok(answer)
             }
             // A session that has its WebSocket, or tries one: as in the reference, the socket opens and closes at once.
@@ -120,7 +131,7 @@ async fn turn_away<B: Backend>(backend: B, on_upgrade: OnUpgrade) {
 }
 
 /// The life of a socket, from the answer to the upgrade on.
-async fn serve<B: Backend>(attachment: Attachment<B>, on_upgrade: OnUpgrade) {
+async fn serve<B: Backend>(attachment: Attachment<B>, on_upgrade: OnUpgrade, _admission: Admission) {
     let backend = attachment.backend().clone();
     match on_upgrade.await {
         Ok(upgraded) => {

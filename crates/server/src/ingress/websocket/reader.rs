@@ -162,5 +162,7 @@ async fn drain(mut half: ReadHalf) {
     });
     if timeout(LINGER, drained).await.is_err() {
         debug!("a client did not close its side of a socket");
+        // Else the kernel would keep what the client does not take for as long as the client likes.
+        half.reset();
     }
 }
