@@ -24,7 +24,10 @@ const ROOMS = [
       { who: 0, text: "Morning! The new balancer is on **node2** since eight. No sticky sessions any more." },
       { who: 1, text: "And? Did anybody notice?" },
       { who: 2, text: "I did not, and I was in a call the whole time.", react: "🎉" },
-      { who: 0, text: "That was the idea. These are the numbers:\n```\nrequests   41 208\nerrors          0\nmoved       1 377\n```" },
+      {
+        who: 0,
+        text: "That was the idea. These are the numbers:\n```\nrequests   41 208\nerrors          0\nmoved       1 377\n```",
+      },
       { who: 3, text: "1 377 sessions moved and nobody saw it?", reply: true },
       { who: 0, text: "Nobody. `scripts/cluster.sh drain 2` and they are elsewhere.", react: "👍" },
       { who: 1, text: "Next steps, as I have them:\n1. drain node3\n2. upgrade it\n3. have a coffee" },
@@ -38,12 +41,22 @@ const ROOMS = [
     name: "frontend",
     topic: "What people see",
     lines: [
-      { who: 4, text: "The search leads to the message among its neighbours now. Try it, it is the glass at the top." },
+      {
+        who: 4,
+        text: "The search leads to the message among its neighbours now. Try it, it is the glass at the top.",
+      },
       { who: 5, text: "Nice. Does it find *accents* as well?" },
       { who: 4, text: "Naïve, café, Tomás: yes.", react: "❤️" },
       { who: 6, text: "What about the phone?", reply: true },
-      { who: 4, text: "Same page, one column. See the [notes](https://www.w3.org/WAI/standards-guidelines/wcag/) for what we keep to." },
-      { who: 5, text: "And without a network it opens, keeps what I write, and sends it later. I tried it in the tunnel.", react: "🎉" },
+      {
+        who: 4,
+        text: "Same page, one column. See the [notes](https://www.w3.org/WAI/standards-guidelines/wcag/) for what we keep to.",
+      },
+      {
+        who: 5,
+        text: "And without a network it opens, keeps what I write, and sends it later. I tried it in the tunnel.",
+        react: "🎉",
+      },
       { who: 7, text: "applauds", kind: "action" },
     ],
   },
@@ -112,7 +125,7 @@ async function post(path, body, cookie) {
 async function talk({ name, topic, lines }, people, signal) {
   const there = [...new Set(lines.map(({ who }) => who))].map((who) => people[who]);
   const room = await meet(name, topic, there);
-  for (let before = null; !signal.aborted; ) {
+  for (let before = null; !signal.aborted;) {
     for (const { who, text, kind = "text", reply = false, react } of lines) {
       if (signal.aborted) return;
       const speaker = people[who];
@@ -133,7 +146,8 @@ async function talk({ name, topic, lines }, people, signal) {
       before = said.number;
       if (react !== undefined) {
         const others = there.filter((other) => other !== speaker).slice(0, 2);
-        for (const other of others) await ask(other, "message.react", { room, number: before, emoji: react, on: true });
+        for (const other of others)
+          await ask(other, "message.react", { room, number: before, emoji: react, on: true });
       }
     }
   }

@@ -34,7 +34,14 @@ export interface NodeStatus {
   node: string;
   phase: string;
   members: { name: string; phase: string; shards: number }[];
-  sessions: { owned: number; attached: number; revived: number; recovered: number; moved_in: number };
+  sessions: {
+    owned: number;
+    attached: number;
+    revived: number;
+    recovered: number;
+    moved_in: number;
+    overflows: number;
+  };
   clients: {
     connections: number;
     refused_by_node: number;
