@@ -10,7 +10,7 @@ import { closeClients } from "../harness/client.ts";
 import { Crowd } from "../harness/crowd.ts";
 import { testbedDialect } from "../harness/dialects.ts";
 import type { ClusterNode } from "../harness/node.ts";
-import { until } from "../harness/wait.ts";
+import { until, within } from "../harness/wait.ts";
 import { Scene } from "./scene.ts";
 
 /** As many as kept a node from joining in the review, for each node. */
@@ -48,11 +48,14 @@ describe("a stranger on the network between the nodes", () => {
     const talk = crowd.keepTalking(200);
     const costs = await scene.attack("silence and junk at the cluster ports", async () => {
       const silent = new Silent(scene.nodes);
-      await silent.areThere();
-      const fourth = await scene.cluster.add();
-      await fourth.sees(["node1", "node2", "node3", "node4"]);
-      await Promise.all(scene.nodes.map(flood));
-      silent.leave();
+      try {
+        await silent.areThere();
+        const fourth = await scene.cluster.add();
+        await fourth.sees(["node1", "node2", "node3", "node4"]);
+        await Promise.all(scene.nodes.map(flood));
+      } finally {
+        silent.leave();
+      }
     });
     assert.ok(costs.memory < 48 * 1024 * 1024, "what strangers say was kept");
     await scene.isUnharmed(costs);
@@ -149,9 +152,11 @@ async function say(port: number, bytes: Buffer): Promise<Buffer> {
   const socket = net.connect({ port, host: "127.0.0.1" });
   const answer: Buffer[] = [];
   socket.on("data", (chunk) => answer.push(chunk));
+  // A reset is an end like any other, which `once` would take for a failure.
   socket.on("error", () => undefined);
+  const closed = new Promise<unknown>((resolve) => socket.once("close", resolve));
   socket.write(bytes);
-  await once(socket, "close", { signal: AbortSignal.timeout(10_000) });
+  await within(10_000, "the other side closes", closed);
   return Buffer.concat(answer);
 }
 
