@@ -80,7 +80,7 @@ command_start() {
     clear_dead
     settle_choices "$front" "$binary" "${flags[@]}"
     check_front "$(choice front)"
-    if [[ $(choice binary) == "$(server_binary)" ]]; then build; fi
+    if [[ -z $binary && $(choice binary) == "$(server_binary)" ]]; then build; fi
 
     for ((number = 1; number <= count; number++)); do
         wanted+=("$number")
