@@ -56,7 +56,10 @@ impl Drop for Node {
 }
 
 fn hither() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_hither"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hither"));
+    // Where its store may lie.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command
 }
 
 /// Free for TCP and UDP alike.

@@ -36,6 +36,8 @@ fn a_log_that_nobody_reads_stops_nothing() {
     let mut process = Command::new(env!("CARGO_BIN_EXE_hither"))
         .args(["node", "--name", "node1", "--http", "127.0.0.1:0", "--cluster"])
         .arg(format!("127.0.0.1:{}", free_port()))
+        // Where its store may lie.
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
