@@ -107,6 +107,31 @@ pub(crate) enum ReplicaUpdate<Snapshot, Delta> {
     Changed { since: u64, version: u64, delta: Delta },
 }
 
+impl<Snapshot, Delta> ReplicaUpdate<Snapshot, Delta> {
+    /// The same update in another form, such as encoded or decoded.
+    pub(crate) fn try_map<OtherSnapshot, OtherDelta, Error>(
+        self,
+        of_snapshot: impl FnOnce(Snapshot) -> Result<OtherSnapshot, Error>,
+        of_delta: impl FnOnce(Delta) -> Result<OtherDelta, Error>,
+    ) -> Result<ReplicaUpdate<OtherSnapshot, OtherDelta>, Error> {
+        Ok(match self {
+            Self::Whole { version, snapshot } => ReplicaUpdate::Whole {
+                version,
+                snapshot: of_snapshot(snapshot)?,
+            },
+            Self::Changed {
+                since,
+                version,
+                delta,
+            } => ReplicaUpdate::Changed {
+                since,
+                version,
+                delta: of_delta(delta)?,
+            },
+        })
+    }
+}
+
 /// What goes over a link. Kept in one order by the link.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum LinkMessage {

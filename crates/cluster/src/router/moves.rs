@@ -18,7 +18,7 @@ use crate::{
     settlement::{Settlement, UNSETTLED},
     shard::{Key, Placement, ShardClass},
     trace::TracePart,
-    wire::{self, WireError},
+    wire,
 };
 
 impl<E: Entities> Router<E> {
@@ -40,29 +40,15 @@ impl<E: Entities> Router<E> {
         key: &Key,
         update: Option<ReplicaUpdate<E::Snapshot, E::Delta>>,
     ) -> bool {
-        let encoded = update.map(|update| {
-            Ok(match update {
-                ReplicaUpdate::Whole { version, snapshot } => ReplicaUpdate::Whole {
-                    version,
-                    snapshot: wire::encode(&snapshot)?,
-                },
-                ReplicaUpdate::Changed {
-                    since,
-                    version,
-                    delta,
-                } => ReplicaUpdate::Changed {
-                    since,
-                    version,
-                    delta: wire::encode(&delta)?,
-                },
-            })
-        });
-        match encoded.transpose() {
+        let encode = |update: ReplicaUpdate<_, _>| {
+            update.try_map(|snapshot| wire::encode(&snapshot), |delta| wire::encode(&delta))
+        };
+        match update.map(encode).transpose() {
             Ok(update) => {
                 let key = key.clone();
                 self.to_peer(standby, &LinkMessage::Replica { key, update })
             }
-            Err::<_, WireError>(error) => {
+            Err(error) => {
                 error!(%key, %error, "an entity cannot be encoded for its standby");
                 false
             }

@@ -142,21 +142,7 @@ impl<E: Entities> Router<E> {
 fn read_update<E: Entities>(
     update: ReplicaUpdate<Bytes, Bytes>,
 ) -> Result<ReplicaUpdate<E::Snapshot, E::Delta>, WireError> {
-    Ok(match update {
-        ReplicaUpdate::Whole { version, snapshot } => ReplicaUpdate::Whole {
-            version,
-            snapshot: wire::decode(&snapshot)?,
-        },
-        ReplicaUpdate::Changed {
-            since,
-            version,
-            delta,
-        } => ReplicaUpdate::Changed {
-            since,
-            version,
-            delta: wire::decode(&delta)?,
-        },
-    })
+    update.try_map(|snapshot| wire::decode(&snapshot), |delta| wire::decode(&delta))
 }
 
 /// The router as links know it.
