@@ -133,7 +133,8 @@ impl<A: Application> Shard<A> {
         true
     }
 
-    pub(super) fn apply(&mut self, ctx: &Context<'_, A>) {
+    /// Becomes a candidate for a shard that has no holder.
+    pub(super) fn run_if_vacant(&mut self, ctx: &Context<'_, A>) {
         if self.is_vacant(ctx) {
             let replica = self.take_replica();
             self.role = Role::Candidate(Candidate::new(None, None, replica));

@@ -131,7 +131,7 @@ impl<A: Application> Shard<A> {
             }
             _ => {}
         }
-        self.apply(ctx);
+        self.run_if_vacant(ctx);
         self.stand(ctx);
     }
 
@@ -169,7 +169,7 @@ impl<A: Application> Shard<A> {
         }
         if self.retry_at.is_some_and(|at| at <= ctx.now) {
             self.retry_at = None;
-            self.apply(ctx);
+            self.run_if_vacant(ctx);
             self.stand(ctx);
             self.ask_again(ctx);
         }
