@@ -5,7 +5,7 @@
 //! in the numbers, and asks for the history.
 //!
 //! [`Chat::new`] makes the namespace to mount at [`NAMESPACE`], [`Chat::routes`] what is served over HTTP beside it, and
-//! [`Chat::start`] begins what the chat does by itself. A node of the cluster has one chat, and all share one store.
+//! [`ChatStart::start`] begins what the chat does by itself. A node of the cluster has one chat, and all share one store.
 //!
 //! # Who is told what
 //! Each socket is in a room of the library for its person, for its login session, and for each chat room of its person. What
@@ -26,7 +26,7 @@ mod service;
 mod tasks;
 mod view;
 
-pub use chat::{Chat, Participant};
+pub use chat::{Chat, ChatStart, Participant};
 pub use config::ChatConfig;
 pub use tasks::ChatTasks;
 

@@ -184,7 +184,7 @@ impl Server {
             })
     }
 
-    /// Lets clients in, as far as [`ServerConfig::limits`] allow. Whoever accepts connections for the [router](Self::router)
+    /// Lets clients in, as far as [`ServerConfig::admission`](crate::ServerConfig::admission) allow. Whoever accepts connections for the [router](Self::router)
     /// should ask it for each, and put what it gives into the extensions of the requests; else connections are not
     /// limited, and what is asked over them is.
     pub fn gate(&self) -> &Gate {

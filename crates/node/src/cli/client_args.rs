@@ -30,7 +30,7 @@ pub struct ClientArgs {
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub max_opens_per_address: u32,
 
-    /// An origin, such as https://app.example.org, whose pages may use this server beside its own; `*` for all. Repeatable
+    /// An origin, such as `https://app.example.org`, whose pages may use this server beside its own; `*` for all. Repeatable
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,
 

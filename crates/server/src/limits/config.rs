@@ -37,7 +37,7 @@ const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
 pub struct AdmissionLimits {
     /// Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.
     pub trusted_proxies: TrustedProxies,
-    /// Connections at this node, WebSockets included, as far as whoever accepts them asks the [`Gate`].
+    /// Connections at this node, WebSockets included, as far as whoever accepts them asks the [`Gate`](super::Gate).
     pub connections: Option<NonZeroU32>,
     /// Connections of one address, and requests under way and WebSockets of one address.
     pub connections_per_address: Option<NonZeroU32>,
