@@ -27,6 +27,7 @@ readonly PART_SECONDS=${HITHER_PART_SECONDS:-1200}
 readonly PARTS='
     format       |                | cargo             | Rust code is formatted
     shell        |                | shellcheck        | shell scripts are free of known mistakes
+    dependencies |                | cargo node python3| what Hither is built from has allowed licences, digests and sources
     scripts      |                | node nginx haproxy| cluster.sh, test.sh and the balancers in deploy/ do what they promise
     web-packages |                | node npm          | what the web client is built from can be installed
     web-format   | web-packages   |                   | the web client is formatted
@@ -57,6 +58,7 @@ declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2
 
 part_format() { cargo fmt --all --check; }
 part_shell() { shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh tests/*/*.sh; }
+part_dependencies() { scripts/dependencies.sh; }
 part_scripts() { node --test --test-concurrency=1 scripts/tests/; }
 
 part_web_packages() { npm_packages web; }

