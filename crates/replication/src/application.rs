@@ -15,6 +15,12 @@ pub trait Application: 'static {
     /// Names what publishes, over all its moves: a session, for example.
     type Producer: Clone + Ord + Debug;
 
+    /// Bytes that a record takes, about: what is kept and sent is bounded by it.
+    fn record_size(record: &Self::Record) -> usize;
+
+    /// Bytes that a payload takes, about.
+    fn payload_size(payload: &Self::Payload) -> usize;
+
     /// Changes the state. Holder and standby apply the same records in the same order, and must come to the same.
     fn apply(state: &mut Self::State, record: &Self::Record);
 }

@@ -7,8 +7,9 @@ use std::{
 
 use crate::{
     application::{Application, ProducerOf, TopicOf},
-    ids::{Claim, NodeId, Position, ShardId},
-    message::{Intent, Message},
+    ids::{Claim, NodeId, Position, ReplayId, ShardId},
+    lease::{Lease, Leases, Leasing},
+    message::{Content, Intent, Kind, Message},
     output::Output,
     shard::{Context, Shard},
     view::{Peers, View},
@@ -23,8 +24,16 @@ pub struct Settings {
     pub orphan_timeout: Duration,
     /// For how long a producer's last publication is remembered, and that a topic was silent.
     pub window: Duration,
-    /// How many entries of a shard are kept at least.
-    pub kept_entries: usize,
+    /// How many bytes of a shard's log are kept for those who missed something.
+    pub kept_bytes: usize,
+    /// How many bytes of entries one message has, unless a single one is larger.
+    pub message_bytes: usize,
+    /// How many bytes of entries may be on their way to a follower, and of publications to a holder.
+    pub window_bytes: usize,
+    /// For how long a holder relies on its standby's word.
+    pub lease: Duration,
+    /// For how long a standby keeps that word. Longer than the lease by what clocks may differ in that time.
+    pub lease_guard: Duration,
 }
 
 impl Default for Settings {
@@ -33,7 +42,11 @@ impl Default for Settings {
             retry: Duration::from_millis(200),
             orphan_timeout: Duration::from_secs(5),
             window: Duration::from_secs(120),
-            kept_entries: 4096,
+            kept_bytes: 1 << 20,
+            message_bytes: 64 << 10,
+            window_bytes: 1 << 20,
+            lease: Duration::from_millis(500),
+            lease_guard: Duration::from_secs(1),
         }
     }
 }
@@ -44,12 +57,10 @@ pub enum Input<A: Application> {
     View(View),
     /// What was on its way between this node and another may be lost, in both directions.
     LinkReset(NodeId),
-    /// A node has said something about a shard.
+    /// A node has said something.
     Message {
         /// The node.
         from: NodeId,
-        /// The shard.
-        shard: ShardId,
         /// What it has said.
         message: Message<A>,
     },
@@ -77,6 +88,18 @@ pub enum Input<A: Application> {
         /// Up to where it was heard.
         from: Option<Position>,
     },
+    /// Asks what was published to a topic, for a listener that has heard less of it than this node. If the topic is
+    /// subscribed to before, the listener has heard all when it is told the answer and then what is delivered behind it.
+    Replay {
+        /// The topic's shard.
+        shard: ShardId,
+        /// The topic.
+        topic: TopicOf<A>,
+        /// Up to where the listener has heard it.
+        from: Position,
+        /// Names the answer.
+        replay: ReplayId,
+    },
     /// Ends to hear a topic.
     Unsubscribe {
         /// The topic's shard.
@@ -98,11 +121,12 @@ pub struct NotHolder;
 /// the moment when this node has something to do with it.
 pub struct Core<A: Application> {
     peers: Peers,
+    leases: Leases,
     settings: Settings,
     shards: BTreeMap<ShardId, Shard<A>>,
     deadlines: BTreeSet<(Duration, ShardId)>,
     known_deadlines: BTreeMap<ShardId, Duration>,
-    to_me: VecDeque<(ShardId, Message<A>)>,
+    to_me: VecDeque<(ShardId, Kind<A>)>,
 }
 
 impl<A: Application> Core<A> {
@@ -110,6 +134,7 @@ impl<A: Application> Core<A> {
     pub fn new(me: NodeId, shards: impl IntoIterator<Item = ShardId>, settings: Settings) -> Self {
         Self {
             peers: Peers::new(me),
+            leases: Leases::new(settings.lease, settings.lease_guard),
             settings,
             shards: shards
                 .into_iter()
@@ -158,12 +183,28 @@ impl<A: Application> Core<A> {
         Ok((position, outputs))
     }
 
+    /// Whether this node may act on the state of a shard that it holds without an entry in its log: begin a handler, or
+    /// answer a question.
+    ///
+    /// # Errors
+    /// When this node does not hold the shard.
+    pub fn lease(&mut self, shard: ShardId, now: Duration) -> Result<(Lease, Vec<Output<A>>), NotHolder> {
+        let mut outputs = Vec::new();
+        let lease = self.take_leases(shard, now, &mut outputs).ok_or(NotHolder)?;
+        match lease {
+            Lease::Held => self.leases.end_wait(shard),
+            Lease::Pending => self.leases.wait(shard),
+        }
+        Ok((lease, outputs))
+    }
+
     /// Takes an input and says what is to be done, in order.
     pub fn handle(&mut self, input: Input<A>, now: Duration) -> Vec<Output<A>> {
         let mut outputs = Vec::new();
         match input {
             Input::View(view) => {
                 let joined = self.peers.adopt(view);
+                self.leases.forget(|node| self.peers.is_dead(node), now);
                 self.with_all(now, &mut outputs, |shard, ctx| {
                     shard.on_view(ctx);
                     for node in &joined {
@@ -172,16 +213,19 @@ impl<A: Application> Core<A> {
                 });
             }
             Input::LinkReset(peer) => {
+                self.leases.reset(&peer);
                 self.with_all(now, &mut outputs, |shard, ctx| shard.on_reset(ctx, &peer));
             }
-            Input::Message { from, shard, message } => {
-                // What still comes from a node that is dead here was said to a cluster that is over.
-                if !self.peers.is_dead(&from) {
+            // What still comes from a node that is dead here was said to a cluster that is over.
+            Input::Message { from, .. } if self.peers.is_dead(&from) => {}
+            Input::Message { from, message } => match message.0 {
+                Content::Shard(shard, kind) => {
                     self.with(shard, now, &mut outputs, |shard, ctx| {
-                        shard.handle(ctx, &from, message)
+                        shard.handle(ctx, &from, kind)
                     });
                 }
-            }
+                Content::Leasing(message) => self.on_leasing(from, message, now, &mut outputs),
+            },
             Input::Tick => {
                 while let Some((at, shard)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
                     self.deadlines.remove(&(at, shard));
@@ -210,6 +254,16 @@ impl<A: Application> Core<A> {
                     shard.subscribe(ctx, topic, from)
                 });
             }
+            Input::Replay {
+                shard,
+                topic,
+                from,
+                replay,
+            } => {
+                self.with(shard, now, &mut outputs, |shard, ctx| {
+                    shard.replay(ctx, replay, topic, from)
+                });
+            }
             Input::Unsubscribe { shard, topic } => {
                 self.with(shard, now, &mut outputs, |shard, ctx| {
                     shard.unsubscribe(ctx, topic)
@@ -218,6 +272,12 @@ impl<A: Application> Core<A> {
         }
         self.answer_me(now, &mut outputs);
         outputs
+    }
+
+    /// Whether nothing is waited for.
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.deadlines.is_empty() && self.leases.waiting().is_empty()
     }
 
     /// What a shard that this node holds keeps of its past, and how much of that is committed.
@@ -251,6 +311,7 @@ impl<A: Application> Core<A> {
         let mut ctx = Context {
             shard: id,
             peers: &self.peers,
+            leases: &self.leases,
             settings: &self.settings,
             now,
             outputs,
@@ -265,6 +326,60 @@ impl<A: Application> Core<A> {
         if let Some(at) = deadline {
             self.known_deadlines.insert(id, at);
             self.deadlines.insert((at, id));
+        }
+        self.end_wait(id, now, outputs);
+    }
+
+    fn on_leasing(&mut self, from: NodeId, message: Leasing, now: Duration, outputs: &mut Vec<Output<A>>) {
+        match message {
+            Leasing::Ask { number } => {
+                let grant = self.leases.give(&from, number, now);
+                outputs.push(Output::Send {
+                    to: from,
+                    message: Message(Content::Leasing(grant)),
+                });
+            }
+            Leasing::Grant { number } => {
+                self.leases.on_granted(&from, number);
+                for shard in self.leases.waiting() {
+                    self.end_wait(shard, now, outputs);
+                }
+            }
+        }
+    }
+
+    /// The lease of all who might take a shard over from this node; none if this node does not hold it.
+    fn take_leases(&mut self, shard: ShardId, now: Duration, outputs: &mut Vec<Output<A>>) -> Option<Lease> {
+        let mut all = Lease::Held;
+        for node in self.shards.get(&shard)?.successors()? {
+            let (lease, ask) = self.leases.take(&node, now);
+            if lease == Lease::Pending {
+                all = Lease::Pending;
+            }
+            if let Some(ask) = ask {
+                outputs.push(Output::Send {
+                    to: node,
+                    message: Message(Content::Leasing(ask)),
+                });
+            }
+        }
+        Some(all)
+    }
+
+    /// Names a shard that waits for its lease, when that may have begun.
+    fn end_wait(&mut self, shard: ShardId, now: Duration, outputs: &mut Vec<Output<A>>) {
+        if !self.leases.is_awaited(shard) {
+            return;
+        }
+        match self.take_leases(shard, now, outputs) {
+            Some(Lease::Pending) => {}
+            Some(Lease::Held) => {
+                self.leases.end_wait(shard);
+                outputs.push(Output::Leased(shard));
+            }
+            None => {
+                self.leases.end_wait(shard);
+            }
         }
     }
 

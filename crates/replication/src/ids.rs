@@ -54,6 +54,10 @@ impl fmt::Debug for NodeId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u32);
 
+/// One request for what was published to a topic, chosen by who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplayId(pub u64);
+
 /// Grows with each change of a shard's pair of nodes; who has accepted a higher one refuses what bears a lower one.
 ///
 /// The tag names the life of the holder that began the term, so that two sides of a split never begin the same one.

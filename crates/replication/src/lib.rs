@@ -19,6 +19,7 @@
 mod application;
 mod core;
 mod ids;
+mod lease;
 mod log;
 mod message;
 mod output;
@@ -32,7 +33,8 @@ mod view;
 pub use self::{
     application::Application,
     core::{Core, Input, NotHolder, Settings},
-    ids::{Claim, NodeId, Position, ShardId, Term},
+    ids::{Claim, NodeId, Position, ReplayId, ShardId, Term},
+    lease::Lease,
     message::Message,
     output::Output,
     view::{Target, View},

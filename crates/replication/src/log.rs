@@ -30,6 +30,18 @@ pub(crate) enum Body<A: Application> {
     },
 }
 
+impl<A: Application> Entry<A> {
+    /// The bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        let body = match &self.body {
+            Body::Opened | Body::Trimmed { .. } => 0,
+            Body::Record(record) => A::record_size(record),
+            Body::Publication(publication) => A::payload_size(&publication.payload),
+        };
+        size_of::<Self>() + body
+    }
+}
+
 /// What is published to a topic.
 pub(crate) struct Publication<A: Application> {
     pub(crate) topic: TopicOf<A>,
@@ -48,6 +60,8 @@ pub(crate) struct Log<A: Application> {
     /// Each term with the number of its first entry, in order.
     terms: Vec<(Term, u64)>,
     last: Position,
+    /// What the entries take.
+    bytes: usize,
 }
 
 impl<A: Application> Log<A> {
@@ -78,13 +92,35 @@ impl<A: Application> Log<A> {
             self.terms.push((entry.at.term, entry.at.number));
         }
         self.last = entry.at;
+        self.bytes += entry.size();
         self.entries.push_back(entry);
     }
 
     pub(crate) fn forget(&mut self, up_to: u64) {
         while self.floor() < up_to.min(self.last.number) {
-            self.entries.pop_front();
+            let entry = self.entries.pop_front();
+            self.bytes -= entry.map_or(0, |entry| entry.size());
         }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many bytes the entries behind a number take, up to and with another one.
+    pub(crate) fn size(&self, after: u64, up_to: u64) -> usize {
+        self.range(after, up_to).map(Entry::size).sum()
+    }
+
+    /// Up to which number entries must be forgotten if the rest is to take no more than this.
+    pub(crate) fn excess(&self, bytes: usize) -> u64 {
+        let mut rest = self.bytes;
+        let excess = self.entries.iter().take_while(|entry| {
+            let is_too_much = rest > bytes;
+            rest -= entry.size();
+            is_too_much
+        });
+        self.floor() + excess.count() as u64
     }
 
     /// Whether this position is one of this history, and not of another one that went on elsewhere.
@@ -124,6 +160,7 @@ impl<A: Application> Default for Log<A> {
             entries: VecDeque::new(),
             terms: Vec::new(),
             last: Position::START,
+            bytes: 0,
         }
     }
 }
@@ -134,6 +171,7 @@ impl<A: Application> Clone for Log<A> {
             entries: self.entries.clone(),
             terms: self.terms.clone(),
             last: self.last,
+            bytes: self.bytes,
         }
     }
 }

@@ -1,17 +1,24 @@
-//! What nodes say to each other about one shard.
+//! What nodes say to each other.
 
 use std::fmt;
 
 use crate::{
     application::{Application, ProducerOf, TopicOf},
-    ids::{Claim, NodeId, Position, Term},
+    ids::{Claim, NodeId, Position, ReplayId, ShardId, Term},
+    lease::Leasing,
     log::{Entry, Publication},
     replica::Replica,
 };
 
-/// A message about one shard. A link delivers the messages of one node to another in order, and says when it cannot.
-pub struct Message<A: Application>(pub(crate) Kind<A>);
+/// A message of one node to another. A link delivers them in order, and says when it cannot.
+pub struct Message<A: Application>(pub(crate) Content<A>);
 
+pub(crate) enum Content<A: Application> {
+    Shard(ShardId, Kind<A>),
+    Leasing(Leasing),
+}
+
+/// What is said about one shard.
 pub(crate) enum Kind<A: Application> {
     Custody(Custody),
     Replication(Replication<A>),
@@ -142,6 +149,18 @@ pub(crate) enum Topics<A: Application> {
         since: Term,
         agreement: Agreement<A>,
     },
+    /// What was published to the topic behind this position?
+    Replay {
+        replay: ReplayId,
+        topic: TopicOf<A>,
+        from: Position,
+    },
+    Replayed {
+        since: Term,
+        replay: ReplayId,
+        /// None if it is not known any more.
+        missed: Option<Excerpt<A>>,
+    },
     /// Publications of topics that the receiver subscribes to, and up to where these are all.
     Publications {
         since: Term,
@@ -154,15 +173,28 @@ pub(crate) enum Topics<A: Application> {
     },
 }
 
-/// A subscription that holds.
+/// The answer to who subscribes.
 pub(crate) struct Agreement<A: Application> {
     pub(crate) topic: TopicOf<A>,
     /// Of the request that this answers.
     pub(crate) generation: u64,
-    /// Behind it, all will be delivered.
-    pub(crate) base: Position,
-    /// What lies between where the topic was heard and the base; none if that is not known any more.
-    pub(crate) missed: Option<Vec<(Position, Publication<A>)>>,
+    pub(crate) start: Start<A>,
+}
+
+/// From where on all of a topic will be delivered.
+pub(crate) enum Start<A: Application> {
+    /// From behind this position on: the topic was not heard before, or what was missed is not known any more.
+    At(Position),
+    /// From behind what is said here, if that is all that was missed.
+    Behind(Excerpt<A>),
+}
+
+/// All that was published to a topic between a position and another one.
+pub(crate) struct Excerpt<A: Application> {
+    pub(crate) publications: Vec<(Position, Publication<A>)>,
+    pub(crate) through: Position,
+    /// Whether this is all that is committed. Else the rest is to be asked for: a message has bounds.
+    pub(crate) is_all: bool,
 }
 
 /// A publication on its way to the holder.
@@ -174,6 +206,13 @@ pub(crate) struct Intent<A: Application> {
     /// only in this order: else its confirmation of a later one would cover one that it refused.
     pub(crate) previous: Option<u64>,
     pub(crate) payload: A::Payload,
+}
+
+impl<A: Application> Intent<A> {
+    /// The bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + A::payload_size(&self.payload)
+    }
 }
 
 impl<A: Application> Clone for Intent<A> {
@@ -188,30 +227,39 @@ impl<A: Application> Clone for Intent<A> {
     }
 }
 
-impl<A: Application> From<Custody> for Message<A> {
+impl<A: Application> From<Custody> for Kind<A> {
     fn from(message: Custody) -> Self {
-        Self(Kind::Custody(message))
+        Self::Custody(message)
     }
 }
 
-impl<A: Application> From<Replication<A>> for Message<A> {
+impl<A: Application> From<Replication<A>> for Kind<A> {
     fn from(message: Replication<A>) -> Self {
-        Self(Kind::Replication(message))
+        Self::Replication(message)
     }
 }
 
-impl<A: Application> From<Topics<A>> for Message<A> {
+impl<A: Application> From<Topics<A>> for Kind<A> {
     fn from(message: Topics<A>) -> Self {
-        Self(Kind::Topics(message))
+        Self::Topics(message)
     }
 }
 
 impl<A: Application> fmt::Debug for Message<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Custody(message) => message.fmt(f),
-            Kind::Replication(message) => message.fmt(f),
-            Kind::Topics(message) => message.fmt(f),
+            Content::Shard(shard, kind) => write!(f, "[{}] {kind:?}", shard.0),
+            Content::Leasing(message) => message.fmt(f),
+        }
+    }
+}
+
+impl<A: Application> fmt::Debug for Kind<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Custody(message) => message.fmt(f),
+            Self::Replication(message) => message.fmt(f),
+            Self::Topics(message) => message.fmt(f),
         }
     }
 }
@@ -257,14 +305,15 @@ impl<A: Application> fmt::Debug for Topics<A> {
                 from,
             } => write!(f, "Subscribe({generation}) {topic:?} from {from:?}"),
             Self::Unsubscribe { topic, generation } => write!(f, "Unsubscribe({generation}) {topic:?}"),
-            Self::Subscribed { agreement, .. } => write!(
-                f,
-                "Subscribed({}) {:?} at {:?}, missed {:?}",
-                agreement.generation,
-                agreement.topic,
-                agreement.base,
-                agreement.missed.as_ref().map(Vec::len)
-            ),
+            Self::Subscribed { agreement, .. } => {
+                write!(f, "Subscribed({}) {:?} ", agreement.generation, agreement.topic)?;
+                match &agreement.start {
+                    Start::At(base) => write!(f, "at {base:?}"),
+                    Start::Behind(excerpt) => excerpt.fmt(f),
+                }
+            }
+            Self::Replay { replay, topic, from } => write!(f, "Replay({}) {topic:?} from {from:?}", replay.0),
+            Self::Replayed { replay, missed, .. } => write!(f, "Replayed({}) {missed:?}", replay.0),
             Self::Publications {
                 publications,
                 through,
@@ -279,5 +328,12 @@ impl<A: Application> fmt::Debug for Topics<A> {
             ),
             Self::AllSubscribed { .. } => f.write_str("AllSubscribed"),
         }
+    }
+}
+
+impl<A: Application> fmt::Debug for Excerpt<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = if self.is_all { "" } else { " and more" };
+        write!(f, "{} through {:?}{rest}", self.publications.len(), self.through)
     }
 }

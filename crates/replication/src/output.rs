@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use crate::{
     application::{Application, ProducerOf, TopicOf},
-    ids::{NodeId, Position, ShardId},
+    ids::{NodeId, Position, ReplayId, ShardId},
     message::Message,
 };
 
@@ -14,8 +14,6 @@ pub enum Output<A: Application> {
     Send {
         /// The node.
         to: NodeId,
-        /// The shard it is about.
-        shard: ShardId,
         /// The message.
         message: Message<A>,
     },
@@ -54,6 +52,21 @@ pub enum Output<A: Application> {
         /// From where on all will be delivered.
         base: Position,
     },
+    /// What was asked for by `Input::Replay`. It may come in several pieces.
+    Replayed {
+        /// Which request this answers.
+        replay: ReplayId,
+        /// What was published behind the position asked for, or behind the piece before, in order.
+        publications: Vec<(Position, A::Payload)>,
+        /// Up to where these are all.
+        through: Position,
+        /// Whether this is the last piece. What is published behind it is delivered, if the topic is subscribed to.
+        is_last: bool,
+    },
+    /// What was asked for by `Input::Replay` is not kept any more, or belongs to another history.
+    NotReplayable(ReplayId),
+    /// The lease that was asked for by `Core::lease` may have begun: ask again.
+    Leased(ShardId),
     /// A producer's publications up to this one survive the death of any one node.
     Confirmed {
         /// The producer.
@@ -68,13 +81,25 @@ pub enum Output<A: Application> {
 impl<A: Application> Debug for Output<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Send { to, shard, message } => write!(f, "to {to} about {}: {message:?}", shard.0),
+            Self::Send { to, message } => write!(f, "to {to}: {message:?}"),
             Self::Promoted(shard) => write!(f, "promoted to holder of {}", shard.0),
             Self::Demoted(shard) => write!(f, "no longer holder of {}", shard.0),
             Self::Committed { shard, number } => write!(f, "committed {} to {number}", shard.0),
             Self::Deliver { topic, at, payload } => write!(f, "deliver {payload:?} of {topic:?} at {at:?}"),
             Self::Subscribed { topic, base } => write!(f, "subscribed to {topic:?} from {base:?}"),
             Self::Gap { topic, base } => write!(f, "gap in {topic:?} before {base:?}"),
+            Self::Replayed {
+                replay,
+                publications,
+                through,
+                is_last,
+            } => write!(
+                f,
+                "replay {}: {publications:?} through {through:?}, last: {is_last}",
+                replay.0
+            ),
+            Self::NotReplayable(replay) => write!(f, "cannot replay {}", replay.0),
+            Self::Leased(shard) => write!(f, "leased {}", shard.0),
             Self::Confirmed {
                 producer,
                 sequence,

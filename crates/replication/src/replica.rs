@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::{
     application::{Application, ProducerOf, TopicOf},
     ids::{Position, Term},
-    log::{Body, Entry, Log, Publication},
+    log::{Body, Entry, Log},
+    message::Excerpt,
 };
 
 /// A copy of a shard: what its entries have made of it, and those entries that are kept.
@@ -26,13 +27,6 @@ pub(crate) struct Produced {
     pub(crate) sequence: u64,
     /// The entry in which it stands.
     pub(crate) number: u64,
-}
-
-/// What a subscriber has missed.
-pub(crate) enum Missed<A: Application> {
-    Publications(Vec<(Position, Publication<A>)>),
-    /// It is not kept any more, or the subscriber comes from another history.
-    Unknown,
 }
 
 impl<A: Application> Replica<A> {
@@ -89,28 +83,50 @@ impl<A: Application> Replica<A> {
         self.heads.get(topic).copied().unwrap_or(self.heads_floor)
     }
 
-    /// What was published to a topic between where a subscriber stopped to hear and what is committed.
-    pub(crate) fn missed(&self, topic: &TopicOf<A>, from: Position, committed: u64) -> Missed<A> {
+    /// What was published to a topic between where a subscriber stopped to hear and what is committed; no more than this
+    /// many bytes of it, but one publication at least. None if it is not kept any more, or the subscriber comes from
+    /// another history.
+    pub(crate) fn missed(
+        &self,
+        topic: &TopicOf<A>,
+        from: Position,
+        committed: u64,
+        bytes: usize,
+    ) -> Option<Excerpt<A>> {
         if from.number > committed || !self.log.has(from) {
-            return Missed::Unknown;
+            return None;
         }
         if from.number < self.log.floor() {
             // Older than the log: fine if the topic is known to have been silent since.
             let is_silent = from.number >= self.heads_floor && self.head(topic) <= from.number;
             if !is_silent {
-                return Missed::Unknown;
+                return None;
             }
         }
-        let missed = self
-            .log
-            .range(from.number, committed)
-            .filter_map(|entry| match &entry.body {
-                Body::Publication(publication) if publication.topic == *topic => {
-                    Some((entry.at, publication.clone()))
+        let mut excerpt = Excerpt {
+            publications: Vec::new(),
+            through: self.log.position(committed),
+            is_all: true,
+        };
+        let mut size = 0;
+        for entry in self.log.range(from.number, committed) {
+            let Body::Publication(publication) = &entry.body else {
+                continue;
+            };
+            if publication.topic != *topic {
+                continue;
+            }
+            if size >= bytes {
+                excerpt.is_all = false;
+                if let Some((last, _)) = excerpt.publications.last() {
+                    excerpt.through = *last;
                 }
-                _ => None,
-            });
-        Missed::Publications(missed.collect())
+                break;
+            }
+            size += entry.size();
+            excerpt.publications.push((entry.at, publication.clone()));
+        }
+        Some(excerpt)
     }
 }
 

@@ -90,10 +90,15 @@ impl<A: Application> Candidate<A> {
         }
     }
 
-    /// Asks all members, and the pair of the highest claim heard of, whether they are members yet or not: only who is
+    /// When the lease is over that it gave to the dead holder, asks all members, and the pair of the highest claim heard of, whether they are members yet or not: only who is
     /// declared dead need not be asked.
     pub(crate) fn ask(&mut self, ctx: &mut Context<'_, A>, heard: Option<&Claim>, round: u64) {
         self.round = round;
+        let given_until = self.right.as_ref().map(|right| ctx.leases.ends_at(&right.holder));
+        if let Some(until) = given_until.filter(|until| *until > ctx.now) {
+            self.stage = Stage::Waiting(until);
+            return;
+        }
         let pair = heard
             .into_iter()
             .flat_map(Claim::pair)

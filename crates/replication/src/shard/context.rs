@@ -6,7 +6,8 @@ use crate::{
     application::Application,
     core::Settings,
     ids::{NodeId, ShardId},
-    message::Message,
+    lease::Leases,
+    message::{Content, Kind, Message},
     output::Output,
     view::{Peers, Target},
 };
@@ -15,12 +16,13 @@ use crate::{
 pub(crate) struct Context<'a, A: Application> {
     pub(crate) shard: ShardId,
     pub(crate) peers: &'a Peers,
+    pub(crate) leases: &'a Leases,
     pub(crate) settings: &'a Settings,
     /// Since some moment that does not matter.
     pub(crate) now: Duration,
     pub(crate) outputs: &'a mut Vec<Output<A>>,
     /// What this node says to itself: handled after what is under way.
-    pub(crate) to_me: &'a mut VecDeque<(ShardId, Message<A>)>,
+    pub(crate) to_me: &'a mut VecDeque<(ShardId, Kind<A>)>,
 }
 
 impl<A: Application> Context<'_, A> {
@@ -32,15 +34,14 @@ impl<A: Application> Context<'_, A> {
         self.peers.view.target(self.shard)
     }
 
-    pub(crate) fn send(&mut self, to: &NodeId, message: impl Into<Message<A>>) {
-        let (shard, message) = (self.shard, message.into());
+    pub(crate) fn send(&mut self, to: &NodeId, message: impl Into<Kind<A>>) {
+        let (shard, kind) = (self.shard, message.into());
         if *to == self.peers.me {
-            self.to_me.push_back((shard, message));
+            self.to_me.push_back((shard, kind));
         } else {
             self.outputs.push(Output::Send {
                 to: to.clone(),
-                shard,
-                message,
+                message: Message(Content::Shard(shard, kind)),
             });
         }
     }

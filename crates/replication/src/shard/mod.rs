@@ -14,10 +14,10 @@ pub(crate) use self::context::Context;
 use self::{candidate::Candidate, follower::Follower, holder::Holder};
 use crate::{
     application::{Application, TopicOf},
-    ids::{Claim, NodeId, Position},
-    message::{Custody, Intent, Kind, Message, Topics},
+    ids::{Claim, NodeId, Position, ReplayId},
+    message::{Custody, Intent, Kind, Topics},
     replica::Replica,
-    topics::{Publisher, Subscriptions},
+    topics::{Publisher, Replays, Subscriptions},
 };
 
 /// The machine of one shard at one node.
@@ -28,6 +28,7 @@ pub(crate) struct Shard<A: Application> {
     route: Option<Claim>,
     role: Role<A>,
     subscriptions: Subscriptions<A>,
+    replays: Replays<A>,
     publisher: Publisher<A>,
     rounds: u64,
     /// When what is unanswered is asked again.
@@ -50,6 +51,7 @@ impl<A: Application> Default for Shard<A> {
             route: None,
             role: Role::Nothing,
             subscriptions: Subscriptions::default(),
+            replays: Replays::default(),
             publisher: Publisher::default(),
             rounds: 0,
             retry_at: None,
@@ -78,6 +80,14 @@ impl<A: Application> Shard<A> {
         self.route.as_ref()
     }
 
+    /// Who may take the shard over from this node; none if this node does not serve it.
+    pub(crate) fn successors(&self) -> Option<Vec<NodeId>> {
+        match &self.role {
+            Role::Holder(holder) if holder.is_serving() => Some(holder.successors()),
+            _ => None,
+        }
+    }
+
     /// When the shard wants to be woken.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let candidate = match &self.role {
@@ -101,6 +111,17 @@ impl<A: Application> Shard<A> {
 
     pub(crate) fn subscribe(&mut self, ctx: &mut Context<'_, A>, topic: TopicOf<A>, from: Option<Position>) {
         self.subscriptions.add(ctx, topic, from);
+    }
+
+    pub(crate) fn replay(
+        &mut self,
+        ctx: &mut Context<'_, A>,
+        replay: ReplayId,
+        topic: TopicOf<A>,
+        from: Position,
+    ) {
+        let holder = self.route.as_ref().map(|claim| &claim.holder);
+        self.replays.add(ctx, holder, replay, topic, from);
     }
 
     pub(crate) fn unsubscribe(&mut self, ctx: &mut Context<'_, A>, topic: TopicOf<A>) {
@@ -156,6 +177,7 @@ impl<A: Application> Shard<A> {
         {
             self.subscriptions.bind(ctx, &claim);
             self.publisher.repeat(ctx, peer);
+            self.replays.repeat(ctx, peer);
         }
     }
 
@@ -176,11 +198,12 @@ impl<A: Application> Shard<A> {
     }
 
     fn ask_again(&mut self, ctx: &mut Context<'_, A>) {
-        if !self.publisher.is_pending() && !self.subscriptions.are_pending() {
+        if !self.is_asking() {
             return;
         }
         if let Some(claim) = &self.route {
             self.publisher.repeat(ctx, &claim.holder);
+            self.replays.repeat(ctx, &claim.holder);
             self.subscriptions.repeat(ctx);
         } else {
             let others: Vec<NodeId> = ctx.peers.others().cloned().collect();
@@ -190,22 +213,25 @@ impl<A: Application> Shard<A> {
         }
     }
 
+    /// Whether something that the holder was asked for is not answered.
+    fn is_asking(&self) -> bool {
+        self.publisher.is_pending() || self.subscriptions.are_pending() || self.replays.are_pending()
+    }
+
     /// Does what has become possible by the last step.
     pub(crate) fn advance(&mut self, ctx: &mut Context<'_, A>) {
         if let Role::Holder(holder) = &mut self.role {
             holder.advance(ctx, &mut self.heard);
         }
-        let is_pending =
-            self.publisher.is_pending() || self.subscriptions.are_pending() || self.is_vacant(ctx);
-        if !is_pending {
+        if !self.is_asking() && !self.is_vacant(ctx) {
             self.retry_at = None;
         } else if self.retry_at.is_none() {
             self.retry_at = Some(ctx.now + ctx.settings.retry);
         }
     }
 
-    pub(crate) fn handle(&mut self, ctx: &mut Context<'_, A>, from: &NodeId, message: Message<A>) {
-        match message.0 {
+    pub(crate) fn handle(&mut self, ctx: &mut Context<'_, A>, from: &NodeId, message: Kind<A>) {
+        match message {
             Kind::Custody(message) => self.on_custody(ctx, from, message),
             Kind::Replication(message) => self.on_replication(ctx, from, message),
             Kind::Topics(message) => self.on_topics(ctx, from, message),
@@ -233,9 +259,21 @@ impl<A: Application> Shard<A> {
                 sequence,
                 at,
                 ..
-            } => self.publisher.on_confirmed(ctx, producer, sequence, at),
+            } => {
+                let holder = self.route.as_ref().map(|claim| &claim.holder);
+                self.publisher.on_confirmed(ctx, holder, producer, sequence, at);
+            }
             Topics::Subscribed { since, agreement } => {
                 self.subscriptions.on_subscribed(ctx, from, since, agreement);
+            }
+            Topics::Replayed {
+                since,
+                replay,
+                missed,
+            } => {
+                if self.subscriptions.is_from_holder(from, since) {
+                    self.replays.on_replayed(ctx, from, replay, missed);
+                }
             }
             Topics::Publications {
                 since,
@@ -258,6 +296,11 @@ impl<A: Application> Shard<A> {
             Topics::Unsubscribe { topic, generation } => holder.unsubscribe(from, &topic, generation),
             _ if !holder.is_serving() => {}
             Topics::Publish(intent) => holder.publish(ctx, from, intent),
+            Topics::Replay {
+                replay,
+                topic,
+                from: heard,
+            } => holder.replay(ctx, from, replay, &topic, heard),
             Topics::Subscribe {
                 topic,
                 generation,

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{NodeId, Position, ShardId};
+use crate::{NodeId, Position, ReplayId, ShardId};
+use rand::{rngs::StdRng, seq::IteratorRandom};
 
 use super::node::{Records, Said, Topic};
 use crate::log::{Body, Log};
@@ -19,12 +20,31 @@ pub(super) struct Judge {
     /// Up to which number the entries of a shard were seen to be committed.
     seen: BTreeMap<ShardId, u64>,
     hearings: BTreeMap<(NodeId, Topic), Hearing>,
+    replays: BTreeMap<ReplayId, Replaying>,
+    /// Who began to serve each shard last.
+    serving: BTreeMap<ShardId, NodeId>,
     keeps_all: bool,
+    gaps: Vec<(NodeId, Topic)>,
+    /// Whether a place may be given anew, for all who had it are dead.
+    allows_loss: bool,
 }
 
 struct Hearing {
-    base: u64,
-    heard: Vec<u64>,
+    base: Position,
+    heard: Vec<Position>,
+}
+
+impl Hearing {
+    fn last(&self) -> Position {
+        self.heard.last().copied().unwrap_or(self.base)
+    }
+}
+
+/// What somebody at a node wants to know of a topic's past.
+struct Replaying {
+    node: NodeId,
+    topic: Topic,
+    told: u64,
 }
 
 pub(super) type Verdict = Result<(), String>;
@@ -37,12 +57,50 @@ impl Judge {
         }
     }
 
+    pub(super) fn is_safe(&self, shard: ShardId, record: u64) -> bool {
+        self.safe.get(&shard).is_some_and(|safe| safe.contains(&record))
+    }
+
+    pub(super) fn has_gap(&self, node: &NodeId, topic: Topic) -> bool {
+        self.gaps.contains(&(node.clone(), topic))
+    }
+
+    /// What a node has heard of a topic since its subscription, or since the last gap.
+    pub(super) fn heard(&self, node: &NodeId, topic: Topic) -> Vec<Said> {
+        let hearing = self.hearings.get(&(node.clone(), topic));
+        let heard = hearing.into_iter().flat_map(|hearing| &hearing.heard);
+        heard.map(|at| self.by_place[&topic][&at.number()]).collect()
+    }
+
+    pub(super) fn is_confirmed(&self, topic: Topic, said: Said) -> bool {
+        self.confirmed.contains(&(topic, said))
+    }
+
+    pub(super) fn allow_loss(&mut self) {
+        self.allows_loss = true;
+    }
+
     pub(super) fn safe(&mut self, shard: ShardId, record: u64) {
         self.safe.entry(shard).or_default().insert(record);
     }
 
     /// A node begins to serve a shard with this state.
-    pub(super) fn promoted(&self, node: &NodeId, shard: ShardId, state: &[u64]) -> Verdict {
+    pub(super) fn promoted(&mut self, node: &NodeId, shard: ShardId, state: &[u64]) -> Verdict {
+        self.serving.insert(shard, node.clone());
+        self.is_complete(node, shard, state)
+    }
+
+    /// A node acts by what it has of a shard.
+    pub(super) fn acted(&self, node: &NodeId, shard: ShardId, state: &[u64]) -> Verdict {
+        match self.serving.get(&shard) {
+            Some(serving) if serving != node => {
+                Err(format!("{node} acts on {shard:?}, which {serving} holds"))
+            }
+            _ => self.is_complete(node, shard, state),
+        }
+    }
+
+    fn is_complete(&self, node: &NodeId, shard: ShardId, state: &[u64]) -> Verdict {
         let mut unique = state.to_vec();
         unique.sort_unstable();
         unique.dedup();
@@ -78,7 +136,9 @@ impl Judge {
             .or_default()
             .entry(at.number())
             .or_insert(said);
-        if occupant != said {
+        if self.allows_loss {
+            self.by_place.entry(topic).or_default().insert(at.number(), said);
+        } else if occupant != said {
             return Err(format!("{at:?} of {topic:?} is {occupant:?} and {said:?}"));
         }
         Ok(())
@@ -103,10 +163,14 @@ impl Judge {
 
     pub(super) fn subscribed(&mut self, node: &NodeId, topic: Topic, base: Position) {
         let hearing = Hearing {
-            base: base.number(),
+            base,
             heard: Vec::new(),
         };
         self.hearings.insert((node.clone(), topic), hearing);
+    }
+
+    pub(super) fn unsubscribed(&mut self, node: &NodeId, topic: Topic) {
+        self.hearings.remove(&(node.clone(), topic));
     }
 
     /// A node is told that it has missed something, which is right only where little is kept.
@@ -114,6 +178,7 @@ impl Judge {
         if self.keeps_all {
             return Err(format!("{node} is told of a gap in {topic:?} before {base:?}"));
         }
+        self.gaps.push((node.clone(), topic));
         self.subscribed(node, topic, base);
         Ok(())
     }
@@ -125,25 +190,93 @@ impl Judge {
                 "{node} hears {said:?} of {topic:?} without a subscription"
             ));
         };
-        let last = hearing.heard.last().copied().unwrap_or(hearing.base);
-        if at.number() <= last {
-            return Err(format!("{node} hears {at:?} of {topic:?} after {last}"));
+        let last = hearing.last();
+        if at.number() <= last.number() {
+            return Err(format!("{node} hears {at:?} of {topic:?} after {last:?}"));
         }
-        hearing.heard.push(at.number());
+        hearing.heard.push(at);
+        Ok(())
+    }
+
+    /// A topic that a node hears, and a place up to which it has heard it.
+    pub(super) fn any_heard(&self, node: &NodeId, rng: &mut StdRng) -> Option<(Topic, Position)> {
+        let mine = self.hearings.iter().filter(|((listener, _), _)| listener == node);
+        let ((_, topic), hearing) = mine.choose(rng)?;
+        let at = hearing.heard.iter().chain([&hearing.base]).choose(rng)?;
+        Some((*topic, *at))
+    }
+
+    pub(super) fn replaying(&mut self, node: &NodeId, topic: Topic, from: Position, replay: ReplayId) {
+        let replaying = Replaying {
+            node: node.clone(),
+            topic,
+            told: from.number(),
+        };
+        self.replays.insert(replay, replaying);
+    }
+
+    pub(super) fn replayed(
+        &mut self,
+        replay: ReplayId,
+        publications: &[(Position, Said)],
+        through: Position,
+        is_last: bool,
+    ) -> Verdict {
+        let Some(mut replaying) = self.replays.remove(&replay) else {
+            return Err(format!("{replay:?} is answered twice"));
+        };
+        let told = replaying.told;
+        let all = self.by_place.get(&replaying.topic).into_iter().flatten();
+        let expected: Vec<_> = all
+            .filter(|(at, _)| **at > told && **at <= through.number())
+            .map(|(at, said)| (*at, *said))
+            .collect();
+        let answer: Vec<_> = publications
+            .iter()
+            .map(|(at, said)| (at.number(), *said))
+            .collect();
+        if expected != answer {
+            return Err(format!("{replay:?} is answered {answer:?}, not {expected:?}"));
+        }
+        replaying.told = told.max(through.number());
+        if !is_last {
+            self.replays.insert(replay, replaying);
+            return Ok(());
+        }
+        let heard = self.hearings.get(&(replaying.node, replaying.topic));
+        match heard.map(Hearing::last) {
+            Some(last) if last.number() > through.number() => Err(format!(
+                "{replay:?} is answered through {through:?}, and {last:?} was heard before"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn not_replayable(&mut self, replay: ReplayId) -> Verdict {
+        self.replays.remove(&replay);
+        if self.keeps_all {
+            return Err(format!("{replay:?} cannot be answered"));
+        }
         Ok(())
     }
 
     pub(super) fn dead(&mut self, node: &NodeId) {
         self.hearings.retain(|(listener, _), _| listener != node);
+        self.replays.retain(|_, replaying| replaying.node != *node);
     }
 
     /// Whether everybody has heard everything, when nothing is on its way any more.
     pub(super) fn final_verdict(&self) -> Verdict {
+        if let Some(replay) = self.replays.keys().next() {
+            return Err(format!("{replay:?} is not answered"));
+        }
         for ((node, topic), hearing) in &self.hearings {
             let all = self.by_place.get(topic).into_iter().flatten();
-            let expected: Vec<u64> = all.map(|(at, _)| *at).filter(|at| *at > hearing.base).collect();
-            if expected != hearing.heard {
-                let missed: Vec<_> = expected.iter().filter(|at| !hearing.heard.contains(at)).collect();
+            let base = hearing.base.number();
+            let expected: Vec<u64> = all.map(|(at, _)| *at).filter(|at| *at > base).collect();
+            let heard: Vec<u64> = hearing.heard.iter().map(|at| at.number()).collect();
+            if expected != heard {
+                let missed: Vec<_> = expected.iter().filter(|at| !heard.contains(at)).collect();
                 return Err(format!("{node} has missed {missed:?} of {topic:?}"));
             }
         }

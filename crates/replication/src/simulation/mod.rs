@@ -125,9 +125,18 @@ fn subscriptions_that_are_not_renewed_are_caught() {
 }
 
 #[test]
-fn going_on_under_a_lower_term_is_caught() {
-    // One schedule of some thousands shows it.
-    is_caught_by(Mutant::IgnoreSuperseded, 3_800..10_000);
+fn acting_on_a_lease_that_was_not_given_is_caught() {
+    is_caught(Mutant::GrantUnasked);
+}
+
+#[test]
+fn acting_after_the_lease_is_caught() {
+    is_caught(Mutant::OverstayLease);
+}
+
+#[test]
+fn a_replay_with_a_hole_is_caught() {
+    is_caught(Mutant::ReplayWithHoles);
 }
 
 #[test]

@@ -3,7 +3,11 @@
 use rand::{RngExt, rngs::StdRng};
 
 use super::node::Records;
-use crate::message::{Custody, Holding, Kind, Message, Replication, Topics};
+use crate::{
+    ShardId,
+    lease::Leasing,
+    message::{Content, Custody, Holding, Kind, Message, Replication, Topics},
+};
 
 /// One mistake. Each stands for a rule that somebody might break when changing the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +26,14 @@ pub(super) enum Mutant {
     ReleaseEarly,
     /// After a link was lost nobody says anew what it wants.
     KeepSubscriptions,
-    /// Nobody is told that its term is over.
-    IgnoreSuperseded,
     /// A learner is named before it is in step.
     NameTooEarly,
+    /// A holder takes it that it has the lease that it has asked for.
+    GrantUnasked,
+    /// A holder relies on its lease for longer than the standby keeps its word.
+    OverstayLease,
+    /// A holder forgets something when it replays.
+    ReplayWithHoles,
 }
 
 /// What becomes of a message.
@@ -39,6 +47,17 @@ pub(super) enum Sent {
 impl Mutant {
     pub(super) fn corrupt(self, rng: &mut StdRng, message: Message<Records>) -> Sent {
         match (self, message.0) {
+            (Self::GrantUnasked, Content::Leasing(Leasing::Ask { number })) => {
+                Sent::Answered(Message(Content::Leasing(Leasing::Grant { number })))
+            }
+            (_, Content::Shard(shard, kind)) => self.corrupt_kind(rng, shard, kind),
+            (_, content) => Sent::Message(Message(content)),
+        }
+    }
+
+    fn corrupt_kind(self, rng: &mut StdRng, shard: ShardId, kind: Kind<Records>) -> Sent {
+        let about = |kind: Kind<Records>| Message(Content::Shard(shard, kind));
+        match (self, kind) {
             (
                 Self::AcknowledgeUnread,
                 Kind::Replication(Replication::Append {
@@ -48,7 +67,7 @@ impl Mutant {
                 }),
             ) if rng.random_bool(0.5) => {
                 let number = entries.last().map_or(after.number, |entry| entry.at.number);
-                Sent::Answered(Replication::Appended { since, number }.into())
+                Sent::Answered(about(Replication::Appended { since, number }.into()))
             }
             (Self::LosePublications, Kind::Topics(Topics::Publications { .. })) if rng.random_bool(0.1) => {
                 Sent::Lost
@@ -57,11 +76,11 @@ impl Mutant {
                 // A holder that knows nobody's last publication takes each for a new one.
                 intent.producer = rng.random();
                 intent.previous = None;
-                Sent::Message(Topics::Publish(intent).into())
+                Sent::Message(about(Topics::Publish(intent).into()))
             }
             (Self::IgnorePrevious, Kind::Topics(Topics::Publish(mut intent))) => {
                 intent.previous = None;
-                Sent::Message(Topics::Publish(intent).into())
+                Sent::Message(about(Topics::Publish(intent).into()))
             }
             (Self::PromoteUnasked, Kind::Custody(Custody::Inquire { round, .. })) => {
                 let answer = Custody::Holding {
@@ -70,14 +89,32 @@ impl Mutant {
                     holding: Holding::Nothing,
                     dead: Vec::new(),
                 };
-                Sent::Answered(answer.into())
+                Sent::Answered(about(answer.into()))
             }
-            (Self::IgnoreSuperseded, Kind::Custody(Custody::Superseded(_))) => Sent::Lost,
+            (
+                Self::ReplayWithHoles,
+                Kind::Topics(Topics::Replayed {
+                    since,
+                    replay,
+                    missed: Some(mut missed),
+                }),
+            ) => {
+                missed.publications.pop();
+                let missed = Some(missed);
+                Sent::Message(about(
+                    Topics::Replayed {
+                        since,
+                        replay,
+                        missed,
+                    }
+                    .into(),
+                ))
+            }
             (Self::NameTooEarly, Kind::Replication(Replication::Install { since, replica })) => {
                 let number = replica.last().number;
-                Sent::Answered(Replication::Appended { since, number }.into())
+                Sent::Answered(about(Replication::Appended { since, number }.into()))
             }
-            (_, kind) => Sent::Message(Message(kind)),
+            (_, kind) => Sent::Message(about(kind)),
         }
     }
 }

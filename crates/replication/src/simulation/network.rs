@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::{Message, NodeId, ShardId};
+use crate::{Message, NodeId};
 
 use super::node::Records;
 
-type Link = VecDeque<(ShardId, Message<Records>)>;
+type Link = VecDeque<Message<Records>>;
 
 #[derive(Default)]
 pub(super) struct Network {
@@ -30,9 +30,9 @@ impl Network {
     }
 
     /// What is sent while there is no link is lost.
-    pub(super) fn send(&mut self, from: &NodeId, to: &NodeId, shard: ShardId, message: Message<Records>) {
+    pub(super) fn send(&mut self, from: &NodeId, to: &NodeId, message: Message<Records>) {
         if let Some(link) = self.links.get_mut(&(from.clone(), to.clone())) {
-            link.push_back((shard, message));
+            link.push_back(message);
         }
     }
 
@@ -41,7 +41,7 @@ impl Network {
         busy.map(|(ends, _)| ends.clone()).collect()
     }
 
-    pub(super) fn take(&mut self, ends: &(NodeId, NodeId)) -> Option<(ShardId, Message<Records>)> {
+    pub(super) fn take(&mut self, ends: &(NodeId, NodeId)) -> Option<Message<Records>> {
         self.links.get_mut(ends)?.pop_front()
     }
 

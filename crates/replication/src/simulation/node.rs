@@ -1,6 +1,6 @@
 //! A simulated node: the core, and an application that counts.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use crate::{Application, Core, NodeId, Position, Settings, ShardId};
 
@@ -28,6 +28,14 @@ impl Application for Records {
     type Topic = Topic;
     type Producer = u32;
 
+    fn record_size(_: &u64) -> usize {
+        8
+    }
+
+    fn payload_size(_: &Said) -> usize {
+        100
+    }
+
     fn apply(state: &mut Vec<u64>, record: &u64) {
         state.push(*record);
     }
@@ -45,13 +53,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(id: NodeId, shards: &[ShardId], producer: u32, kept_entries: usize) -> Self {
-        let settings = Settings {
-            retry: Duration::from_millis(200),
-            orphan_timeout: Duration::from_secs(5),
-            window: Duration::from_secs(120),
-            kept_entries,
-        };
+    pub(super) fn new(id: NodeId, shards: &[ShardId], producer: u32, settings: Settings) -> Self {
         Self {
             core: Core::new(id.clone(), shards.iter().copied(), settings),
             id,

@@ -1,6 +1,6 @@
 //! What this node has published to one shard's topics and does not know to be committed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     application::{Application, ProducerOf},
@@ -10,15 +10,30 @@ use crate::{
     shard::Context,
 };
 
-/// In the order in which they were published. Nothing leaves it before it is confirmed; a new holder is sent all of it.
+/// Nothing leaves it before it is confirmed; a new holder is sent all of it again, in the order in which it was published.
+/// What exceeds the window waits here until something is confirmed.
 pub(crate) struct Publisher<A: Application> {
-    unconfirmed: VecDeque<Intent<A>>,
+    unconfirmed: BTreeMap<Ticket, Intent<A>>,
+    /// The same by producer: its numbers, in order.
+    by_producer: BTreeMap<ProducerOf<A>, VecDeque<(u64, Ticket)>>,
+    next: Ticket,
+    /// What has this ticket or a later one was not sent yet.
+    unsent: Ticket,
+    /// What was sent takes so many bytes.
+    on_the_way: usize,
 }
+
+/// Counts what is published here.
+type Ticket = u64;
 
 impl<A: Application> Default for Publisher<A> {
     fn default() -> Self {
         Self {
-            unconfirmed: VecDeque::new(),
+            unconfirmed: BTreeMap::new(),
+            by_producer: BTreeMap::new(),
+            next: 0,
+            unsent: 0,
+            on_the_way: 0,
         }
     }
 }
@@ -34,20 +49,31 @@ impl<A: Application> Publisher<A> {
         holder: Option<&NodeId>,
         mut intent: Intent<A>,
     ) {
-        let earlier = self.unconfirmed.iter().rev();
-        intent.previous = earlier
-            .filter(|earlier| earlier.producer == intent.producer)
-            .map(|earlier| earlier.sequence)
-            .next();
-        self.unconfirmed.push_back(intent.clone());
+        let earlier = self.by_producer.entry(intent.producer.clone()).or_default();
+        intent.previous = earlier.back().map(|(sequence, _)| *sequence);
+        earlier.push_back((intent.sequence, self.next));
+        self.unconfirmed.insert(self.next, intent);
+        self.next += 1;
         if let Some(holder) = holder {
-            ctx.send(holder, Topics::Publish(intent));
+            self.fill(ctx, holder);
         }
     }
 
     /// Sends all again, each naming the one before it. What the holder has already, it recognises.
-    pub(crate) fn repeat(&self, ctx: &mut Context<'_, A>, holder: &NodeId) {
-        for intent in &self.unconfirmed {
+    pub(crate) fn repeat(&mut self, ctx: &mut Context<'_, A>, holder: &NodeId) {
+        self.unsent = 0;
+        self.on_the_way = 0;
+        self.fill(ctx, holder);
+    }
+
+    /// Sends as much as the window has room for.
+    fn fill(&mut self, ctx: &mut Context<'_, A>, holder: &NodeId) {
+        for (ticket, intent) in self.unconfirmed.range(self.unsent..) {
+            if self.on_the_way >= ctx.settings.window_bytes {
+                break;
+            }
+            self.on_the_way += intent.size();
+            self.unsent = *ticket + 1;
             ctx.send(holder, Topics::Publish(intent.clone()));
         }
     }
@@ -55,27 +81,42 @@ impl<A: Application> Publisher<A> {
     pub(crate) fn on_confirmed(
         &mut self,
         ctx: &mut Context<'_, A>,
+        holder: Option<&NodeId>,
         producer: ProducerOf<A>,
         sequence: u64,
         at: Position,
     ) {
-        let before = self.unconfirmed.len();
-        self.unconfirmed
-            .retain(|intent| intent.producer != producer || intent.sequence > sequence);
-        if self.unconfirmed.len() == before {
+        let Some(queue) = self.by_producer.get_mut(&producer) else {
             return;
+        };
+        let confirmed = queue.partition_point(|(earlier, _)| *earlier <= sequence);
+        for (_, ticket) in queue.drain(..confirmed) {
+            if let Some(intent) = self.unconfirmed.remove(&ticket)
+                && ticket < self.unsent
+            {
+                self.on_the_way -= intent.size();
+            }
         }
-        if let Some(next) = self
-            .unconfirmed
-            .iter_mut()
-            .find(|intent| intent.producer == producer)
-        {
-            next.previous = None;
+        match queue.front() {
+            Some((_, first)) => {
+                if let Some(intent) = self.unconfirmed.get_mut(first) {
+                    intent.previous = None;
+                }
+            }
+            None => {
+                self.by_producer.remove(&producer);
+            }
+        }
+        if confirmed == 0 {
+            return;
         }
         ctx.put(Output::Confirmed {
             producer,
             sequence,
             at,
         });
+        if let Some(holder) = holder {
+            self.fill(ctx, holder);
+        }
     }
 }

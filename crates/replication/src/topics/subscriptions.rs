@@ -6,7 +6,7 @@ use crate::{
     application::{Application, TopicOf},
     ids::{Claim, NodeId, Position, Term},
     log::Publication,
-    message::{Agreement, Topics},
+    message::{Agreement, Start, Topics},
     output::Output,
     shard::Context,
 };
@@ -127,7 +127,7 @@ impl<A: Application> Subscriptions<A> {
         );
     }
 
-    fn is_from_holder(&self, from: &NodeId, since: Term) -> bool {
+    pub(crate) fn is_from_holder(&self, from: &NodeId, since: Term) -> bool {
         self.bound
             .as_ref()
             .is_some_and(|(holder, bound)| holder == from && *bound == since)
@@ -146,8 +146,7 @@ impl<A: Application> Subscriptions<A> {
         let Agreement {
             topic,
             generation,
-            base,
-            missed,
+            start,
         } = agreement;
         let Some(subscription) = self
             .topics
@@ -157,16 +156,26 @@ impl<A: Application> Subscriptions<A> {
             return;
         };
         let is_first = subscription.heard.is_none();
-        subscription.is_active = true;
-        subscription.heard = Some(base);
-        match missed {
-            _ if is_first => ctx.put(Output::Subscribed { topic, base }),
-            Some(missed) => {
-                for (at, publication) in missed {
+        match start {
+            Start::At(base) => {
+                subscription.heard = Some(base);
+                subscription.is_active = true;
+                ctx.put(if is_first {
+                    Output::Subscribed { topic, base }
+                } else {
+                    Output::Gap { topic, base }
+                });
+            }
+            Start::Behind(excerpt) => {
+                subscription.heard = Some(excerpt.through);
+                subscription.is_active = excerpt.is_all;
+                for (at, publication) in excerpt.publications {
                     deliver(ctx, at, publication);
                 }
+                if !excerpt.is_all {
+                    self.ask(ctx, &topic);
+                }
             }
-            None => ctx.put(Output::Gap { topic, base }),
         }
     }
 

@@ -31,18 +31,13 @@ impl<A: Application> Holder<A> {
         if learner.progress.is_some() {
             return;
         }
-        let number = if has_step {
-            last.number
+        learner.progress = Some(if has_step {
+            Progress::in_step(from.clone(), last.number)
         } else {
             let replica = self.replica.clone();
             let number = replica.last().number;
             ctx.send(from, Replication::Install { since, replica });
-            number
-        };
-        learner.progress = Some(Progress {
-            node: from.clone(),
-            sent: number,
-            acknowledged: if has_step { number } else { 0 },
+            Progress::installing(from.clone(), number)
         });
     }
 
@@ -56,7 +51,7 @@ impl<A: Application> Holder<A> {
             return;
         }
         for progress in self.followers_mut().filter(|progress| progress.node == *from) {
-            progress.acknowledged = progress.acknowledged.max(number);
+            progress.acknowledge(number);
         }
     }
 
@@ -79,7 +74,7 @@ impl<A: Application> Holder<A> {
             number
         };
         for progress in self.followers_mut().filter(|progress| progress.node == *from) {
-            progress.sent = number;
+            progress.rewind(number);
         }
     }
 
@@ -94,35 +89,41 @@ impl<A: Application> Holder<A> {
 
     pub(super) fn replicate(&mut self, ctx: &mut Context<'_, A>) {
         let since = self.since;
+        let standby = self.standby.as_ref().map(|standby| standby.node.clone());
         let named = self.change.as_mut().map(|change| &mut change.named);
+        // A standby that is named again is sent everything once.
+        let named = named.filter(|named| standby.as_ref() != Some(&named.node));
         let learner = self
             .learner
             .as_mut()
             .and_then(|learner| learner.progress.as_mut());
-        let last = self.replica.last().number;
-        // A standby that is named again is one node with two entries here.
-        let mut served: Option<NodeId> = None;
+        let log = self.replica.log();
         for progress in self.standby.iter_mut().chain(named).chain(learner) {
-            let is_served = served.as_ref() == Some(&progress.node);
-            if progress.sent < last && !is_served {
-                if progress.sent < self.replica.log().floor() {
-                    let replica = self.replica.clone();
-                    ctx.send(&progress.node, Replication::Install { since, replica });
-                } else {
-                    let after = self.replica.log().position(progress.sent);
-                    let entries = self.replica.log().range(progress.sent, last).cloned().collect();
-                    ctx.send(
-                        &progress.node,
-                        Replication::Append {
-                            since,
-                            after,
-                            entries,
-                        },
-                    );
-                }
+            if progress.sent < log.floor() {
+                let replica = self.replica.clone();
+                progress.rewind(replica.last().number);
+                ctx.send(&progress.node, Replication::Install { since, replica });
             }
-            served = Some(progress.node.clone());
-            progress.sent = last;
+            while progress.sent < log.last().number && progress.bytes < ctx.settings.window_bytes {
+                let after = log.position(progress.sent);
+                let (mut entries, mut size) = (Vec::new(), 0);
+                for entry in log.range(progress.sent, log.last().number) {
+                    if size >= ctx.settings.message_bytes {
+                        break;
+                    }
+                    size += entry.size();
+                    entries.push(entry.clone());
+                }
+                progress.advance(entries.len() as u64, size);
+                ctx.send(
+                    &progress.node,
+                    Replication::Append {
+                        since,
+                        after,
+                        entries,
+                    },
+                );
+            }
         }
     }
 }

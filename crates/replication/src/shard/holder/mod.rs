@@ -56,6 +56,55 @@ struct Progress {
     node: NodeId,
     sent: u64,
     acknowledged: u64,
+    /// The last number and the bytes of each message that is not acknowledged.
+    on_the_way: VecDeque<(u64, usize)>,
+    /// Their sum.
+    bytes: usize,
+}
+
+impl Progress {
+    /// Of a follower that has all up to this number.
+    fn in_step(node: NodeId, number: u64) -> Self {
+        Self {
+            node,
+            sent: number,
+            acknowledged: number,
+            on_the_way: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Of a follower to which a copy up to this number is on its way.
+    fn installing(node: NodeId, number: u64) -> Self {
+        Self {
+            acknowledged: 0,
+            ..Self::in_step(node, number)
+        }
+    }
+
+    /// So many entries more are sent, in one message of this size.
+    fn advance(&mut self, entries: u64, bytes: usize) {
+        self.sent += entries;
+        self.on_the_way.push_back((self.sent, bytes));
+        self.bytes += bytes;
+    }
+
+    fn acknowledge(&mut self, number: u64) {
+        self.acknowledged = self.acknowledged.max(number);
+        let arrived = self.on_the_way.partition_point(|(last, _)| *last <= number);
+        self.bytes -= self
+            .on_the_way
+            .drain(..arrived)
+            .map(|(_, bytes)| bytes)
+            .sum::<usize>();
+    }
+
+    /// What was sent behind this number is lost.
+    fn rewind(&mut self, number: u64) {
+        self.sent = number;
+        self.on_the_way.clear();
+        self.bytes = 0;
+    }
 }
 
 struct Learner {
@@ -93,11 +142,7 @@ impl<A: Application> Holder<A> {
     pub(crate) fn taking_over(mut replica: Replica<A>, term: Term, former: &NodeId) -> Self {
         let last = replica.last().number;
         replica.decide(term, Body::Opened);
-        let standby = Progress {
-            node: former.clone(),
-            sent: last,
-            acknowledged: last,
-        };
+        let standby = Progress::in_step(former.clone(), last);
         Self::new(replica, term, Phase::Opening, Some(standby))
     }
 
@@ -136,6 +181,13 @@ impl<A: Application> Holder<A> {
 
     pub(crate) fn is_serving(&self) -> bool {
         matches!(self.phase, Phase::Serving)
+    }
+
+    /// Who may become the holder when this node is dead, or thought to be.
+    pub(crate) fn successors(&self) -> Vec<NodeId> {
+        let named = self.change.as_ref().map(|change| &change.named.node);
+        let standby = self.standby.as_ref().map(|standby| &standby.node);
+        standby.into_iter().chain(named).cloned().collect()
     }
 
     /// The claim in force.
@@ -195,7 +247,7 @@ impl<A: Application> Holder<A> {
         self.subscribers.forget(peer);
         for progress in self.followers_mut() {
             if progress.node == *peer {
-                progress.sent = progress.acknowledged;
+                progress.rewind(progress.acknowledged);
             }
         }
         if let Some(learner) = self.learner.as_mut().filter(|learner| learner.node == *peer) {

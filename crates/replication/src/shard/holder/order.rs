@@ -5,11 +5,10 @@ use std::time::Duration;
 use super::{Awaiting, Holder, Phase};
 use crate::{
     application::{Application, TopicOf},
-    ids::{NodeId, Position, Term},
+    ids::{NodeId, Position, ReplayId, Term},
     log::{Body, Publication},
-    message::{Agreement, Intent, Topics},
+    message::{Agreement, Intent, Start, Topics},
     output::Output,
-    replica::Missed,
     shard::{Context, subscribers::Batch},
 };
 
@@ -85,20 +84,40 @@ impl<A: Application> Holder<A> {
         if !self.subscribers.add(from, &topic, generation) {
             return;
         }
-        let base = self.replica.log().position(self.committed);
-        let missed = match heard.map(|heard| self.replica.missed(&topic, heard, self.committed)) {
-            None => Some(Vec::new()),
-            Some(Missed::Publications(missed)) => Some(missed),
-            Some(Missed::Unknown) => None,
+        let limit = ctx.settings.message_bytes;
+        let missed = heard.and_then(|heard| self.replica.missed(&topic, heard, self.committed, limit));
+        let start = match missed {
+            Some(excerpt) => Start::Behind(excerpt),
+            None => Start::At(self.replica.log().position(self.committed)),
         };
         let agreement = Agreement {
             topic,
             generation,
-            base,
-            missed,
+            start,
         };
         let since = self.since;
         ctx.send(from, Topics::Subscribed { since, agreement });
+    }
+
+    pub(crate) fn replay(
+        &self,
+        ctx: &mut Context<'_, A>,
+        to: &NodeId,
+        replay: ReplayId,
+        topic: &TopicOf<A>,
+        from: Position,
+    ) {
+        let limit = ctx.settings.message_bytes;
+        let missed = self.replica.missed(topic, from, self.committed, limit);
+        let since = self.since;
+        ctx.send(
+            to,
+            Topics::Replayed {
+                since,
+                replay,
+                missed,
+            },
+        );
     }
 
     pub(crate) fn unsubscribe(&mut self, from: &NodeId, topic: &TopicOf<A>, generation: u64) {
@@ -177,15 +196,23 @@ impl<A: Application> Holder<A> {
 
     /// Forgets what is committed and older than what is to be kept, once all members have said what they subscribe to.
     pub(super) fn trim(&mut self, ctx: &Context<'_, A>) {
-        let last = self.replica.last().number;
-        let floor = self.replica.log().floor();
-        let limit = ctx.settings.kept_entries as u64;
-        let is_complete = || {
-            let me = ctx.me();
-            self.subscribers.are_complete(ctx.peers.others().chain([me]))
-        };
-        let up_to = self.committed.min(last.saturating_sub(limit));
-        if self.is_serving() && up_to > floor + limit && is_complete() {
+        let limit = ctx.settings.kept_bytes;
+        let slack = limit / 4;
+        let log = self.replica.log();
+        if !self.is_serving() || log.bytes() <= limit + slack {
+            return;
+        }
+        // A trim is an entry too: one at a time, and each must be worth more than itself.
+        let is_under_way = self
+            .trims
+            .back()
+            .is_some_and(|(_, number)| *number >= self.committed);
+        let up_to = self.committed.min(log.excess(limit));
+        let me = ctx.me();
+        if !is_under_way
+            && log.size(log.floor(), up_to) >= slack
+            && self.subscribers.are_complete(ctx.peers.others().chain([me]))
+        {
             self.trims.push_back((ctx.now, self.replica.last().number));
             let body = Body::Trimmed {
                 entries: up_to,

@@ -157,7 +157,11 @@ impl<A: Application> Holder<A> {
     pub(super) fn complete_change(&mut self, ctx: &mut Context<'_, A>) {
         if let Some(change) = self.change.take() {
             self.term = change.claim.term;
-            self.standby = Some(change.named);
+            let named = change.named;
+            self.standby = match self.standby.take() {
+                Some(standby) if standby.node == named.node => Some(standby),
+                _ => Some(named),
+            };
             self.announce(ctx);
         }
     }

@@ -1,12 +1,15 @@
-//! A cluster in which everything that happens is one step of a schedule.
+//! A cluster in which everything that happens is one step of a schedule: of a [random] one.
+
+mod random;
+
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use crate::{Input, Message, NodeId, Output, ShardId, Target, View};
-use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IteratorRandom};
+use crate::{Input, Lease, Message, NodeId, Output, Position, ReplayId, Settings, ShardId, Target, View};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     judge::{Judge, Verdict},
@@ -16,7 +19,7 @@ use super::{
 };
 
 /// What may go wrong.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Faults {
     /// Nodes die, one at a time: the next one when every shard has a holder and a standby again.
     pub(super) deaths: bool,
@@ -41,13 +44,16 @@ pub(super) struct World {
     /// Who is a member for each node.
     views: BTreeMap<NodeId, BTreeSet<NodeId>>,
     shards: Vec<ShardId>,
+    /// The nodes in the order in which shards prefer them; if empty, each shard has an order of its own.
+    preference: &'static str,
     network: Network,
     judge: Judge,
     topics: BTreeMap<Said, Topic>,
     incarnations: u64,
     producers: u32,
     records: u64,
-    kept_entries: usize,
+    settings: Settings,
+    replays: u64,
     /// Who is said to be dead by the others, and is not yet.
     doomed: BTreeSet<NodeId>,
     /// Whether there was a moment since the last death when all was as it should be.
@@ -58,29 +64,46 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64, faults: Faults, keeps_story: bool) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let shards = (0..rng.random_range(1..=3)).map(ShardId).collect();
+        let shards = rng.random_range(1..=3);
         let keeps_all = rng.random_bool(0.8);
-        let mut world = Self {
+        let settings = Settings {
+            kept_bytes: if keeps_all { usize::MAX / 2 } else { 8_000 },
+            message_bytes: rng.random_range(1..2_000),
+            window_bytes: rng.random_range(1..5_000),
+            lease: match faults.mutant {
+                Some(Mutant::OverstayLease) => Duration::from_secs(10),
+                _ => Settings::default().lease,
+            },
+            ..Settings::default()
+        };
+        let mut world = Self::empty(rng, shards, settings, keeps_all);
+        world.faults = faults;
+        world.story = keeps_story.then(Vec::new);
+        world
+    }
+
+    fn empty(rng: StdRng, shards: u32, settings: Settings, keeps_all: bool) -> Self {
+        Self {
             rng,
-            faults,
+            faults: Faults::default(),
             now: Duration::ZERO,
             nodes: BTreeMap::new(),
             members: BTreeSet::new(),
             views: BTreeMap::new(),
-            shards,
+            shards: (0..shards).map(ShardId).collect(),
+            preference: "",
             network: Network::default(),
             judge: Judge::new(keeps_all),
             topics: BTreeMap::new(),
             incarnations: 0,
             producers: 0,
             records: 0,
-            kept_entries: if keeps_all { 1 << 20 } else { 40 },
+            settings,
+            replays: 0,
             doomed: BTreeSet::new(),
             recovers: true,
-            story: keeps_story.then(Vec::new),
-        };
-        world.join("a");
-        world
+            story: None,
+        }
     }
 
     pub(super) fn story(&self) -> Vec<String> {
@@ -91,37 +114,6 @@ impl World {
         if let Some(story) = &mut self.story {
             let line = format!("{:>7.3} {}", self.now.as_secs_f64(), what());
             story.push(line);
-        }
-    }
-
-    pub(super) fn run(&mut self) -> Verdict {
-        let me = self.members.first().cloned().ok_or("nobody is there")?;
-        self.update_view(&me)?;
-        for _ in 0..STEPS {
-            self.step()?;
-            self.recovers |= self.has_recovered();
-        }
-        self.settle()
-    }
-
-    fn step(&mut self) -> Verdict {
-        match self.rng.random_range(0..1_000) {
-            0..550 => self.deliver(),
-            550..650 => self.pass_time(),
-            650..720 => self.publish(),
-            720..780 => self.record(),
-            780..800 => self.subscribe(),
-            800..950 => self.learn(),
-            950..965 => self.reset(),
-            965..975 => self.grow(),
-            975..980 => self.die(),
-            980..983 => {
-                if let Some(id) = self.doomed.first().cloned() {
-                    self.end(&id);
-                }
-                Ok(())
-            }
-            _ => self.deliver(),
         }
     }
 
@@ -145,7 +137,7 @@ impl World {
                 }
             }
             if !self.network.busy().is_empty() {
-                self.deliver()?;
+                self.deliver_any()?;
             } else if self.is_settled() {
                 return self.judge.final_verdict();
             } else {
@@ -173,7 +165,7 @@ impl World {
 
     /// Whether each shard is where it should be, and nothing waits.
     fn is_settled(&self) -> bool {
-        let is_idle = self.nodes.values().all(|node| node.core.deadline().is_none());
+        let is_idle = self.nodes.values().all(|node| node.core.is_quiet());
         let is_committed = self
             .nodes
             .values()
@@ -183,7 +175,7 @@ impl World {
 
     fn is_placed(&self) -> bool {
         self.shards.iter().all(|shard| {
-            let target = target(&self.members, *shard);
+            let target = self.target(&self.members, *shard);
             let Some(node) = target.holder.as_ref().and_then(|holder| self.nodes.get(holder)) else {
                 return false;
             };
@@ -224,37 +216,36 @@ impl World {
         })
     }
 
-    fn any_node(&mut self) -> Option<NodeId> {
-        self.nodes.keys().choose(&mut self.rng).cloned()
-    }
-
-    fn any_shard(&mut self) -> ShardId {
-        let index = self.rng.random_range(0..self.shards.len());
-        self.shards[index]
-    }
-
-    fn any_topic(&mut self) -> Topic {
-        Topic {
-            shard: self.any_shard(),
-            index: self.rng.random_range(0..TOPICS),
-        }
-    }
-
-    fn deliver(&mut self) -> Verdict {
-        let busy = self.network.busy();
-        let Some(ends) = busy.iter().choose(&mut self.rng).cloned() else {
-            return self.pass_time();
-        };
-        let Some((shard, message)) = self.network.take(&ends) else {
+    /// A holder is to act by what it has, without an entry.
+    fn act(&mut self, id: &NodeId, shard: ShardId) -> Verdict {
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(id) else {
             return Ok(());
         };
-        let (from, to) = ends;
-        self.tell(|| format!("{from} -> {to} [{}] {message:?}", shard.0));
-        self.give(&to, Input::Message { from, shard, message })
+        let Ok((lease, outputs)) = node.core.lease(shard, now) else {
+            return Ok(());
+        };
+        if let Some(state) = node.core.state(shard)
+            && lease == Lease::Held
+        {
+            self.judge.acted(id, shard, state)?;
+        }
+        self.tell(|| format!("{id} wants to act on {}: {lease:?}", shard.0));
+        self.perform(id, outputs)
     }
 
-    fn pass_time(&mut self) -> Verdict {
-        self.now += Duration::from_millis(self.rng.random_range(1..150));
+    /// Takes what was sent first from one node to another, and gives it.
+    fn deliver_one(&mut self, ends: &(NodeId, NodeId)) -> Verdict {
+        let Some(message) = self.network.take(ends) else {
+            return Ok(());
+        };
+        let (from, to) = ends.clone();
+        self.tell(|| format!("{from} -> {to} {message:?}"));
+        self.give(&to, Input::Message { from, message })
+    }
+
+    fn pass(&mut self, time: Duration) -> Verdict {
+        self.now += time;
         let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
         for node in nodes {
             let is_due = |node: &Node| node.core.deadline().is_some_and(|at| at <= self.now);
@@ -265,11 +256,8 @@ impl World {
         Ok(())
     }
 
-    fn publish(&mut self) -> Verdict {
-        let (Some(id), topic) = (self.any_node(), self.any_topic()) else {
-            return Ok(());
-        };
-        let Some(node) = self.nodes.get_mut(&id) else {
+    fn publish(&mut self, id: &NodeId, topic: Topic) -> Verdict {
+        let Some(node) = self.nodes.get_mut(id) else {
             return Ok(());
         };
         node.sequence += 1;
@@ -280,7 +268,7 @@ impl World {
         self.topics.insert(said, topic);
         self.tell(|| format!("{id} publishes {said:?} to {topic:?}"));
         self.give(
-            &id,
+            id,
             Input::Publish {
                 shard: topic.shard,
                 topic,
@@ -291,21 +279,11 @@ impl World {
         )
     }
 
-    fn record(&mut self) -> Verdict {
-        let shard = self.any_shard();
-        let serving: Vec<NodeId> = self
-            .nodes
-            .values()
-            .filter(|node| node.core.state(shard).is_some())
-            .map(|node| node.id.clone())
-            .collect();
-        let Some(id) = serving.iter().choose(&mut self.rng).cloned() else {
-            return Ok(());
-        };
+    fn record(&mut self, id: &NodeId, shard: ShardId) -> Verdict {
         self.records += 1;
         let (record, now) = (self.records, self.now);
         self.tell(|| format!("{id} records {record} in {}", shard.0));
-        let Some(node) = self.nodes.get_mut(&id) else {
+        let Some(node) = self.nodes.get_mut(id) else {
             return Ok(());
         };
         if let Ok((position, outputs)) = node.core.record(shard, record, now) {
@@ -313,16 +291,13 @@ impl World {
             if self.faults.mutant == Some(Mutant::ReleaseEarly) {
                 self.judge.safe(shard, record);
             }
-            self.perform(&id, outputs)?;
+            self.perform(id, outputs)?;
         }
         Ok(())
     }
 
-    fn subscribe(&mut self) -> Verdict {
-        let (Some(id), topic) = (self.any_node(), self.any_topic()) else {
-            return Ok(());
-        };
-        let Some(node) = self.nodes.get_mut(&id) else {
+    fn subscribe(&mut self, id: &NodeId, topic: Topic) -> Verdict {
+        let Some(node) = self.nodes.get_mut(id) else {
             return Ok(());
         };
         if node.subscribed.contains(&topic) {
@@ -330,43 +305,48 @@ impl World {
         }
         node.subscribed.push(topic);
         self.tell(|| format!("{id} subscribes to {topic:?}"));
+        let (shard, from) = (topic.shard, None);
+        self.give(id, Input::Subscribe { shard, topic, from })
+    }
+
+    fn unsubscribe(&mut self, id: &NodeId, topic: Topic) -> Verdict {
+        let Some(node) = self.nodes.get_mut(id) else {
+            return Ok(());
+        };
+        node.subscribed.retain(|subscribed| *subscribed != topic);
+        self.judge.unsubscribed(id, topic);
+        self.tell(|| format!("{id} unsubscribes from {topic:?}"));
+        let shard = topic.shard;
+        self.give(id, Input::Unsubscribe { shard, topic })
+    }
+
+    /// Somebody at a node wants to know what was said before the node's own last word.
+    fn replay(&mut self, id: &NodeId, topic: Topic, from: Position) -> Verdict {
+        self.replays += 1;
+        let replay = ReplayId(self.replays);
+        self.tell(|| format!("{id} asks for {topic:?} from {from:?}"));
+        self.judge.replaying(id, topic, from, replay);
+        let shard = topic.shard;
         self.give(
-            &id,
-            Input::Subscribe {
-                shard: topic.shard,
+            id,
+            Input::Replay {
+                shard,
                 topic,
-                from: None,
+                from,
+                replay,
             },
         )
     }
 
-    /// A node hears that another one has come or gone.
-    fn learn(&mut self) -> Verdict {
-        match self.any_node() {
-            Some(node) => self.learn_one(&node),
-            None => Ok(()),
+    /// First and second in the shard's order over the members.
+    fn target(&self, members: &BTreeSet<NodeId>, shard: ShardId) -> Target {
+        let mut order: Vec<&NodeId> = members.iter().collect();
+        order.sort_by_key(|node| (weight(self.preference, shard, node), (*node).clone()));
+        let mut order = order.into_iter().cloned();
+        Target {
+            holder: order.next(),
+            standby: order.next(),
         }
-    }
-
-    fn learn_one(&mut self, node: &NodeId) -> Verdict {
-        if self.doomed.contains(node) {
-            return Ok(());
-        }
-        let Some(view) = self.views.get_mut(node) else {
-            return Ok(());
-        };
-        let Some(changed) = view
-            .symmetric_difference(&self.members)
-            .choose(&mut self.rng)
-            .cloned()
-        else {
-            return Ok(());
-        };
-        if !view.remove(&changed) {
-            view.insert(changed.clone());
-        }
-        self.tell(|| format!("{node} learns of {changed}"));
-        self.update_view(node)
     }
 
     fn update_view(&mut self, node: &NodeId) -> Verdict {
@@ -374,24 +354,9 @@ impl World {
         let targets: Vec<_> = self
             .shards
             .iter()
-            .map(|shard| (*shard, target(&members, *shard)))
+            .map(|shard| (*shard, self.target(&members, *shard)))
             .collect();
         self.give(node, Input::View(View::new(members, targets)))
-    }
-
-    fn reset(&mut self) -> Verdict {
-        let Some((one, other)) = self.pairs().collect::<Vec<_>>().into_iter().choose(&mut self.rng) else {
-            return Ok(());
-        };
-        if self.network.are_connected(&one, &other) {
-            if self.faults.resets && self.rng.random_bool(0.4) {
-                self.tell(|| format!("the link of {one} and {other} is lost"));
-                self.network.disconnect(&one, &other);
-            }
-            Ok(())
-        } else {
-            self.connect(&one, &other)
-        }
     }
 
     fn connect(&mut self, one: &NodeId, other: &NodeId) -> Verdict {
@@ -404,57 +369,17 @@ impl World {
         self.give(other, Input::LinkReset(one.clone()))
     }
 
-    fn grow(&mut self) -> Verdict {
-        let missing: Vec<&str> = NAMES
-            .into_iter()
-            .filter(|name| !self.members.iter().any(|node| node.to_string().starts_with(name)))
-            .collect();
-        if let Some(name) = missing.into_iter().choose(&mut self.rng) {
-            self.join(name);
-            let id = self
-                .members
-                .iter()
-                .find(|node| node.to_string().starts_with(name))
-                .cloned();
-            let id = id.ok_or("who has joined is there")?;
-            self.update_view(&id)?;
-            let others: Vec<NodeId> = self.nodes.keys().filter(|other| **other != id).cloned().collect();
-            for other in others {
-                self.connect(&id, &other)?;
-            }
-        }
-        Ok(())
-    }
-
     /// A node is started. It sees the others at once, and they see it when they learn of it.
     fn join(&mut self, name: &str) {
         self.incarnations += 1;
         self.producers += 1;
         let id = NodeId::new(name, self.incarnations);
         self.tell(|| format!("{id} joins"));
-        let node = Node::new(id.clone(), &self.shards, self.producers, self.kept_entries);
+        let node = Node::new(id.clone(), &self.shards, self.producers, self.settings.clone());
         self.members.insert(id.clone());
         // Nobody is up who does not see the others: see what `Joining` is in membership.
         self.views.insert(id.clone(), self.members.clone());
         self.nodes.insert(id, node);
-    }
-
-    fn die(&mut self) -> Verdict {
-        if !self.faults.deaths || self.members.len() < 3 || !self.recovers || !self.is_redundant() {
-            return Ok(());
-        }
-        let Some(id) = self.members.iter().choose(&mut self.rng).cloned() else {
-            return Ok(());
-        };
-        self.tell(|| format!("{id} dies"));
-        self.recovers = false;
-        self.members.remove(&id);
-        self.judge.dead(&id);
-        self.doomed.insert(id.clone());
-        if self.rng.random_bool(0.5) {
-            self.end(&id);
-        }
-        Ok(())
     }
 
     /// Ends a node that is said to be dead. Until then it goes on as if nothing had happened.
@@ -475,15 +400,15 @@ impl World {
         self.perform(to, outputs)
     }
 
-    fn send(&mut self, from: &NodeId, to: &NodeId, shard: ShardId, message: Message<Records>) {
+    fn send(&mut self, from: &NodeId, to: &NodeId, message: Message<Records>) {
         let sent = match self.faults.mutant {
             Some(mutant) => mutant.corrupt(&mut self.rng, message),
             None => Sent::Message(message),
         };
         match sent {
-            Sent::Message(message) => self.network.send(from, to, shard, message),
+            Sent::Message(message) => self.network.send(from, to, message),
             Sent::Lost => {}
-            Sent::Answered(answer) => self.network.send(to, from, shard, answer),
+            Sent::Answered(answer) => self.network.send(to, from, answer),
         }
     }
 
@@ -493,7 +418,7 @@ impl World {
                 self.tell(|| format!("    {id}: {output:?}"));
             }
             match output {
-                Output::Send { to, shard, message } => self.send(id, &to, shard, message),
+                Output::Send { to, message } => self.send(id, &to, message),
                 Output::Promoted(shard) => {
                     if let Some(node) = self.nodes.get(id) {
                         if let Some((log, committed)) = node.core.log(shard) {
@@ -524,10 +449,22 @@ impl World {
                     }
                 }
                 // What a node hears of which the others say that it is dead is nobody's business.
-                Output::Deliver { .. } | Output::Subscribed { .. } | Output::Gap { .. }
+                Output::Deliver { .. }
+                | Output::Subscribed { .. }
+                | Output::Gap { .. }
+                | Output::Replayed { .. }
+                | Output::NotReplayable(_)
                     if self.doomed.contains(id) => {}
                 Output::Deliver { topic, at, payload } => self.judge.delivered(id, topic, payload, at)?,
                 Output::Subscribed { topic, base } => self.judge.subscribed(id, topic, base),
+                Output::Replayed {
+                    replay,
+                    publications,
+                    through,
+                    is_last,
+                } => self.judge.replayed(replay, &publications, through, is_last)?,
+                Output::NotReplayable(replay) => self.judge.not_replayable(replay)?,
+                Output::Leased(shard) => self.act(id, shard)?,
                 Output::Gap { topic, base } => self.judge.gap(id, topic, base)?,
                 Output::Confirmed {
                     producer, sequence, ..
@@ -545,19 +482,12 @@ impl World {
     }
 }
 
-/// First and second in the shard's order over the members: by names, so that a node that restarts has its old place.
-fn target(members: &BTreeSet<NodeId>, shard: ShardId) -> Target {
-    let weight = |node: &NodeId| {
-        let name = node.to_string();
-        let name = name.as_bytes().first().copied().unwrap_or_default();
-        (u64::from(name) * 0x9E37_79B9 + u64::from(shard.0) * 0x85EB_CA6B).wrapping_mul(0xC2B2_AE3D_27D4_EB4F)
-            >> 32
-    };
-    let mut order: Vec<&NodeId> = members.iter().collect();
-    order.sort_by_key(|node| (weight(node), (*node).clone()));
-    let mut order = order.into_iter().cloned();
-    Target {
-        holder: order.next(),
-        standby: order.next(),
+/// By names, so that a node that restarts has its old place.
+fn weight(preference: &str, shard: ShardId, node: &NodeId) -> u64 {
+    let name = node.to_string().chars().next().unwrap_or_default();
+    if let Some(place) = preference.find(name) {
+        return place as u64;
     }
+    let mixed = u64::from(name) * 0x9E37_79B9 + u64::from(shard.0) * 0x85EB_CA6B;
+    mixed.wrapping_mul(0xC2B2_AE3D_27D4_EB4F) >> 32
 }
