@@ -7,6 +7,7 @@ mod judge;
 mod mutant;
 mod network;
 mod node;
+mod scenarios;
 mod world;
 
 use std::{env, ops::Range};

@@ -1,7 +1,10 @@
-//! A cluster in which everything that happens is one step of a schedule: of a [random] one.
+//! A cluster in which everything that happens is one step of a schedule: of a [random] one, or of one that is
+//! [written down](script).
 
 mod random;
+mod script;
 
+pub(super) use script::Script;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
