@@ -4,6 +4,7 @@ import { Cluster } from "../harness/cluster.ts";
 import type { NodeFlags } from "../harness/node.ts";
 import { hitherNode } from "../harness/programs.ts";
 import { Scatter } from "../harness/scatter.ts";
+import { startStore, type Store, type StoreKind } from "../harness/stores.ts";
 
 /** Where a story of the chat takes place. */
 export interface Scene {
@@ -12,16 +13,23 @@ export interface Scene {
   readonly cluster: Cluster;
 }
 
-/** Tells the same stories on one node, and on three whose every request lands on another. */
+const scenes: readonly { title: string; size: number; kind: StoreKind }[] = [
+  { title: "one node with SQLite", size: 1, kind: "SQLite" },
+  { title: "three nodes with PostgreSQL, every request to another", size: 3, kind: "PostgreSQL" },
+];
+
+/** Tells the same stories on one node, and on three whose every request lands on another, with either kind of store. */
 export function onEveryScene(subject: string, tell: (scene: Scene) => void, flags: NodeFlags = {}): void {
-  for (const size of [1, 3]) {
-    describe(`${subject} — ${size === 1 ? "one node" : "three nodes, every request to another"}`, () => {
+  for (const { title, size, kind } of scenes) {
+    describe(`${subject} — ${title}`, () => {
+      let store: Store | undefined;
       let cluster: Cluster | undefined;
       let scatter: Scatter | undefined;
 
       before(async () => {
+        store = await startStore(kind);
         const started = await Cluster.start({
-          program: hitherNode(),
+          program: hitherNode(store.url),
           size,
           flags: { placement: "spread", ...flags },
         });
@@ -34,6 +42,7 @@ export function onEveryScene(subject: string, tell: (scene: Scene) => void, flag
       after(async () => {
         await scatter?.stop();
         await cluster?.destroy();
+        await store?.stop();
       });
 
       tell({

@@ -4,10 +4,20 @@ import { registerForensics } from "./forensics.ts";
 import { artifactPath } from "./artifacts.ts";
 import { within } from "./wait.ts";
 
+/** An account of this machine. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
 export interface Command {
   program: string;
   args: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** Who runs it; whoever runs the test unless given. */
+  owner?: Owner | undefined;
+  /** The working directory; that of the test unless given. */
+  folder?: string;
 }
 
 export interface Exit {
@@ -29,13 +39,15 @@ export class Child {
   readonly #lines: string[] = [];
   #unfinished = "";
 
-  constructor(name: string, { program, args, env = {} }: Command) {
+  constructor(name: string, { program, args, env = {}, owner, folder }: Command) {
     this.name = name;
     this.logPath = artifactPath(`${name}.log`);
     const log = createWriteStream(this.logPath, { flags: "a" });
     this.#process = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
+      cwd: folder,
+      ...owner,
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {

@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { repositoryRoot, suiteRoot } from "./artifacts.ts";
+import { storeFile } from "./stores.ts";
 
 /** An executable that takes the flags of `hither node`. */
 export interface Program {
@@ -29,17 +29,12 @@ export function testbed(): Program {
 }
 
 /**
- * The chat server as people run it: `hither node`, with an empty store that all nodes started with this program share. All
- * clients of a test have one address, and say more than people do.
+ * The chat server as people run it: `hither node`. All nodes started with this program share the store, an empty file unless
+ * given. All clients of a test have one address, and say more than people do.
  */
-export function hitherNode(flags: readonly string[] = []): Program {
-  const folder = mkdtempSync(path.join(tmpdir(), "hither-store-"));
-  process.once("exit", () => {
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const store = ["--store", `sqlite:${path.join(folder, "chat.db")}`];
+export function hitherNode(store: string = storeFile()): Program {
   const limits = ["--sign-in-limit", "1000000", "--message-rate", "1000"];
-  return { command: hitherBinary(), leadingArgs: ["node", ...store, "--guests", ...limits, ...flags] };
+  return { command: hitherBinary(), leadingArgs: ["node", "--store", store, "--guests", ...limits] };
 }
 
 /** The program `hither`. */
