@@ -38,7 +38,10 @@ pub use hither_socketio::{
 };
 pub use ingress::ClientStream;
 pub use io::{Io, QueryError, TellError};
-pub use limits::{AdmissionLimits, Connection, Gate, InvalidProxy, Rate, TooMany, TrustedProxies};
+pub use limits::{
+    AdmissionLimits, BodyBudget, BodyError, BodyRoom, Connection, Gate, InvalidProxy, NoRoom, Rate, TooMany,
+    TrustedProxies,
+};
 pub use namespace::{Namespace, Received};
 pub use presence::{
     LINGER, Lagged, Person, PersonKey, PersonKeyError, Presence, PresenceChange, PresenceChanges,

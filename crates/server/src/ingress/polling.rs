@@ -3,18 +3,13 @@
 use std::time::Duration;
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use bytes::BytesMut;
 use hither_cluster::Key;
 use hither_engineio::{Frame, Refusal, payload};
-use http_body_util::BodyExt;
-use tokio::{
-    runtime::Handle,
-    time::{Instant, timeout_at},
-};
+use tokio::runtime::Handle;
 use tracing::{debug, error, info};
 
 use super::{
@@ -22,18 +17,12 @@ use super::{
     requester::Requester,
 };
 use crate::{
-    limits::{Room, TooMany},
+    limits::{BodyError, TooMany},
     request::{OpenTransport, RequestId, SessionReply, SessionRequest},
 };
 
 /// How long a session may take to make room for what a client posted. Clients lose patience about then.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a body may take to come, beside the time that it takes at the lowest rate.
-const BODY_GRACE: Duration = Duration::from_secs(10);
-
-/// The lowest rate at which a body may come, in bytes a second: that of the slowest of mobile links.
-const BODY_RATE: u32 = 8 << 10;
 
 /// How much longer than a whole heartbeat a poll may hang. The session answers it sooner, with a ping or by closing.
 const POLL_MARGIN: Duration = Duration::from_secs(10);
@@ -106,12 +95,12 @@ impl<B: Backend> Ingress<B> {
     pub(super) async fn push(&self, sid: &Key, headers: &HeaderMap, body: Body) -> Result<Response, Denial> {
         let limit = self.backend.config().engine.max_payload;
         // Its room is held until the session has taken it.
-        let (body, _room) = match self.read_body(headers, body, limit).await {
+        let (body, _room) = match self.backend.gate().read_body(headers, body, limit).await {
             Ok(read) => read,
             Err(BodyError::TooLarge) => return Ok(self.refuse_body(sid).await),
             Err(error) => {
                 // The rest of the body is not read, so the connection cannot go on.
-                let mut answer = error.denial(sid).into_response();
+                let mut answer = unread(error, sid).into_response();
                 close_connection(&mut answer);
                 return Ok(answer);
             }
@@ -131,47 +120,6 @@ impl<B: Backend> Ingress<B> {
         match self.ask(sid, request, PUSH_TIMEOUT).await? {
             SessionReply::Done => Ok(answer(HeaderValue::from_static("text/html"), "ok")),
             _ => Err(unfit("push")),
-        }
-    }
-
-    /// Reads a body into memory, for which there is room as long as what is given back with it lives.
-    async fn read_body(
-        &self,
-        headers: &HeaderMap,
-        mut body: Body,
-        limit: usize,
-    ) -> Result<(Bytes, Room), BodyError> {
-        let gate = self.backend.gate();
-        let announced = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: usize| length > limit) {
-            return Err(BodyError::TooLarge);
-        }
-        let mut room = gate.body(announced).map_err(BodyError::NoRoom)?;
-        let mut read = BytesMut::new();
-        let began = Instant::now();
-        loop {
-            let frame = match timeout_at(due(began, read.len()), body.frame()).await {
-                Ok(Some(Ok(frame))) => frame,
-                Ok(Some(Err(error))) => return Err(BodyError::Broken(error)),
-                Ok(None) => return Ok((read.freeze(), room)),
-                Err(_) => return Err(BodyError::TooSlow),
-            };
-            // Trailers mean nothing here.
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            let length = read.len() + data.len();
-            if length > limit {
-                return Err(BodyError::TooLarge);
-            }
-            gate.grow(&mut room, length).map_err(BodyError::NoRoom)?;
-            if read.is_empty() && announced == Some(data.len()) {
-                return Ok((data, room));
-            }
-            read.reserve(announced.map_or(0, |whole| whole.saturating_sub(read.len())));
-            read.extend_from_slice(&data);
         }
     }
 
@@ -238,32 +186,17 @@ impl<B: Backend> Drop for HangingPoll<'_, B> {
     }
 }
 
-/// Why a body cannot be handed on.
-enum BodyError {
-    TooLarge,
-    TooSlow,
-    NoRoom(TooMany),
-    Broken(axum::Error),
-}
-
-impl BodyError {
-    fn denial(self, sid: &Key) -> Denial {
-        match self {
-            Self::TooLarge => Denial::BodyTooLarge,
-            Self::TooSlow => Denial::BodyTimedOut,
-            Self::NoRoom(too_many) => too_many.into(),
-            Self::Broken(error) => {
-                debug!(sid = %ShortSid(sid), %error, "a body broke off");
-                Refusal::BadRequest.into()
-            }
+/// What is answered when a body cannot be handed on.
+fn unread(error: BodyError, sid: &Key) -> Denial {
+    match error {
+        BodyError::TooLarge => Denial::BodyTooLarge,
+        BodyError::TooSlow => Denial::BodyTimedOut,
+        BodyError::NoRoom(no_room) => TooMany::from(no_room).into(),
+        BodyError::Broken(error) => {
+            debug!(sid = %ShortSid(sid), %error, "a body broke off");
+            Refusal::BadRequest.into()
         }
     }
-}
-
-/// When this much of a body must have come that began then.
-fn due(began: Instant, bytes: usize) -> Instant {
-    let at_lowest_rate = Duration::from_secs(1) * u32::try_from(bytes).unwrap_or(u32::MAX) / BODY_RATE;
-    began + BODY_GRACE + at_lowest_rate
 }
 
 fn payload_of(frames: &[Frame]) -> Response {

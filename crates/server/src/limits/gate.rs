@@ -6,19 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::{
+    body::{Body, Bytes},
+    http::HeaderMap,
+};
 use tracing::warn;
 
 use super::{
     AdmissionLimits, TrustedProxies,
     address_group::AddressGroup,
     admissions::{Admissions, Place, Refused},
-    body_budget::{BodyBudget, Room},
+    body::BodyError,
+    body_budget::{BodyBudget, BodyRoom, NoRoom},
     refusals::Refusals,
 };
 use crate::status::ClientStatus;
-
-/// How soon a body that has no room now may have some.
-const BODY_RETRY: Duration = Duration::from_secs(1);
 
 /// Lets clients in, as far as the [limits](AdmissionLimits) allow. Cheap to clone.
 ///
@@ -114,14 +116,23 @@ impl Gate {
         &self.0.trusted_proxies
     }
 
-    /// A body is about to come, of this length if it is known.
-    pub(crate) fn body(&self, length: Option<usize>) -> Result<Room, TooMany> {
-        self.0.bodies.enter(length).map_err(|_| self.refuse_body())
-    }
-
-    /// There is more of a body than it has room.
-    pub(crate) fn grow(&self, room: &mut Room, bytes: usize) -> Result<(), TooMany> {
-        room.grow_to(bytes).map_err(|_| self.refuse_body())
+    /// Reads a body of at most `limit` bytes, as far as the node has room for it.
+    pub(crate) async fn read_body(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        limit: usize,
+    ) -> Result<(Bytes, BodyRoom), BodyError> {
+        let read = self.0.bodies.read(headers, body, limit).await;
+        if let Err(BodyError::NoRoom(_)) = &read
+            && let Some(so_far) = self.0.refused_bodies.note()
+        {
+            warn!(
+                so_far,
+                "bodies are refused: this node holds as many bytes of them as it may"
+            );
+        }
+        read
     }
 
     /// Somebody's page is not let in.
@@ -186,18 +197,6 @@ impl Gate {
         }
     }
 
-    fn refuse_body(&self) -> TooMany {
-        if let Some(so_far) = self.0.refused_bodies.note() {
-            warn!(
-                so_far,
-                "bodies are refused: this node holds as many bytes of them as it may"
-            );
-        }
-        TooMany::AtNode {
-            retry_after: BODY_RETRY,
-        }
-    }
-
     fn admissions(&self) -> MutexGuard<'_, Admissions> {
         // Counts are right at every moment, whoever panicked.
         self.0.admissions.lock().unwrap_or_else(PoisonError::into_inner)
@@ -209,6 +208,17 @@ impl Drop for Held {
         self.gate
             .admissions()
             .leave(self.counted, self.place, Instant::now());
+    }
+}
+
+/// How soon a body that has no room now may have some.
+const BODY_RETRY: Duration = Duration::from_secs(1);
+
+impl From<NoRoom> for TooMany {
+    fn from(NoRoom: NoRoom) -> Self {
+        Self::AtNode {
+            retry_after: BODY_RETRY,
+        }
     }
 }
 

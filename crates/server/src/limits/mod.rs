@@ -2,6 +2,7 @@
 
 mod address_group;
 mod admissions;
+mod body;
 mod body_budget;
 mod config;
 mod gate;
@@ -9,9 +10,11 @@ mod proxies;
 mod refusals;
 mod token_bucket;
 
-pub(crate) use self::{body_budget::Room, gate::Use, token_bucket::TokenBucket};
 pub use self::{
+    body::BodyError,
+    body_budget::{BodyBudget, BodyRoom, NoRoom},
     config::{AdmissionLimits, Rate},
     gate::{Connection, Gate, TooMany},
     proxies::{InvalidProxy, TrustedProxies},
 };
+pub(crate) use self::{gate::Use, token_bucket::TokenBucket};
