@@ -141,6 +141,40 @@ onEveryScene("messages", (scene) => {
     );
   });
 
+  test("that changed while somebody was away are told when asked for", async () => {
+    const { room, host, other } = await table(2);
+    for (const text of ["one", "two", "three"]) await host.say(room, text);
+    const { changed: before } = await other.must("message.history", { room });
+    assert.equal(before, 0);
+    other.socket.disconnect();
+    await host.must("message.edit", { room, number: 1, text: "ONE" });
+    await host.must("message.react", { room, number: 3, emoji: "🍵", on: true });
+    await host.must("message.delete", { room, number: 1 });
+    await host.say(room, "four");
+    const tab = await Person.open(scene.url, other.name, other.browser);
+    const { messages = [], changed, more } = await tab.must("message.changes", { room, since: before });
+    assert.deepEqual(
+      messages.map(({ number, deleted, changed }) => ({ number, deleted, changed })),
+      [
+        { number: 3, deleted: undefined, changed: 2 },
+        { number: 1, deleted: true, changed: 3 },
+      ],
+    );
+    assert.deepEqual([changed, more], [3, false]);
+    const told = tab.next<Message>("message.changed");
+    await host.must("message.edit", { room, number: 2, text: "TWO" });
+    assert.equal((await told).changed, 4);
+    const rest = await tab.must("message.changes", { room, since: changed });
+    assert.deepEqual(
+      rest.messages?.map(({ number }) => number),
+      [2],
+    );
+    assert.equal((await tab.must("message.history", { room })).changed, 4);
+    const stranger = await Person.guest(scene.url);
+    const { error } = await stranger.request("message.changes", { room, since: 0 });
+    assert.equal(error?.code, "forbidden");
+  });
+
   test("are found by their words, by who is in the room", async () => {
     const { room, host, other } = await table(2);
     await host.say(room, "The kettle is on");

@@ -22,6 +22,15 @@ export interface Membership {
   peer?: PersonView;
 }
 
+export interface Attachment {
+  id: string;
+  name: string;
+  type: string;
+  bytes: number;
+  width?: number;
+  height?: number;
+}
+
 export interface Message {
   room: string;
   number: number;
@@ -34,6 +43,8 @@ export interface Message {
   edited?: number;
   deleted?: true;
   reactions?: { emoji: string; names: string[] }[];
+  attachments?: Attachment[];
+  changed?: number;
 }
 
 export interface Placement {
@@ -46,7 +57,7 @@ export interface Welcome {
   person: PersonView;
   rooms: Membership[];
   invitations: { room: string; name: string; by: string }[];
-  limits: { messageBytes: number; rooms: number };
+  limits: { messageBytes: number; rooms: number; uploadBytes: number; attachments: number };
 }
 
 export interface Presence {
@@ -72,6 +83,8 @@ export interface Answer {
   message?: Message;
   messages?: Message[];
   last?: number;
+  changed?: number;
+  upload?: Attachment;
   more?: { before: boolean; after: boolean } | boolean;
   rooms?: { room: string; name: string; members: number; joined: boolean }[];
   members?: { name: string; kind: string; role: string }[];

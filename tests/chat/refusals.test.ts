@@ -29,6 +29,7 @@ const requests = [
   "message.delete",
   "message.react",
   "message.history",
+  "message.changes",
   "message.search",
   "presence.list",
   "webhook.create",
@@ -94,6 +95,15 @@ onEveryScene("the chat refuses", (scene) => {
         code: "not_found",
       },
       "a page of no messages": { event: "message.history", args: { limit: 0 } },
+      "changes since never": { event: "message.changes", args: {} },
+      "changes since a moment before the first": { event: "message.changes", args: { since: -1 } },
+      "more attachments than a message may have": {
+        ...send({ text: "", attachments: Array<string>(5).fill(NOBODY) }),
+        says: /may have 4 attachments/,
+      },
+      "an attachment that nobody uploaded": { ...send({ attachments: [NOBODY] }), code: "not_found" },
+      "an attachment named by a path": send({ attachments: ["../../etc/passwd"] }),
+      "attachments that are no list": send({ attachments: NOBODY }),
       "a number below zero": { event: "message.history", args: { before: -1 } },
     };
     for (const [title, { event, args, code = "bad_request", says = /.{10}/ }] of Object.entries(cases)) {

@@ -1,7 +1,6 @@
 import { after, afterEach, before, describe } from "node:test";
 import { closeClients } from "../harness/client.ts";
 import { Cluster } from "../harness/cluster.ts";
-import type { NodeFlags } from "../harness/node.ts";
 import { hitherNode } from "../harness/programs.ts";
 import { Scatter } from "../harness/scatter.ts";
 import { startStore, type Store, type StoreKind } from "../harness/stores.ts";
@@ -18,8 +17,15 @@ const scenes: readonly { title: string; size: number; kind: StoreKind }[] = [
   { title: "three nodes with PostgreSQL, every request to another", size: 3, kind: "PostgreSQL" },
 ];
 
-/** Tells the same stories on one node, and on three whose every request lands on another, with either kind of store. */
-export function onEveryScene(subject: string, tell: (scene: Scene) => void, flags: NodeFlags = {}): void {
+/**
+ * Tells the same stories, with these flags of `hither node`, on one node, and on three whose every request lands on another, with
+ * either kind of store.
+ */
+export function onEveryScene(
+  subject: string,
+  tell: (scene: Scene) => void,
+  flags: readonly string[] = [],
+): void {
   for (const { title, size, kind } of scenes) {
     describe(`${subject} — ${title}`, () => {
       let store: Store | undefined;
@@ -29,9 +35,9 @@ export function onEveryScene(subject: string, tell: (scene: Scene) => void, flag
       before(async () => {
         store = await startStore(kind);
         const started = await Cluster.start({
-          program: hitherNode(store.url),
+          program: hitherNode(store.url, flags),
           size,
-          flags: { placement: "spread", ...flags },
+          flags: { placement: "spread" },
         });
         cluster = started;
         scatter = await Scatter.start(() => started.urls);

@@ -32,9 +32,12 @@ export function testbed(): Program {
  * The chat server as people run it: `hither node`. All nodes started with this program share the store, an empty file unless
  * given. All clients of a test have one address, and say more than people do.
  */
-export function hitherNode(store: string = storeFile()): Program {
+export function hitherNode(store: string = storeFile(), flags: readonly string[] = []): Program {
   const limits = ["--sign-in-limit", "1000000", "--message-rate", "1000"];
-  return { command: hitherBinary(), leadingArgs: ["node", "--store", store, "--guests", ...limits] };
+  return {
+    command: hitherBinary(),
+    leadingArgs: ["node", "--store", store, "--guests", ...limits, ...flags],
+  };
 }
 
 /** The program `hither`. */

@@ -24,6 +24,7 @@ use crate::{
     request::{InRoom, PresenceList, Request},
     service::{Actor, Gone, GoneReason, News, Service, Tell},
     tasks::ChatTasks,
+    uploads::MAX_ATTACHMENTS,
     view::{InvitationView, MembershipView, PersonView},
 };
 
@@ -63,7 +64,7 @@ impl Chat {
         (Self(service.clone()), ChatStart { service, told })
     }
 
-    /// What is served over HTTP: accounts, the API for programs, webhooks.
+    /// What is served over HTTP: accounts, files, the API for programs, webhooks.
     pub fn routes(&self) -> Router {
         http::routes(self.0.clone())
     }
@@ -89,6 +90,8 @@ impl ChatStart {
 struct Limits {
     message_bytes: usize,
     rooms: usize,
+    upload_bytes: usize,
+    attachments: usize,
 }
 
 #[derive(Serialize)]
@@ -255,6 +258,8 @@ impl Chat {
                 limits: Limits {
                     message_bytes: service.config.max_message_bytes,
                     rooms: service.config.max_rooms,
+                    upload_bytes: service.config.max_upload_bytes,
+                    attachments: MAX_ATTACHMENTS,
                 },
             },
         )?;
@@ -306,6 +311,7 @@ impl Chat {
             Request::MessageDelete(at) => answer!(service.delete(&actor, at).await?),
             Request::MessageReact(react) => answer!(service.react(&actor, react).await?),
             Request::MessageHistory(asked) => answer!(service.history(actor.id, asked).await?),
+            Request::MessageChanges(asked) => answer!(service.changes(actor.id, asked).await?),
             Request::MessageSearch(asked) => answer!(service.search(actor.id, asked).await?),
             Request::RoomList(asked) => answer!(service.rooms(&actor, asked).await?),
             Request::RoomMembers(asked) => answer!(service.members(&actor, asked).await?),

@@ -23,6 +23,13 @@ pub struct ChatConfig {
     pub attempts_per_account: u32,
     /// Messages that one person may send per second in the long run, and four times as many at once.
     pub messages_per_second: u32,
+    /// Bytes that an uploaded file may have, at most [`MAX_UPLOAD_BYTES`](Self::MAX_UPLOAD_BYTES); 0 turns uploads off.
+    pub max_upload_bytes: usize,
+}
+
+impl ChatConfig {
+    /// The largest file that the store takes.
+    pub const MAX_UPLOAD_BYTES: usize = hither_store::MAX_ATTACHMENT_BYTES;
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,6 +47,7 @@ impl Default for ChatConfig {
             attempts_per_address: 100,
             attempts_per_account: 10,
             messages_per_second: 10,
+            max_upload_bytes: 10 << 20,
         }
     }
 }

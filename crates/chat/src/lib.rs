@@ -24,6 +24,7 @@ mod request;
 mod rooms;
 mod service;
 mod tasks;
+mod uploads;
 mod view;
 
 pub use chat::{Chat, ChatStart, Participant};

@@ -7,8 +7,12 @@ use tracing::warn;
 use crate::{
     limits::Kind,
     refusal::Refusal,
-    request::{self, MessageAt, MessageEdit, MessageHistory, MessageReact, MessageSearch, MessageSend},
+    request::{
+        self, MessageAt, MessageChanges, MessageEdit, MessageHistory, MessageReact, MessageSearch,
+        MessageSend,
+    },
     service::{Actor, PAGE, Service, span},
+    uploads::MAX_ATTACHMENTS,
     view::{MessageView, PageView, PersonView, SaidView},
 };
 
@@ -25,6 +29,14 @@ pub(crate) struct Changed {
     message: MessageView,
 }
 
+/// What has changed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Changes {
+    messages: Vec<MessageView>,
+    changed: u64,
+    more: bool,
+}
+
 /// What a search found.
 #[derive(Debug, Serialize)]
 pub(crate) struct Hits {
@@ -37,14 +49,22 @@ impl Service {
     /// between the two.
     pub(crate) async fn send(&self, actor: &Actor, send: MessageSend) -> Result<Sent, Refusal> {
         self.limits.take(actor.id, Kind::Messages)?;
+        if send.attachments.len() > MAX_ATTACHMENTS {
+            let message = format!("A message may have {MAX_ATTACHMENTS} attachments.");
+            return Err(Refusal::bad(message));
+        }
+        let text = match send.attachments[..] {
+            [] => request::text(&send.text, self.config.max_message_bytes)?,
+            [..] => request::caption(&send.text, self.config.max_message_bytes)?,
+        };
         let message = NewMessage {
             room: send.room,
             author: Author::Person(actor.id),
             client_id: send.id,
             kind: send.kind.into(),
-            text: request::text(&send.text, self.config.max_message_bytes)?,
+            text,
             reply_to: send.reply_to,
-            attachments: Vec::new(),
+            attachments: send.attachments,
         };
         self.say(message, actor.view()).await
     }
@@ -61,7 +81,7 @@ impl Service {
         };
         match said.filter(|_| !appended.repeated) {
             Some(said) => self.publish(said.stored(&appended)).await,
-            // It has a quote, or was stored before and may have changed since.
+            // It has a quote or attachments, or was stored before and may have changed since.
             None => match self.store.message(room, appended.number).await {
                 Ok(message) => self.publish(message.into()).await,
                 // It is durable, so it is acknowledged; others find it by the gap in the numbers.
@@ -108,6 +128,17 @@ impl Service {
         let span = span(asked.before, asked.after, asked.around, asked.date)?;
         self.role(asked.room, person).await?;
         self.page(asked.room, span, asked.limit).await
+    }
+
+    pub(crate) async fn changes(&self, person: PersonId, asked: MessageChanges) -> Result<Changes, Refusal> {
+        self.limits.take(person, Kind::Requests)?;
+        self.role(asked.room, person).await?;
+        let found = self.store.changes(asked.room, asked.since, PAGE).await?;
+        Ok(Changes {
+            messages: found.messages.into_iter().map(MessageView::from).collect(),
+            changed: found.last_change,
+            more: found.more,
+        })
     }
 
     pub(crate) async fn search(&self, person: PersonId, asked: MessageSearch) -> Result<Hits, Refusal> {

@@ -2,7 +2,9 @@
 
 use bytestring::ByteString;
 use hither::{Event, PersonKey};
-use hither_store::{ClientId, MessageKind, Number, PersonName, RoomId, RoomName, Timestamp, WebhookId};
+use hither_store::{
+    AttachmentId, ClientId, MessageKind, Number, PersonName, RoomId, RoomName, Timestamp, WebhookId,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::refusal::{Code, Refusal};
@@ -30,6 +32,7 @@ pub(crate) enum Request {
     MessageDelete(MessageAt),
     MessageReact(MessageReact),
     MessageHistory(MessageHistory),
+    MessageChanges(MessageChanges),
     MessageSearch(MessageSearch),
     PresenceList(PresenceList),
     WebhookCreate(PersonInRoom),
@@ -73,13 +76,14 @@ requests! {
     "room.settings" => RoomSettings, r#"{"room": "a room's id", "muted": true or false?, "order": a whole number?}"#;
     "room.read" => RoomRead, r#"{"room": "a room's id", "number": a message's number}"#;
     "message.send" => MessageSend,
-        r#"{"room": "a room's id", "id": "1 to 64 of A-Z a-z 0-9 _ -", "text": "text", "kind": "text" or "action"?, "replyTo": a message's number?}"#;
+        r#"{"room": "a room's id", "id": "1 to 64 of A-Z a-z 0-9 _ -", "text": "text", "kind": "text" or "action"?, "replyTo": a message's number?, "attachments": [an upload's id]?}"#;
     "message.edit" => MessageEdit, r#"{"room": "a room's id", "number": a message's number, "text": "text"}"#;
     "message.delete" => MessageDelete, r#"{"room": "a room's id", "number": a message's number}"#;
     "message.react" => MessageReact,
         r#"{"room": "a room's id", "number": a message's number, "emoji": "an emoji", "on": true or false}"#;
     "message.history" => MessageHistory,
         r#"{"room": "a room's id", and at most one of "before", "after", "around" (a number) and "date" (a time), "limit": 1 to 50?}"#;
+    "message.changes" => MessageChanges, r#"{"room": "a room's id", "since": what changed was}"#;
     "message.search" => MessageSearch, r#"{"room": "a room's id", "query": "text", "before": a message's number?}"#;
     "presence.list" => PresenceList, r#"{"room": "a room's id", "after": "what next was"?}"#;
     "webhook.create" => WebhookCreate, r#"{"room": "a room's id", "name": "the webhook's name"}"#;
@@ -215,6 +219,8 @@ pub(crate) struct MessageSend {
     #[serde(default)]
     pub(crate) kind: SentKind,
     pub(crate) reply_to: Option<Number>,
+    #[serde(default)]
+    pub(crate) attachments: Vec<AttachmentId>,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -246,6 +252,12 @@ pub(crate) struct MessageHistory {
     pub(crate) around: Option<Number>,
     pub(crate) date: Option<Timestamp>,
     pub(crate) limit: Option<u32>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+pub(crate) struct MessageChanges {
+    pub(crate) room: RoomId,
+    pub(crate) since: u64,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -296,10 +308,15 @@ fn capital(text: &str) -> String {
 
 /// The text of a message, without the space around it.
 pub(crate) fn text(typed: &str, max: usize) -> Result<String, Refusal> {
-    let text = typed.trim();
-    if text.is_empty() {
-        return Err(Refusal::bad("The message is empty."));
+    match caption(typed, max)? {
+        text if text.is_empty() => Err(Refusal::bad("The message is empty.")),
+        text => Ok(text),
     }
+}
+
+/// The text of a message that has something else to show, and so may be without.
+pub(crate) fn caption(typed: &str, max: usize) -> Result<String, Refusal> {
+    let text = typed.trim();
     if text.len() > max {
         return Err(Refusal::new(
             Code::TooLarge,
@@ -342,6 +359,7 @@ mod tests {
                 text: "hello".into(),
                 kind: SentKind::Text,
                 reply_to: Some(Number::new(3)),
+                attachments: Vec::new(),
             })
         );
     }
@@ -378,6 +396,7 @@ mod tests {
             format!(r#"[{{"room":"{room}","id":"1","text":"x","kind":"notice"}}]"#),
             format!(r#"[{{"room":"{room}","id":"a b","text":"x"}}]"#),
             format!(r#"[{{"room":"{room}","id":"1","text":"x","replyTo":-1}}]"#),
+            format!(r#"[{{"room":"{room}","id":"1","text":"x","attachments":["../x"]}}]"#),
         ] {
             assert!(read("message.send", &args).is_err(), "{args}");
         }

@@ -17,6 +17,7 @@ use crate::{
     config::ChatConfig,
     limits::Limits,
     refusal::Refusal,
+    uploads::Uploads,
     view::{MessageView, PersonView},
 };
 
@@ -90,6 +91,7 @@ pub(crate) struct Service {
     pub(crate) config: ChatConfig,
     pub(crate) limits: Limits,
     pub(crate) passwords: Passwords,
+    pub(crate) uploads: Uploads,
     namespace: NamespaceName,
     io: OnceLock<Io>,
     lobby: OnceCell<RoomId>,
@@ -105,8 +107,9 @@ impl Service {
     ) -> (Arc<Self>, mpsc::Receiver<Tell>) {
         let (tells, told) = mpsc::channel(TELLS);
         let service = Self {
-            limits: Limits::new(config.messages_per_second),
+            limits: Limits::new(&config),
             passwords: Passwords::new(),
+            uploads: Uploads::new(),
             store,
             config,
             namespace,

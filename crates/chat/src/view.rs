@@ -1,9 +1,9 @@
 //! What clients are shown of what the store holds, as it stands on the wire.
 
 use hither_store::{
-    Appended, AuthorKind, ClientId, Invitation, Membership, Message, MessageKind, NewMessage, Number, Person,
-    PersonKind, PersonName, Reaction, Role, Room, RoomId, RoomKind, RoomName, RoomSummary, Timestamp,
-    Webhook, WebhookId,
+    Appended, Attachment, AttachmentId, AuthorKind, ClientId, Invitation, Membership, Message, MessageKind,
+    NewMessage, Number, Person, PersonKind, PersonName, Reaction, Role, Room, RoomId, RoomKind, RoomName,
+    RoomSummary, Timestamp, Webhook, WebhookId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,14 +49,20 @@ pub(crate) struct MessageView {
     pub(crate) deleted: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) reactions: Vec<ReactionView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attachments: Vec<AttachmentView>,
+    /// The room's count of changes when it last changed; none when it never did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) changed: Option<u64>,
 }
 
-/// A message that is new and quotes nothing: what is shown of it needs no look into the store.
+/// A message that is new, quotes nothing and has no attachments: what is shown of it needs no look into the store.
 pub(crate) struct SaidView(MessageView);
 
 impl SaidView {
     pub(crate) fn new(message: &NewMessage, author: PersonView) -> Option<Self> {
-        message.reply_to.is_none().then(|| {
+        let is_all = message.reply_to.is_none() && message.attachments.is_empty();
+        is_all.then(|| {
             Self(MessageView {
                 room: message.room,
                 number: Number::default(),
@@ -69,6 +75,8 @@ impl SaidView {
                 edited: None,
                 deleted: false,
                 reactions: Vec::new(),
+                attachments: Vec::new(),
+                changed: None,
             })
         })
     }
@@ -97,6 +105,33 @@ pub(crate) struct ReactionView {
     names: Vec<String>,
 }
 
+#[derive(Debug, Serialize)]
+pub(crate) struct AttachmentView {
+    id: AttachmentId,
+    name: String,
+    #[serde(rename = "type")]
+    media_type: String,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+}
+
+impl From<&Attachment> for AttachmentView {
+    fn from(file: &Attachment) -> Self {
+        let (width, height) = file.dimensions.unzip();
+        Self {
+            id: file.id,
+            name: file.name.as_str().to_owned(),
+            media_type: file.media_type.clone(),
+            bytes: file.size,
+            width,
+            height,
+        }
+    }
+}
+
 impl From<Message> for MessageView {
     fn from(message: Message) -> Self {
         let reaction = |Reaction { emoji, names }| ReactionView { emoji, names };
@@ -122,6 +157,8 @@ impl From<Message> for MessageView {
             edited: message.edited,
             deleted: message.deleted,
             reactions: message.reactions.into_iter().map(reaction).collect(),
+            attachments: message.attachments.iter().map(AttachmentView::from).collect(),
+            changed: Some(message.change).filter(|change| *change > 0),
         }
     }
 }
@@ -250,6 +287,7 @@ impl From<Webhook> for WebhookView {
 pub(crate) struct PageView {
     messages: Vec<MessageView>,
     last: Number,
+    changed: u64,
     more: More,
 }
 
@@ -264,6 +302,7 @@ impl From<hither_store::Page> for PageView {
         Self {
             messages: page.messages.into_iter().map(MessageView::from).collect(),
             last: page.last,
+            changed: page.last_change,
             more: More {
                 before: page.more_before,
                 after: page.more_after,

@@ -35,6 +35,8 @@ pub async fn chat_site(config: ServerConfig, args: &ChatArgs) -> Result<Site, Si
             guests: args.guests,
             attempts_per_address: args.sign_in_limit,
             messages_per_second: args.message_rate,
+            // As many as a usize has at least.
+            max_upload_bytes: args.upload_limit as usize,
             ..ChatConfig::default()
         },
         store.clone(),

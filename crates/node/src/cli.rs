@@ -167,4 +167,8 @@ pub struct ChatArgs {
     /// Messages that one person may send per second in the long run; four times as many at once
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub message_rate: u32,
+
+    /// Bytes that an uploaded file may have, at most 16777216; `0` turns uploads off. Files are kept in the store
+    #[arg(long, value_name = "BYTES", default_value_t = 10 << 20, value_parser = clap::value_parser!(u32).range(0..=16 << 20))]
+    pub upload_limit: u32,
 }

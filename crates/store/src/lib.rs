@@ -16,7 +16,7 @@ mod upkeep;
 pub use config::{StoreUrl, UrlError};
 pub use error::{Conflict, Denial, Missing, OpenError, StoreError};
 pub use model::{
-    attachment::{Attachment, MAX_ATTACHMENT_BYTES, MAX_FILE_NAME_CHARS, NewAttachment},
+    attachment::{Attachment, Content, FileName, MAX_ATTACHMENT_BYTES, NewAttachment},
     ids::{
         AttachmentId, ClientId, ClientIdError, IdError, Number, PersonId, RoomId, SecretHash, Timestamp,
         WebhookId,

@@ -1,9 +1,10 @@
-//! What the chat serves over HTTP: accounts for the page, the API for programs, webhooks.
+//! What the chat serves over HTTP: accounts and files for the page, the API for programs, webhooks.
 
 mod account;
 mod answer;
 mod hooks;
 mod programs;
+mod uploads;
 mod visit;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use axum::{
 
 use crate::service::Service;
 
-/// Bytes that a body of a request may have.
+/// Bytes that a body of a request may have, unless it is a file.
 const MAX_BODY: usize = 64 << 10;
 /// What the API for programs is, for programs.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -43,6 +44,9 @@ pub(crate) fn routes(service: Arc<Service>) -> Router {
             "/api/v1/rooms/{room}/messages",
             get(programs::history).post(programs::send),
         )
+        .route("/api/uploads", post(uploads::upload))
+        .route("/api/uploads/{id}", get(uploads::file))
+        .route("/api/uploads/{id}/thumbnail", get(uploads::thumbnail))
         .route("/api/hooks/{secret}", post(hooks::say))
         .route("/api/openapi.json", get(openapi))
         .layer(DefaultBodyLimit::max(MAX_BODY))

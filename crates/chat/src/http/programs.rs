@@ -85,6 +85,7 @@ pub(super) async fn send(
         text: say.text,
         kind: say.kind,
         reply_to: say.reply_to,
+        attachments: Vec::new(),
     };
     Ok(accepted(chat.send(&actor, send).await?))
 }

@@ -31,7 +31,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 impl Visit {
-    fn of(parts: &Parts) -> Self {
+    pub(super) fn of(parts: &Parts) -> Self {
         let headers = &parts.headers;
         let cookies = headers.get_all(header::COOKIE).iter();
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -75,6 +75,14 @@ impl FromRequestParts<Arc<Service>> for Visit {
     }
 }
 
+/// That it is no page of another site that makes a request which changes something.
+pub(super) fn require_own_site(headers: &HeaderMap) -> Result<(), Refusal> {
+    if origin::is_own(headers) {
+        return Ok(());
+    }
+    Err(Refusal::forbidden("Another site must not do this for you."))
+}
+
 /// A request of a page that changes something: from this site, and with JSON, which no form can send.
 pub(super) struct Form<T> {
     pub(super) visit: Visit,
@@ -85,9 +93,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Service>> for Form<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, Refusal> {
-        if !origin::is_own(request.headers()) {
-            return Err(Refusal::forbidden("Another site must not do this for you."));
-        }
+        require_own_site(request.headers())?;
         let (parts, body) = request.into_parts();
         let visit = Visit::of(&parts);
         let Body(body) = Body::from_request(Request::from_parts(parts, body), service).await?;

@@ -1,19 +1,34 @@
-//! A token bucket: so many at once, so many per second in the long run.
+//! A token bucket: so many at once, so many in the long run.
 
 use std::time::{Duration, Instant};
 
 /// How much is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
-    per_second: u32,
+    /// How long it takes until there is one more token.
+    token: Duration,
     burst: u32,
 }
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 impl Rate {
     /// `per_second` in the long run, `burst` at once. At least one of each.
     pub(crate) const fn new(per_second: u32, burst: u32) -> Self {
+        Self::of(Duration::from_secs(1), per_second, burst)
+    }
+
+    /// So many an hour, and as many at once.
+    pub(crate) const fn per_hour(tokens: u32) -> Self {
+        Self::of(HOUR, tokens, tokens)
+    }
+
+    const fn of(time: Duration, tokens: u32, burst: u32) -> Self {
+        let tokens = if tokens == 0 { 1 } else { tokens };
+        // Nanoseconds in an hour fit.
+        let token = (time.as_nanos() as u64).div_ceil(tokens as u64);
         Self {
-            per_second: if per_second == 0 { 1 } else { per_second },
+            token: Duration::from_nanos(token),
             burst: if burst == 0 { 1 } else { burst },
         }
     }
@@ -21,7 +36,7 @@ impl Rate {
     /// Not less than another.
     pub(crate) fn at_least(self, other: Self) -> Self {
         Self {
-            per_second: self.per_second.max(other.per_second),
+            token: self.token.min(other.token),
             burst: self.burst.max(other.burst),
         }
     }
@@ -44,14 +59,14 @@ impl Bucket {
         self.full_at <= now
     }
 
-    /// Takes a token.
+    /// Takes tokens, all or none; never more than a full bucket has.
     ///
     /// # Errors
-    /// When there is none: how long until there is one.
-    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let token = Duration::from_secs(1) / self.rate.per_second;
-        let full_at = self.full_at.max(now) + token;
-        let latest = now + token * self.rate.burst;
+    /// When there are not as many: how long until there are.
+    pub(crate) fn take(&mut self, now: Instant, tokens: u32) -> Result<(), Duration> {
+        let Rate { token, burst } = self.rate;
+        let full_at = self.full_at.max(now) + token * tokens.min(burst);
+        let latest = now + token * burst;
         if full_at > latest {
             return Err(full_at - latest);
         }
@@ -70,30 +85,43 @@ mod tests {
         let start = Instant::now();
         let mut bucket = Bucket::full(Rate::new(2, 3), start);
         for _ in 0..3 {
-            assert_eq!(bucket.take(start), Ok(()));
+            assert_eq!(bucket.take(start, 1), Ok(()));
         }
-        assert_eq!(bucket.take(start), Err(Duration::from_millis(500)));
+        assert_eq!(bucket.take(start, 1), Err(Duration::from_millis(500)));
         let later = start + Duration::from_millis(400);
-        assert_eq!(bucket.take(later), Err(Duration::from_millis(100)));
-        assert_eq!(bucket.take(start + Duration::from_millis(500)), Ok(()));
+        assert_eq!(bucket.take(later, 1), Err(Duration::from_millis(100)));
+        assert_eq!(bucket.take(start + Duration::from_millis(500), 1), Ok(()));
         assert!(bucket.is_full(start + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn many_at_once_are_all_or_none() {
+        let start = Instant::now();
+        let mut bucket = Bucket::full(Rate::per_hour(3600), start);
+        assert_eq!(bucket.take(start, 3000), Ok(()));
+        assert_eq!(bucket.take(start, 1000), Err(Duration::from_secs(400)));
+        assert_eq!(bucket.take(start, 600), Ok(()));
+        // More than there ever are is what there is at most.
+        assert_eq!(bucket.take(start + HOUR, 5000), Ok(()));
     }
 
     proptest! {
         #[test]
         fn never_more_than_the_rate_and_the_wait_is_right(
-            per_second in 1..50_u32, burst in 1..20_u32, pauses in prop::collection::vec(0..400_u64, 1..200),
+            per_second in 1..50_u32, burst in 1..20_u32,
+            takes in prop::collection::vec((0..400_u64, 1..4_u32), 1..200),
         ) {
             let start = Instant::now();
             let mut bucket = Bucket::full(Rate::new(per_second, burst), start);
             let (mut now, mut taken) = (start, 0_u32);
-            for pause in pauses {
+            for (pause, tokens) in takes {
                 now += Duration::from_millis(pause);
-                match bucket.take(now) {
-                    Ok(()) => taken += 1,
+                let tokens = tokens.min(burst);
+                match bucket.take(now, tokens) {
+                    Ok(()) => taken += tokens,
                     Err(wait) => {
                         let mut later = bucket;
-                        prop_assert!(later.take(now + wait).is_ok());
+                        prop_assert!(later.take(now + wait, tokens).is_ok());
                     }
                 }
                 let allowed = f64::from(burst) + (now - start).as_secs_f64() * f64::from(per_second) + 1e-3;

@@ -13,7 +13,7 @@ use hither_store::{PersonId, RoomId};
 
 use self::bucket::Bucket;
 pub(crate) use self::bucket::Rate;
-use crate::refusal::Refusal;
+use crate::{config::ChatConfig, refusal::Refusal};
 
 /// Buckets that are kept before those that are full are forgotten.
 const SWEEP_AT: usize = 10_000;
@@ -25,6 +25,9 @@ pub(crate) enum Kind {
     Joins,
     Searches,
     Requests,
+    /// In KiB.
+    Uploads,
+    Files,
 }
 
 impl Kind {
@@ -34,6 +37,8 @@ impl Kind {
             Self::Joins => "rooms joined or created",
             Self::Searches => "searches",
             Self::Requests => "requests",
+            Self::Uploads => "uploads",
+            Self::Files => "files read",
         }
     }
 }
@@ -41,6 +46,7 @@ impl Kind {
 /// The buckets of one node. Somebody with sockets on several nodes has as many of each.
 pub(crate) struct Limits {
     messages: Rate,
+    uploads: Rate,
     people: Buckets<(PersonId, Kind)>,
     rooms: Buckets<RoomId>,
 }
@@ -50,10 +56,19 @@ const ROOM: Rate = Rate::new(200, 800);
 const JOINS: Rate = Rate::new(1, 30);
 const SEARCHES: Rate = Rate::new(1, 10);
 const REQUESTS: Rate = Rate::new(30, 200);
+/// A page of 50 messages with four images each.
+const FILES: Rate = Rate::new(50, 400);
+/// The largest files that somebody may upload in an hour.
+const UPLOADS_PER_HOUR: u32 = 20;
 
 impl Limits {
-    pub(crate) fn new(messages_per_second: u32) -> Self {
+    pub(crate) fn new(config: &ChatConfig) -> Self {
+        let messages_per_second = config.messages_per_second;
+        let per_hour = u32::try_from(config.max_upload_bytes / 1024)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(UPLOADS_PER_HOUR);
         Self {
+            uploads: Rate::per_hour(per_hour),
             messages: Rate::new(messages_per_second, messages_per_second.saturating_mul(4)),
             people: Buckets::default(),
             rooms: Buckets::default(),
@@ -62,19 +77,26 @@ impl Limits {
 
     /// Lets a person do one thing of this kind.
     pub(crate) fn take(&self, person: PersonId, kind: Kind) -> Result<(), Refusal> {
+        self.take_many(person, kind, 1)
+    }
+
+    /// Lets a person do this much of this kind.
+    pub(crate) fn take_many(&self, person: PersonId, kind: Kind, tokens: u32) -> Result<(), Refusal> {
         let rate = match kind {
             Kind::Messages => self.messages,
             Kind::Joins => JOINS,
             Kind::Searches => SEARCHES,
             Kind::Requests => REQUESTS,
+            Kind::Uploads => self.uploads,
+            Kind::Files => FILES,
         };
-        self.people.take((person, kind), rate, kind.what())
+        self.people.take((person, kind), rate, tokens, kind.what())
     }
 
     /// Lets somebody say something in a room.
     pub(crate) fn take_room(&self, room: RoomId) -> Result<(), Refusal> {
         let rate = ROOM.at_least(self.messages);
-        self.rooms.take(room, rate, "messages in this room")
+        self.rooms.take(room, rate, 1, "messages in this room")
     }
 }
 
@@ -87,7 +109,7 @@ impl<K> Default for Buckets<K> {
 }
 
 impl<K: Eq + Hash> Buckets<K> {
-    fn take(&self, key: K, rate: Rate, what: &str) -> Result<(), Refusal> {
+    fn take(&self, key: K, rate: Rate, tokens: u32, what: &str) -> Result<(), Refusal> {
         let now = Instant::now();
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= SWEEP_AT {
@@ -95,7 +117,9 @@ impl<K: Eq + Hash> Buckets<K> {
             buckets.retain(|_, bucket| !bucket.is_full(now));
         }
         let bucket = buckets.entry(key).or_insert_with(|| Bucket::full(rate, now));
-        bucket.take(now).map_err(|wait| Refusal::limited(what, wait))
+        bucket
+            .take(now, tokens)
+            .map_err(|wait| Refusal::limited(what, wait))
     }
 }
 
@@ -106,7 +130,10 @@ mod tests {
 
     #[test]
     fn one_person_s_flood_is_nobody_else_s() {
-        let limits = Limits::new(1);
+        let limits = Limits::new(&ChatConfig {
+            messages_per_second: 1,
+            ..ChatConfig::default()
+        });
         let (flooder, other) = (PersonId::random(), PersonId::random());
         let refused = (0..5)
             .find_map(|_| limits.take(flooder, Kind::Messages).err())

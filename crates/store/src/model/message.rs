@@ -191,6 +191,8 @@ pub struct Hits {
 pub struct Changes {
     /// As they are now, in the order of their last change.
     pub messages: Vec<Message>,
+    /// How far they go by the room's count of changes: what came later is to be asked for after it.
+    pub last_change: u64,
     /// Whether there are more, after the last one's.
     pub more: bool,
 }

@@ -3,7 +3,7 @@
 //! The rows of their rooms are locked first, in the order of their ids, so that nodes do not wait for each other in a circle.
 //! Who holds a room's row alone gives out its numbers, so these have no gaps: a transaction that fails has given out none.
 
-use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::{
     db::conn::{Column, Columns, Conn},
     error::{Conflict, Denial, Missing, StoreError},
     model::{
-        ids::{ClientId, Number, RoomId, Timestamp},
+        ids::{AttachmentId, ClientId, Number, RoomId, Timestamp},
         message::{AppendReply, Appended, Author, AuthorKind, MAX_TEXT_BYTES, MessageKind, NewMessage},
         person::PersonKind,
         room::Standing,
@@ -149,15 +149,13 @@ pub(crate) async fn run(conn: &mut Conn<'_>, appends: &mut [&mut Append]) -> Res
     let mut counters = lock_rooms(conn, appends).await?;
     let facts = find_out(conn, appends).await?;
     let mut seen: HashMap<(Author, ClientId), (RoomId, Appended)> = HashMap::new();
+    let mut attached: HashSet<AttachmentId> = HashSet::new();
     let mut rows = Vec::new();
     let mut authors: BTreeMap<(i64, i64), Progress> = BTreeMap::new();
     for (append, facts) in appends.iter_mut().zip(&facts) {
         let message = &append.message;
         let outcome = match judge(message, facts, counters.contains_key(&message.room)) {
             Ok(Verdict::Repeated(appended)) => Ok(appended),
-            Ok(Verdict::New) if !attachments_are_there(conn, message).await? => {
-                Err(Missing::Attachment.into())
-            }
             Ok(Verdict::New) => match seen.entry((message.author, message.client_id.clone())) {
                 Entry::Occupied(first) => {
                     let (room, appended) = first.get();
@@ -171,7 +169,11 @@ pub(crate) async fn run(conn: &mut Conn<'_>, appends: &mut [&mut Append]) -> Res
                         Err(Conflict::ClientIdUsed.into())
                     }
                 }
+                Entry::Vacant(_) if !attachments_are_there(conn, message, &attached).await? => {
+                    Err(Missing::Attachment.into())
+                }
                 Entry::Vacant(place) => {
+                    attached.extend(&message.attachments);
                     let counter = counters.get_mut(&message.room).ok_or(Missing::Room)?;
                     let (number, time) = counter.next();
                     let appended = Appended {
@@ -426,10 +428,20 @@ async fn advance(
     Ok(())
 }
 
-async fn attachments_are_there(conn: &mut Conn<'_>, message: &NewMessage) -> Result<bool, StoreError> {
+/// Whether all that a message refers to is its author's, of its room, and no other message's: neither of one that is stored
+/// nor of one before it in the group. They stay until the end of the transaction.
+async fn attachments_are_there(
+    conn: &mut Conn<'_>,
+    message: &NewMessage,
+    taken: &HashSet<AttachmentId>,
+) -> Result<bool, StoreError> {
+    let mut own = HashSet::new();
     for attachment in &message.attachments {
+        if taken.contains(attachment) || !own.insert(attachment) {
+            return Ok(false);
+        }
         let statement = conn.statement(
-            "SELECT id FROM attachments WHERE id = $1 AND owner = $2 AND room = $3 AND number IS NULL",
+            "SELECT id FROM attachments WHERE id = $1 AND owner = $2 AND room = $3 AND number IS NULL {for update}",
         );
         let statement = statement
             .bind(attachment.raw())

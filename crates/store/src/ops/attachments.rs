@@ -6,7 +6,7 @@ use crate::{
     db::conn::{Columns, Conn},
     error::{Denial, Missing, StoreError},
     model::{
-        attachment::{Attachment, MAX_ATTACHMENT_BYTES, MAX_FILE_NAME_CHARS, NewAttachment},
+        attachment::{Attachment, FileName, MAX_ATTACHMENT_BYTES, NewAttachment},
         ids::{AttachmentId, Number, PersonId, RoomId},
         room::Standing,
     },
@@ -14,17 +14,14 @@ use crate::{
     store::Store,
 };
 
+/// Bytes of a part. A reader holds one at a time.
+const PART: usize = 256 * 1024;
+
 const COLUMNS: &str = "id, owner, room, number, name, media_type, size, width, height, \
     CASE WHEN preview IS NULL THEN 0 ELSE 1 END AS has_preview";
 
 fn check(new: &NewAttachment) -> Result<(), StoreError> {
-    check_text("a file's name", &new.name, MAX_FILE_NAME_CHARS * 4)?;
     check_text("a media type", &new.media_type, 100)?;
-    if new.name.chars().count() > MAX_FILE_NAME_CHARS || new.name.chars().any(char::is_control) {
-        return Err(StoreError::Invalid(format!(
-            "a file's name has at most {MAX_FILE_NAME_CHARS} characters, and no control characters"
-        )));
-    }
     if new.content.is_empty() || new.content.len() > MAX_ATTACHMENT_BYTES {
         return Err(StoreError::Invalid(format!(
             "a file has 1 to {MAX_ATTACHMENT_BYTES} bytes"
@@ -51,22 +48,28 @@ impl Store {
                 let id = AttachmentId::random();
                 let statement = conn.statement(
                     "INSERT INTO attachments \
-                     (id, owner, room, name, media_type, size, width, height, created, content, preview) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, $10)",
+                     (id, owner, room, name, media_type, size, width, height, created, preview) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9)",
                 );
                 let side = |side: u32| i64::from(side);
                 let statement = statement
                     .bind(id.raw())
                     .bind(new.owner.raw())
                     .bind(new.room.raw())
-                    .bind(new.name.clone())
+                    .bind(new.name.as_str().to_owned())
                     .bind(new.media_type.clone())
                     .bind(i64::try_from(new.content.len()).unwrap_or(i64::MAX))
                     .bind(new.dimensions.map(|(width, _)| side(width)))
                     .bind(new.dimensions.map(|(_, height)| side(height)))
-                    .bind(new.content.clone())
                     .bind(new.preview.clone());
                 conn.execute(statement).await?;
+                for (part, content) in (0_i64..).zip(new.content.chunks(PART)) {
+                    let statement = conn.statement(
+                        "INSERT INTO attachment_parts (attachment, part, content) VALUES ($1, $2, $3)",
+                    );
+                    conn.execute(statement.bind(id.raw()).bind(part).bind(content.to_vec()))
+                        .await?;
+                }
                 find(conn, id).await
             })
         })
@@ -81,19 +84,38 @@ impl Store {
         self.read(id, |id, conn| Box::pin(find(conn, *id))).await
     }
 
-    /// The file, or the smaller image of it.
+    /// A part of a file, counted from 0; none behind the last one.
+    ///
+    /// # Errors
+    /// [`Missing::Attachment`], also when it was removed since the last part was read.
+    pub async fn attachment_part(&self, id: AttachmentId, part: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read((id, part), |(id, part), conn| {
+            Box::pin(async move {
+                let statement = conn
+                    .statement("SELECT content FROM attachment_parts WHERE attachment = $1 AND part = $2");
+                match conn
+                    .optional(statement.bind(id.raw()).bind(i64::from(*part)))
+                    .await?
+                {
+                    Some(row) => Ok(Some(row.bytes("content")?)),
+                    None => find(conn, *id).await.map(|_| None),
+                }
+            })
+        })
+        .await
+    }
+
+    /// The smaller image of a file.
     ///
     /// # Errors
     /// [`Missing::Attachment`], also when there is no smaller image.
-    pub async fn attachment_content(&self, id: AttachmentId, preview: bool) -> Result<Vec<u8>, StoreError> {
-        self.read((id, preview), |(id, preview), conn| {
+    pub async fn attachment_preview(&self, id: AttachmentId) -> Result<Vec<u8>, StoreError> {
+        self.read(id, |id, conn| {
             Box::pin(async move {
-                let column = if *preview { "preview" } else { "content" };
-                let text = format!(
-                    "SELECT {column} AS content FROM attachments WHERE id = $1 AND {column} IS NOT NULL"
-                );
-                let row = conn.optional(conn.statement(&text).bind(id.raw())).await?;
-                row.ok_or(Missing::Attachment)?.bytes("content")
+                let statement =
+                    conn.statement("SELECT preview FROM attachments WHERE id = $1 AND preview IS NOT NULL");
+                let row = conn.optional(statement.bind(id.raw())).await?;
+                row.ok_or(Missing::Attachment)?.bytes("preview")
             })
         })
         .await
@@ -137,7 +159,7 @@ fn attachment(row: &AnyRow) -> Result<Attachment, StoreError> {
         owner: PersonId::from_raw(row.integer("owner")?),
         room: RoomId::from_raw(row.integer("room")?),
         number: row.maybe_integer("number")?.map(Number::from_raw),
-        name: row.text("name")?,
+        name: FileName::cleaned(&row.text("name")?),
         media_type: row.text("media_type")?,
         size: row.integer("size")?.unsigned_abs(),
         dimensions: side("width")?.zip(side("height")?),

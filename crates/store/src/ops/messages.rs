@@ -61,19 +61,30 @@ impl Store {
     /// client that was away has to know of messages that it has. At most `limit` and [`MAX_PAGE`].
     ///
     /// # Errors
-    /// What can befall the store.
+    /// [`Missing::Room`].
     pub async fn changes(&self, room: RoomId, after: u64, limit: u32) -> Result<Changes, StoreError> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let limit = i64::from(limit.clamp(1, MAX_PAGE));
         self.read((room, after, limit), |(room, after, limit), conn| {
             Box::pin(async move {
+                let statement = conn.statement("SELECT last_change FROM rooms WHERE id = $1");
+                let row = conn.optional(statement.bind(room.raw())).await?;
+                let last_change = row.ok_or(Missing::Room)?.integer("last_change")?.unsigned_abs();
                 let statement = conn.statement(&format!(
                     "{SELECT} WHERE messages.room = $1 AND messages.change > $2 AND messages.change > 0 \
                      ORDER BY messages.change LIMIT $3"
                 ));
                 let statement = statement.bind(room.raw()).bind(*after).bind(*limit + 1);
                 let (messages, more) = some(conn, statement, *limit).await?;
-                Ok(Changes { messages, more })
+                let last_change = match messages.last() {
+                    Some(last) if more => last.change,
+                    _ => last_change,
+                };
+                Ok(Changes {
+                    messages,
+                    last_change,
+                    more,
+                })
             })
         })
         .await

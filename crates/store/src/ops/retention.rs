@@ -7,7 +7,7 @@ use crate::{db::conn::Columns, error::StoreError, model::ids::RoomId, store::Sto
 /// How many go in one transaction, so that others write in between.
 const AT_ONCE: i64 = 500;
 /// How long a file is kept that no message refers to.
-const UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
+const UPLOAD: Duration = Duration::from_secs(60 * 60);
 
 /// What is kept of the messages of a room; without limits, all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Retention {
 pub struct Pruned {
     /// Messages, with all that belongs to them.
     pub messages: u64,
-    /// Files that no message referred to for a day.
+    /// Files that no message referred to for an hour.
     pub files: u64,
 }
 

@@ -112,9 +112,17 @@ CREATE TABLE attachments (
     width BIGINT,
     height BIGINT,
     created BIGINT NOT NULL,
-    content BYTEA NOT NULL,
     preview BYTEA,
     FOREIGN KEY (room, number) REFERENCES messages (room, number) ON DELETE CASCADE
 );
 CREATE INDEX attachments_by_message ON attachments (room, number);
 CREATE INDEX attachments_by_age ON attachments (created) WHERE number IS NULL;
+-- What is in a file, in parts of one size but for the last.
+CREATE TABLE attachment_parts (
+    attachment BIGINT NOT NULL REFERENCES attachments ON DELETE CASCADE,
+    part BIGINT NOT NULL,
+    content BYTEA NOT NULL,
+    PRIMARY KEY (attachment, part)
+);
+-- Files are compressed already, if they can be.
+ALTER TABLE attachment_parts ALTER COLUMN content SET STORAGE EXTERNAL;

@@ -121,9 +121,15 @@ CREATE TABLE attachments (
     width BIGINT,
     height BIGINT,
     created BIGINT NOT NULL,
-    content BLOB NOT NULL,
     preview BLOB,
     FOREIGN KEY (room, number) REFERENCES messages (room, number) ON DELETE CASCADE
 );
 CREATE INDEX attachments_by_message ON attachments (room, number);
 CREATE INDEX attachments_by_age ON attachments (created) WHERE number IS NULL;
+-- What is in a file, in parts of one size but for the last.
+CREATE TABLE attachment_parts (
+    attachment BIGINT NOT NULL REFERENCES attachments ON DELETE CASCADE,
+    part BIGINT NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (attachment, part)
+);

@@ -146,10 +146,14 @@ pub(super) const TABLES: &[Table] = &[
             ("width", Integer),
             ("height", Integer),
             ("created", Integer),
-            ("content", Bytes),
             ("preview", Bytes),
         ],
         order: "id",
+    },
+    Table {
+        name: "attachment_parts",
+        columns: &[("attachment", Integer), ("part", Integer), ("content", Bytes)],
+        order: "attachment, part",
     },
 ];
 

@@ -1,6 +1,6 @@
 use hither_store::{
-    AttachmentId, Author, Conflict, Denial, MAX_TEXT_BYTES, MessageKind, Missing, NewAttachment, NewMessage,
-    Number, RoomId, Span, Store, StoreError,
+    AttachmentId, Author, Conflict, Denial, FileName, MAX_TEXT_BYTES, MessageKind, Missing, NewAttachment,
+    NewMessage, Number, RoomId, Span, Store, StoreError,
 };
 
 use crate::support::{member, message, number, public_room, refused, say};
@@ -257,10 +257,10 @@ pub async fn files_belong_to_their_message(store: Store) {
     let file = |owner| NewAttachment {
         owner,
         room: room.id,
-        name: "../rose.png".into(),
+        name: FileName::cleaned("../rose.png"),
         media_type: "image/png".into(),
         dimensions: Some((640, 480)),
-        content: vec![7; 300_000],
+        content: vec![7; 300_000].into(),
         preview: Some(vec![1, 0, 2]),
     };
     refused!(
@@ -269,7 +269,7 @@ pub async fn files_belong_to_their_message(store: Store) {
     );
     refused!(
         store.put_attachment(NewAttachment {
-            content: Vec::new(),
+            content: Vec::new().into(),
             ..file(ana.id)
         }),
         StoreError::Invalid(_)
@@ -301,15 +301,56 @@ pub async fn files_belong_to_their_message(store: Store) {
     let shown = store.message(room.id, said).await.unwrap().attachments;
     assert_eq!(shown[0].number, Some(said));
     assert_eq!(store.attachment(put.id).await.unwrap(), shown[0]);
-    assert_eq!(
-        store.attachment_content(put.id, false).await.unwrap(),
-        vec![7; 300_000]
-    );
-    assert_eq!(store.attachment_content(put.id, true).await.unwrap(), [1, 0, 2]);
+    let part = async |part| store.attachment_part(put.id, part).await.unwrap();
+    let parts = [part(0).await.unwrap(), part(1).await.unwrap()].concat();
+    assert_eq!((parts, part(2).await), (vec![7; 300_000], None));
+    assert_eq!(store.attachment_preview(put.id).await.unwrap(), [1, 0, 2]);
     store.delete(room.id, said, ana.id, false).await.unwrap();
     refused!(
         store.attachment(put.id),
         StoreError::NotFound(Missing::Attachment)
     );
+    refused!(
+        store.attachment_part(put.id, 0),
+        StoreError::NotFound(Missing::Attachment)
+    );
     assert_eq!(Number::new(1), said);
+}
+
+pub async fn a_file_is_attached_once(store: Store) {
+    let ana = member(&store, "Ana").await;
+    let room = public_room(&store, "garden", &ana).await;
+    let file = NewAttachment {
+        owner: ana.id,
+        room: room.id,
+        name: FileName::cleaned("rose.txt"),
+        media_type: "application/octet-stream".into(),
+        dimensions: None,
+        content: vec![7; 10].into(),
+        preview: None,
+    };
+    let id = store.put_attachment(file).await.unwrap().id;
+    let with = |attachments| NewMessage {
+        attachments,
+        ..message(room.id, &ana, "see")
+    };
+    refused!(
+        store.append(with(vec![id, id])),
+        StoreError::NotFound(Missing::Attachment)
+    );
+    // At once, perhaps in one transaction.
+    let all = futures_util::future::join_all((0..8).map(|_| store.append(with(vec![id])))).await;
+    let (stored, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
+    assert_eq!((stored.len(), refused.len()), (1, 7));
+    for error in refused {
+        assert!(
+            matches!(error, Err(StoreError::NotFound(Missing::Attachment))),
+            "{error:?}"
+        );
+    }
+    let page = store
+        .history(room.id, hither_store::Span::Newest, 50)
+        .await
+        .unwrap();
+    assert_eq!((page.messages.len(), page.messages[0].attachments.len()), (1, 1));
 }

@@ -32,6 +32,7 @@ macro_rules! promises {
             messages::deletion_removes_what_was_said,
             messages::reactions_come_and_go,
             messages::files_belong_to_their_message,
+            messages::a_file_is_attached_once,
             reading::history_goes_both_ways,
             reading::one_can_jump_to_a_time,
             reading::search_finds_words_in_one_room,

@@ -238,5 +238,16 @@ pub async fn changes_are_told_to_who_was_away(store: Store) {
             .messages
             .is_empty()
     );
-    assert!(store.changes(room.id, 0, 1).await.unwrap().more);
+    assert_eq!(changes.last_change, last);
+    let first = store.changes(room.id, 0, 1).await.unwrap();
+    assert_eq!((first.last_change, first.more), (first.messages[0].change, true));
+    let rest = store.changes(room.id, first.last_change, 1).await.unwrap();
+    assert_eq!(
+        (rest.messages[0].number, rest.last_change, rest.more),
+        (number(2), last, false)
+    );
+    refused!(
+        store.changes(RoomId::random(), 0, 1),
+        StoreError::NotFound(Missing::Room)
+    );
 }

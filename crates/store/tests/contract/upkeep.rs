@@ -1,7 +1,8 @@
 use std::{fs, path::Path, time::Duration};
 
 use hither_store::{
-    Missing, NewAttachment, NewMessage, Number, Pruned, Retention, Span, Store, StoreError, UpkeepError,
+    FileName, Missing, NewAttachment, NewMessage, Number, Pruned, Retention, Span, Store, StoreError,
+    UpkeepError,
 };
 
 use crate::support::{LIMITS, member, message, name, number, public_room, refused, say, secret};
@@ -173,10 +174,10 @@ async fn fill(store: &Store) {
     let file = NewAttachment {
         owner: bo.id,
         room: room.id,
-        name: "a.bin".into(),
+        name: FileName::cleaned("a.bin"),
         media_type: "application/octet-stream".into(),
         dimensions: None,
-        content: (0..=255).collect(),
+        content: (0..=255).collect::<Vec<u8>>().into(),
         preview: None,
     };
     let file = store.put_attachment(file).await.unwrap();

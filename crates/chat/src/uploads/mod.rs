@@ -1,0 +1,128 @@
+//! Files that people upload, and attach to messages.
+//!
+//! They are kept in the store, since that is what all nodes share and what a backup has. What a file is, its content alone
+//! says: one that can be read as an image of four formats is shown as such; all else is a download, whatever it is called.
+
+mod name;
+mod picture;
+
+use axum::body::{Body, Bytes};
+use hither::{BodyBudget, BodyError, BodyRoom};
+use hither_store::{Attachment, FileName, NewAttachment, RoomId};
+use tracing::debug;
+
+pub(crate) use self::name::disposition;
+pub(crate) use self::picture::preview_type;
+use self::picture::{Seen, Studio};
+use crate::{
+    limits::Kind,
+    refusal::{Code, Refusal},
+    service::{Actor, Service},
+};
+
+/// Files that one message may have.
+pub(crate) const MAX_ATTACHMENTS: usize = 4;
+/// Bytes of uploads that a node holds at a time: of those that come, and of those that are looked at.
+const BODIES: usize = 64 << 20;
+/// What is served for a file that is no image.
+pub(crate) const OTHER: &str = "application/octet-stream";
+
+/// What a node needs for uploads.
+pub(crate) struct Uploads {
+    bodies: BodyBudget,
+    studio: Studio,
+}
+
+impl Uploads {
+    pub(crate) fn new() -> Self {
+        Self {
+            bodies: BodyBudget::new(BODIES),
+            studio: Studio::new(),
+        }
+    }
+}
+
+/// A body of which nothing was read yet.
+pub(crate) struct Incoming {
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: Body,
+}
+
+impl Service {
+    /// Keeps what somebody uploads to a room.
+    pub(crate) async fn upload(
+        &self,
+        actor: &Actor,
+        room: RoomId,
+        name: &str,
+        incoming: Incoming,
+    ) -> Result<Attachment, Refusal> {
+        let limit = self.config.max_upload_bytes;
+        if limit == 0 {
+            return Err(Refusal::forbidden("Uploads are turned off here."));
+        }
+        let length = announced(&incoming, limit)?;
+        // Before the body comes: who may not upload does not cost its bytes.
+        self.role(room, actor.id).await?;
+        self.limits
+            .take_many(actor.id, Kind::Uploads, kibibytes(length))?;
+        let (content, room_for_it) = self.body(incoming, limit).await?;
+        let (media_type, dimensions, preview) = match self.uploads.studio.look(content.clone()).await? {
+            Seen::Picture(picture) => (picture.media_type, Some(picture.dimensions), picture.preview),
+            Seen::Other => (OTHER, None, None),
+        };
+        let new = NewAttachment {
+            owner: actor.id,
+            room,
+            name: FileName::cleaned(name),
+            media_type: media_type.to_owned(),
+            dimensions,
+            content: content.into(),
+            preview,
+        };
+        let kept = self.store.put_attachment(new).await?;
+        drop(room_for_it);
+        Ok(kept)
+    }
+
+    async fn body(&self, incoming: Incoming, limit: usize) -> Result<(Bytes, BodyRoom), Refusal> {
+        let Incoming { headers, body } = incoming;
+        let (content, room) = match self.uploads.bodies.read(&headers, body, limit).await {
+            Ok(read) => read,
+            Err(BodyError::TooLarge) => return Err(too_large(None, limit)),
+            Err(BodyError::NoRoom(_)) => return Err(Refusal::unavailable(picture::COME_BACK)),
+            Err(error) => {
+                debug!(%error, "an upload did not come whole");
+                return Err(Refusal::bad("The file did not come whole, or too slowly."));
+            }
+        };
+        if content.is_empty() {
+            return Err(Refusal::bad("The file is empty."));
+        }
+        Ok((content, room))
+    }
+}
+
+/// How long the body is. Whoever sends a file knows that, and what is not known cannot be counted before it has come.
+fn announced(incoming: &Incoming, limit: usize) -> Result<usize, Refusal> {
+    let header = incoming.headers.get(axum::http::header::CONTENT_LENGTH);
+    let length = header.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    match length {
+        None => Err(Refusal::bad("A file is sent with its Content-Length.")),
+        Some(0) => Err(Refusal::bad("The file is empty.")),
+        Some(length) if length > limit => Err(too_large(Some(length), limit)),
+        Some(length) => Ok(length),
+    }
+}
+
+fn too_large(length: Option<usize>, limit: usize) -> Refusal {
+    let message = match length {
+        Some(length) => format!("The file has {length} bytes; {limit} are allowed."),
+        None => format!("The file has more than {limit} bytes, which are allowed."),
+    };
+    Refusal::new(Code::TooLarge, message)
+}
+
+fn kibibytes(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX)
+}
