@@ -95,8 +95,8 @@ pub enum Input<A: Application> {
         shard: ShardId,
         /// The topic.
         topic: TopicOf<A>,
-        /// Up to where the listener has heard it.
-        from: Position,
+        /// Up to where the listener has heard it; none for one that begins now: it is told where that is.
+        from: Option<Position>,
         /// Names the answer.
         replay: ReplayId,
     },
@@ -260,8 +260,8 @@ impl<A: Application> Core<A> {
                 from,
                 replay,
             } => {
-                self.with(shard, now, &mut outputs, |shard, ctx| {
-                    shard.replay(ctx, replay, topic, from)
+                self.with(shard, now, &mut outputs, |shard, _| {
+                    shard.replay(replay, topic, from)
                 });
             }
             Input::Unsubscribe { shard, topic } => {

@@ -76,6 +76,18 @@ impl Term {
         }
     }
 
+    pub(crate) fn of(count: u32, tag: u64) -> Self {
+        Self { count, tag }
+    }
+
+    pub(crate) fn count(self) -> u32 {
+        self.count
+    }
+
+    pub(crate) fn tag(self) -> u64 {
+        self.tag
+    }
+
     /// Before any holder.
     pub(crate) const NONE: Self = Self { count: 0, tag: 0 };
 }

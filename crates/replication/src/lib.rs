@@ -20,6 +20,7 @@ mod application;
 mod core;
 mod ids;
 mod lease;
+mod listener;
 mod log;
 mod message;
 mod output;
@@ -35,6 +36,7 @@ pub use self::{
     core::{Core, Input, NotHolder, Settings},
     ids::{Claim, NodeId, Position, ReplayId, ShardId, Term},
     lease::Lease,
+    listener::{CannotResume, Change, Heard, Listener, Memberships, Missing, Slot, Told, Version},
     message::Message,
     output::Output,
     view::{Target, View},

@@ -149,11 +149,11 @@ pub(crate) enum Topics<A: Application> {
         since: Term,
         agreement: Agreement<A>,
     },
-    /// What was published to the topic behind this position?
+    /// What was published to the topic behind this position? Or where does it end now?
     Replay {
         replay: ReplayId,
         topic: TopicOf<A>,
-        from: Position,
+        from: Option<Position>,
     },
     Replayed {
         since: Term,

@@ -118,7 +118,7 @@ impl<A: Application> Shard<A> {
             self.subscriptions.bind(ctx, &claim);
         }
         self.publisher.repeat(ctx, &claim.holder);
-        self.replays.repeat(ctx, &claim.holder);
+        self.replays.reset();
         self.route = Some(claim);
     }
 

@@ -113,15 +113,8 @@ impl<A: Application> Shard<A> {
         self.subscriptions.add(ctx, topic, from);
     }
 
-    pub(crate) fn replay(
-        &mut self,
-        ctx: &mut Context<'_, A>,
-        replay: ReplayId,
-        topic: TopicOf<A>,
-        from: Position,
-    ) {
-        let holder = self.route.as_ref().map(|claim| &claim.holder);
-        self.replays.add(ctx, holder, replay, topic, from);
+    pub(crate) fn replay(&mut self, replay: ReplayId, topic: TopicOf<A>, from: Option<Position>) {
+        self.replays.add(replay, topic, from);
     }
 
     pub(crate) fn unsubscribe(&mut self, ctx: &mut Context<'_, A>, topic: TopicOf<A>) {
@@ -177,7 +170,7 @@ impl<A: Application> Shard<A> {
         {
             self.subscriptions.bind(ctx, &claim);
             self.publisher.repeat(ctx, peer);
-            self.replays.repeat(ctx, peer);
+            self.replays.reset();
         }
     }
 
@@ -203,7 +196,7 @@ impl<A: Application> Shard<A> {
         }
         if let Some(claim) = &self.route {
             self.publisher.repeat(ctx, &claim.holder);
-            self.replays.repeat(ctx, &claim.holder);
+            self.replays.reset();
             self.subscriptions.repeat(ctx);
         } else {
             let others: Vec<NodeId> = ctx.peers.others().cloned().collect();
@@ -222,6 +215,10 @@ impl<A: Application> Shard<A> {
     pub(crate) fn advance(&mut self, ctx: &mut Context<'_, A>) {
         if let Role::Holder(holder) = &mut self.role {
             holder.advance(ctx, &mut self.heard);
+        }
+        if let Some(claim) = &self.route {
+            let is_heard = |topic: &TopicOf<A>| !self.subscriptions.is_pending(topic);
+            self.replays.ask(ctx, &claim.holder, is_heard);
         }
         if !self.is_asking() && !self.is_vacant(ctx) {
             self.retry_at = None;
@@ -272,7 +269,7 @@ impl<A: Application> Shard<A> {
                 missed,
             } => {
                 if self.subscriptions.is_from_holder(from, since) {
-                    self.replays.on_replayed(ctx, from, replay, missed);
+                    self.replays.on_replayed(ctx, replay, missed);
                 }
             }
             Topics::Publications {

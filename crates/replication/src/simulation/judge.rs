@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{NodeId, Position, ReplayId, ShardId};
 use rand::{rngs::StdRng, seq::IteratorRandom};
 
-use super::node::{Records, Said, Topic};
+use super::node::{Post, Records, Said, State, Topic};
 use crate::log::{Body, Log};
 
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub(super) struct Judge {
     /// Where each publication was heard or confirmed.
     places: BTreeMap<(Topic, Said), Position>,
     by_place: BTreeMap<Topic, BTreeMap<u64, Said>>,
+    /// What was published, by topic and number.
+    posts: BTreeMap<(Topic, u64), Post>,
     /// What publishers were told is safe.
     confirmed: BTreeSet<(Topic, Said)>,
     /// Up to which number the entries of a shard were seen to be committed.
@@ -85,13 +87,13 @@ impl Judge {
     }
 
     /// A node begins to serve a shard with this state.
-    pub(super) fn promoted(&mut self, node: &NodeId, shard: ShardId, state: &[u64]) -> Verdict {
+    pub(super) fn promoted(&mut self, node: &NodeId, shard: ShardId, state: &State) -> Verdict {
         self.serving.insert(shard, node.clone());
         self.is_complete(node, shard, state)
     }
 
     /// A node acts by what it has of a shard.
-    pub(super) fn acted(&self, node: &NodeId, shard: ShardId, state: &[u64]) -> Verdict {
+    pub(super) fn acted(&self, node: &NodeId, shard: ShardId, state: &State) -> Verdict {
         match self.serving.get(&shard) {
             Some(serving) if serving != node => {
                 Err(format!("{node} acts on {shard:?}, which {serving} holds"))
@@ -100,11 +102,11 @@ impl Judge {
         }
     }
 
-    fn is_complete(&self, node: &NodeId, shard: ShardId, state: &[u64]) -> Verdict {
-        let mut unique = state.to_vec();
+    fn is_complete(&self, node: &NodeId, shard: ShardId, state: &State) -> Verdict {
+        let mut unique = state.numbers.clone();
         unique.sort_unstable();
         unique.dedup();
-        if unique.len() != state.len() {
+        if unique.len() != state.numbers.len() {
             return Err(format!("{node} holds {shard:?} with a doubled record"));
         }
         let missing: Vec<_> = self
@@ -112,7 +114,7 @@ impl Judge {
             .get(&shard)
             .into_iter()
             .flatten()
-            .filter(|record| !state.contains(record))
+            .filter(|record| !state.numbers.contains(record))
             .collect();
         if missing.is_empty() {
             Ok(())
@@ -150,7 +152,11 @@ impl Judge {
         let from = std::mem::replace(seen, number.max(*seen));
         for entry in log.range(from, number) {
             if let Body::Publication(publication) = &entry.body {
-                self.place(publication.topic, publication.payload, entry.at)?;
+                let post = &publication.payload;
+                self.place(publication.topic, post.said, entry.at)?;
+                self.posts
+                    .entry((publication.topic, entry.at.number()))
+                    .or_insert_with(|| post.clone());
             }
         }
         Ok(())
@@ -159,6 +165,26 @@ impl Judge {
     /// A publisher was told that this one and all its earlier ones are safe.
     pub(super) fn confirmed(&mut self, topic: Topic, said: Said) {
         self.confirmed.insert((topic, said));
+    }
+
+    /// Where little is kept, what is committed may be forgotten before this judge looks, but not before it is heard.
+    pub(super) fn note(&mut self, at: Position, post: &Post) {
+        let place = (post.topic, at.number());
+        self.posts.entry(place).or_insert_with(|| post.clone());
+    }
+
+    /// All that was published, with its place.
+    pub(super) fn published(&self) -> impl Iterator<Item = (Topic, Position, &Post)> {
+        let all = self.posts.iter();
+        all.filter_map(|((topic, _), post)| Some((*topic, *self.places.get(&(*topic, post.said))?, post)))
+    }
+
+    pub(super) fn place_of(&self, topic: Topic, said: Said) -> Option<u64> {
+        self.places.get(&(topic, said)).map(|at| at.number())
+    }
+
+    pub(super) fn keeps_all(&self) -> bool {
+        self.keeps_all
     }
 
     pub(super) fn subscribed(&mut self, node: &NodeId, topic: Topic, base: Position) {
@@ -218,7 +244,7 @@ impl Judge {
     pub(super) fn replayed(
         &mut self,
         replay: ReplayId,
-        publications: &[(Position, Said)],
+        publications: &[(Position, Post)],
         through: Position,
         is_last: bool,
     ) -> Verdict {
@@ -233,7 +259,7 @@ impl Judge {
             .collect();
         let answer: Vec<_> = publications
             .iter()
-            .map(|(at, said)| (at.number(), *said))
+            .map(|(at, post)| (at.number(), post.said))
             .collect();
         if expected != answer {
             return Err(format!("{replay:?} is answered {answer:?}, not {expected:?}"));

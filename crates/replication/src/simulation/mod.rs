@@ -141,6 +141,26 @@ fn a_replay_with_a_hole_is_caught() {
 }
 
 #[test]
+fn joining_a_topic_in_its_past_is_caught() {
+    is_caught(Mutant::BeginTooEarly);
+}
+
+#[test]
+fn telling_each_copy_is_caught() {
+    is_caught(Mutant::ForgetEarlierCopies);
+}
+
+#[test]
+fn naming_a_change_before_the_commit_is_caught() {
+    is_caught(Mutant::CommitChangesEarly);
+}
+
+#[test]
+fn an_offset_that_lags_is_caught() {
+    is_caught(Mutant::LoseOffsets);
+}
+
+#[test]
 fn a_learner_that_promotes_itself_is_caught() {
     is_caught(Mutant::NameTooEarly);
 }

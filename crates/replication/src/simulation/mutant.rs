@@ -4,7 +4,7 @@ use rand::{RngExt, rngs::StdRng};
 
 use super::node::Records;
 use crate::{
-    ShardId,
+    Position, ShardId,
     lease::Leasing,
     message::{Content, Custody, Holding, Kind, Message, Replication, Topics},
 };
@@ -34,6 +34,14 @@ pub(super) enum Mutant {
     OverstayLease,
     /// A holder forgets something when it replays.
     ReplayWithHoles,
+    /// Who joins a topic is told a place where the topic has long been.
+    BeginTooEarly,
+    /// A copy does not say where the copies before it stand.
+    ForgetEarlierCopies,
+    /// A client is told that its change is safe before it is.
+    CommitChangesEarly,
+    /// A client is told something, and not up to where it has heard by that.
+    LoseOffsets,
 }
 
 /// What becomes of a message.
@@ -71,6 +79,29 @@ impl Mutant {
             }
             (Self::LosePublications, Kind::Topics(Topics::Publications { .. })) if rng.random_bool(0.1) => {
                 Sent::Lost
+            }
+            (
+                Self::BeginTooEarly,
+                Kind::Topics(Topics::Replayed {
+                    since,
+                    replay,
+                    missed: Some(mut missed),
+                }),
+            ) if missed.publications.is_empty() => {
+                missed.through = Position::START;
+                let missed = Some(missed);
+                Sent::Message(about(
+                    Topics::Replayed {
+                        since,
+                        replay,
+                        missed,
+                    }
+                    .into(),
+                ))
+            }
+            (Self::ForgetEarlierCopies, Kind::Topics(Topics::Publish(mut intent))) => {
+                intent.payload.earlier.clear();
+                Sent::Message(about(Topics::Publish(intent).into()))
             }
             (Self::ForgetProducers, Kind::Topics(Topics::Publish(mut intent))) => {
                 // A holder that knows nobody's last publication takes each for a new one.

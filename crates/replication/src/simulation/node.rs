@@ -2,10 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Application, Core, NodeId, Position, Settings, ShardId};
+use crate::{
+    Application, Change, Core, Listener, Memberships, NodeId, Position, ReplayId, Settings, ShardId, Slot,
+    Version,
+};
 
-/// What is replicated here: a list of records.
+/// What is replicated here: a list of numbers, and the memberships of listeners.
 pub(super) enum Records {}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) numbers: Vec<u64>,
+    pub(super) listeners: BTreeMap<ClientId, Memberships<Topic>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Record {
+    Number(u64),
+    Created(ClientId),
+    Changed(ClientId, Change<Topic>),
+    /// It changes nothing, but stands behind all that does.
+    Returned,
+}
+
+/// A client, and the listener that serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ClientId(pub(super) u32);
+
+/// A publication, or one of the copies of what is published to several topics.
+#[derive(Clone, Debug)]
+pub(super) struct Post {
+    pub(super) said: Said,
+    pub(super) topic: Topic,
+    /// The copy that was sequenced first.
+    pub(super) original: Said,
+    pub(super) earlier: Vec<(Topic, Position)>,
+}
 
 /// What is published, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,30 +54,83 @@ pub(super) struct Topic {
 }
 
 impl Application for Records {
-    type State = Vec<u64>;
-    type Record = u64;
-    type Payload = Said;
+    type State = State;
+    type Record = Record;
+    type Payload = Post;
     type Topic = Topic;
     type Producer = u32;
 
-    fn record_size(_: &u64) -> usize {
+    fn record_size(_: &Record) -> usize {
         8
     }
 
-    fn payload_size(_: &Said) -> usize {
+    fn payload_size(_: &Post) -> usize {
         100
     }
 
-    fn apply(state: &mut Vec<u64>, record: &u64) {
-        state.push(*record);
+    fn apply(state: &mut State, record: &Record) {
+        match record {
+            Record::Number(number) => state.numbers.push(*number),
+            Record::Created(client) => {
+                state.listeners.insert(*client, Memberships::new(client.0));
+            }
+            Record::Returned => {}
+            Record::Changed(client, change) => {
+                if let Some(memberships) = state.listeners.get_mut(client) {
+                    memberships.apply(change);
+                }
+            }
+        }
     }
 }
+
+/// A listener at the holder of its shard.
+pub(super) struct Serving {
+    pub(super) shard: ShardId,
+    pub(super) listener: Listener<Topic, Post>,
+    /// The replays that it waits for.
+    pub(super) replays: BTreeMap<ReplayId, Slot>,
+    /// The topics that it joins, with the questions where they are.
+    pub(super) joining: BTreeMap<ReplayId, Topic>,
+    /// Its changes that are not committed, by the numbers of their entries.
+    pub(super) uncommitted: Vec<(u64, Version)>,
+}
+
+pub(super) struct Several {
+    pub(super) producer: u32,
+    pub(super) sequence: u64,
+    pub(super) under_way: Option<UnderWay>,
+}
+
+impl Several {
+    pub(super) fn next(&mut self) -> Said {
+        self.sequence += 1;
+        Said {
+            producer: self.producer,
+            sequence: self.sequence,
+        }
+    }
+}
+
+pub(super) struct UnderWay {
+    pub(super) rest: Vec<Topic>,
+    /// The last copy that was published.
+    pub(super) post: Post,
+}
+
+/// Producers that publish to several topics have numbers behind those that do not.
+const MANY_PRODUCERS: u32 = 1_000_000;
 
 pub(super) struct Node {
     pub(super) core: Core<Records>,
     pub(super) id: NodeId,
     /// Records that are not committed, per shard.
     pub(super) waiting: BTreeMap<ShardId, Vec<(Position, u64)>>,
+    pub(super) listeners: BTreeMap<ClientId, Serving>,
+    /// Clients that return here, with the record that must be committed before they are served.
+    pub(super) returning: Vec<(ShardId, u64, ClientId)>,
+    /// Who publishes to several topics here, one thing at a time: so its confirmation says where that stands.
+    pub(super) several: Several,
     /// Who publishes here: a producer has one node for life.
     pub(super) producer: u32,
     pub(super) sequence: u64,
@@ -58,6 +143,13 @@ impl Node {
             core: Core::new(id.clone(), shards.iter().copied(), settings),
             id,
             waiting: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            returning: Vec::new(),
+            several: Several {
+                producer: producer + MANY_PRODUCERS,
+                sequence: 0,
+                under_way: None,
+            },
             producer,
             sequence: 0,
             subscribed: Vec::new(),

@@ -19,7 +19,8 @@ pub(crate) struct Replays<A: Application> {
 struct Pending<A: Application> {
     topic: TopicOf<A>,
     /// Up to where the listener has heard, or been told.
-    from: Position,
+    from: Option<Position>,
+    is_asked: bool,
 }
 
 impl<A: Application> Default for Replays<A> {
@@ -35,31 +36,37 @@ impl<A: Application> Replays<A> {
         !self.pending.is_empty()
     }
 
-    pub(crate) fn add(
+    pub(crate) fn add(&mut self, replay: ReplayId, topic: TopicOf<A>, from: Option<Position>) {
+        let is_asked = false;
+        let pending = Pending {
+            topic,
+            from,
+            is_asked,
+        };
+        self.pending.insert(replay, pending);
+    }
+
+    /// What was asked may be lost.
+    pub(crate) fn reset(&mut self) {
+        for pending in self.pending.values_mut() {
+            pending.is_asked = false;
+        }
+    }
+
+    /// Asks what was not asked yet. A topic that this node subscribes to, and does not hear yet, must wait: else what lies
+    /// between the answer and the begin of the subscription would be heard by nobody.
+    pub(crate) fn ask(
         &mut self,
         ctx: &mut Context<'_, A>,
-        holder: Option<&NodeId>,
-        replay: ReplayId,
-        topic: TopicOf<A>,
-        from: Position,
+        holder: &NodeId,
+        is_heard: impl Fn(&TopicOf<A>) -> bool,
     ) {
-        self.pending.insert(replay, Pending { topic, from });
-        if let Some(holder) = holder {
-            self.ask(ctx, holder, replay);
-        }
-    }
-
-    /// Asks another holder, or again after a link was lost.
-    pub(crate) fn repeat(&self, ctx: &mut Context<'_, A>, holder: &NodeId) {
-        for replay in self.pending.keys() {
-            self.ask(ctx, holder, *replay);
-        }
-    }
-
-    fn ask(&self, ctx: &mut Context<'_, A>, holder: &NodeId, replay: ReplayId) {
-        if let Some(Pending { topic, from }) = self.pending.get(&replay) {
-            let (topic, from) = (topic.clone(), *from);
-            ctx.send(holder, Topics::Replay { replay, topic, from });
+        for (replay, pending) in &mut self.pending {
+            if !pending.is_asked && is_heard(&pending.topic) {
+                pending.is_asked = true;
+                let (replay, topic, from) = (*replay, pending.topic.clone(), pending.from);
+                ctx.send(holder, Topics::Replay { replay, topic, from });
+            }
         }
     }
 
@@ -67,7 +74,6 @@ impl<A: Application> Replays<A> {
     pub(crate) fn on_replayed(
         &mut self,
         ctx: &mut Context<'_, A>,
-        holder: &NodeId,
         replay: ReplayId,
         missed: Option<Excerpt<A>>,
     ) {
@@ -80,22 +86,20 @@ impl<A: Application> Replays<A> {
             return;
         };
         // An answer to a question that was asked twice may begin where a former piece began.
-        let told = pending.from;
+        let told = pending.from.map_or(0, |told| told.number);
         let news = excerpt.publications.into_iter();
         let publications = news
-            .filter(|(at, _)| at.number > told.number)
+            .filter(|(at, _)| at.number > told)
             .map(|(at, publication)| (at, publication.payload))
             .collect();
-        pending.from = if excerpt.through.number > told.number {
-            excerpt.through
-        } else {
-            told
+        let through = match pending.from {
+            Some(from) if from.number >= excerpt.through.number => from,
+            _ => excerpt.through,
         };
-        let through = pending.from;
+        pending.from = Some(through);
+        pending.is_asked = false;
         if excerpt.is_all {
             self.pending.remove(&replay);
-        } else {
-            self.ask(ctx, holder, replay);
         }
         ctx.put(Output::Replayed {
             replay,

@@ -44,6 +44,13 @@ impl<A: Application> Subscriptions<A> {
         self.topics.values().any(|subscription| !subscription.is_active)
     }
 
+    /// Whether the topic is subscribed to, and not heard yet.
+    pub(crate) fn is_pending(&self, topic: &TopicOf<A>) -> bool {
+        self.topics
+            .get(topic)
+            .is_some_and(|subscription| !subscription.is_active)
+    }
+
     pub(crate) fn add(&mut self, ctx: &mut Context<'_, A>, topic: TopicOf<A>, from: Option<Position>) {
         let generation = self.next_generation();
         let subscription = Subscription {

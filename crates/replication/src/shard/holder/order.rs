@@ -7,7 +7,7 @@ use crate::{
     application::{Application, TopicOf},
     ids::{NodeId, Position, ReplayId, Term},
     log::{Body, Publication},
-    message::{Agreement, Intent, Start, Topics},
+    message::{Agreement, Excerpt, Intent, Start, Topics},
     output::Output,
     shard::{Context, subscribers::Batch},
 };
@@ -105,10 +105,17 @@ impl<A: Application> Holder<A> {
         to: &NodeId,
         replay: ReplayId,
         topic: &TopicOf<A>,
-        from: Position,
+        from: Option<Position>,
     ) {
         let limit = ctx.settings.message_bytes;
-        let missed = self.replica.missed(topic, from, self.committed, limit);
+        let missed = match from {
+            Some(from) => self.replica.missed(topic, from, self.committed, limit),
+            None => Some(Excerpt {
+                publications: Vec::new(),
+                through: self.replica.log().position(self.committed),
+                is_all: true,
+            }),
+        };
         let since = self.since;
         ctx.send(
             to,

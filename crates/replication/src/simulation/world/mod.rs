@@ -1,24 +1,26 @@
 //! A cluster in which everything that happens is one step of a schedule: of a [random] one, or of one that is
 //! [written down](script).
 
+mod clients;
 mod random;
 mod script;
 
 pub(super) use script::Script;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
 use crate::{Input, Lease, Message, NodeId, Output, Position, ReplayId, Settings, ShardId, Target, View};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
+use self::clients::Clients;
 use super::{
     judge::{Judge, Verdict},
     mutant::{Mutant, Sent},
     network::Network,
-    node::{Node, Records, Said, Topic},
+    node::{Node, Post, Record, Records, Said, Topic},
 };
 
 /// What may go wrong.
@@ -57,6 +59,10 @@ pub(super) struct World {
     records: u64,
     settings: Settings,
     replays: u64,
+    clients: Clients,
+    /// What nodes have put out, and what is not done yet.
+    outputs: VecDeque<(NodeId, Output<Records>)>,
+    is_performing: bool,
     /// Who is said to be dead by the others, and is not yet.
     doomed: BTreeSet<NodeId>,
     /// Whether there was a moment since the last death when all was as it should be.
@@ -103,6 +109,9 @@ impl World {
             records: 0,
             settings,
             replays: 0,
+            clients: Clients::default(),
+            outputs: VecDeque::new(),
+            is_performing: false,
             doomed: BTreeSet::new(),
             recovers: true,
             story: None,
@@ -142,8 +151,10 @@ impl World {
             if !self.network.busy().is_empty() {
                 self.deliver_any()?;
             } else if self.is_settled() {
-                return self.judge.final_verdict();
+                self.judge.final_verdict()?;
+                return self.clients_verdict();
             } else {
+                self.return_all()?;
                 self.pass_time()?;
             }
         }
@@ -173,7 +184,7 @@ impl World {
             .nodes
             .values()
             .all(|node| node.waiting.values().all(Vec::is_empty));
-        self.is_placed() && is_idle && is_committed
+        self.is_placed() && is_idle && is_committed && self.are_clients_served()
     }
 
     fn is_placed(&self) -> bool {
@@ -277,7 +288,12 @@ impl World {
                 topic,
                 producer: said.producer,
                 sequence: said.sequence,
-                payload: said,
+                payload: Post {
+                    said,
+                    topic,
+                    original: said,
+                    earlier: Vec::new(),
+                },
             },
         )
     }
@@ -289,7 +305,7 @@ impl World {
         let Some(node) = self.nodes.get_mut(id) else {
             return Ok(());
         };
-        if let Ok((position, outputs)) = node.core.record(shard, record, now) {
+        if let Ok((position, outputs)) = node.core.record(shard, Record::Number(record), now) {
             node.waiting.entry(shard).or_default().push((position, record));
             if self.faults.mutant == Some(Mutant::ReleaseEarly) {
                 self.judge.safe(shard, record);
@@ -335,7 +351,7 @@ impl World {
             Input::Replay {
                 shard,
                 topic,
-                from,
+                from: Some(from),
                 replay,
             },
         )
@@ -415,8 +431,16 @@ impl World {
         }
     }
 
+    /// Does what a node puts out, behind what is not done yet.
     fn perform(&mut self, id: &NodeId, outputs: Vec<Output<Records>>) -> Verdict {
-        for output in outputs {
+        let outputs = outputs.into_iter().map(|output| (id.clone(), output));
+        self.outputs.extend(outputs);
+        if self.is_performing {
+            return Ok(());
+        }
+        self.is_performing = true;
+        while let Some((id, output)) = self.outputs.pop_front() {
+            let id = &id;
             if !matches!(output, Output::Send { .. }) {
                 self.tell(|| format!("    {id}: {output:?}"));
             }
@@ -431,12 +455,15 @@ impl World {
                         // A holder that is demoted within the same input has nothing to show.
                         if let Some(state) = state {
                             self.judge.promoted(id, shard, &state)?;
+                            self.serve_all(id, shard, &state)?;
                         }
                     }
                 }
                 Output::Demoted(shard) => {
                     if let Some(node) = self.nodes.get_mut(id) {
                         node.waiting.remove(&shard);
+                        node.listeners.retain(|_, serving| serving.shard != shard);
+                        node.returning.retain(|(at, ..)| *at != shard);
                     }
                 }
                 Output::Committed { shard, number } => {
@@ -450,6 +477,7 @@ impl World {
                             self.judge.safe(shard, record);
                         }
                     }
+                    self.on_committed(id, shard, number)?;
                 }
                 // What a node hears of which the others say that it is dead is nobody's business.
                 Output::Deliver { .. }
@@ -458,20 +486,44 @@ impl World {
                 | Output::Replayed { .. }
                 | Output::NotReplayable(_)
                     if self.doomed.contains(id) => {}
-                Output::Deliver { topic, at, payload } => self.judge.delivered(id, topic, payload, at)?,
-                Output::Subscribed { topic, base } => self.judge.subscribed(id, topic, base),
+                Output::Deliver { topic, at, payload } => {
+                    self.judge.delivered(id, topic, payload.said, at)?;
+                    self.judge.note(at, &payload);
+                    self.on_delivered(id, topic, at, &payload)?;
+                }
+                Output::Subscribed { topic, base } => {
+                    self.judge.subscribed(id, topic, base);
+                }
                 Output::Replayed {
                     replay,
                     publications,
                     through,
                     is_last,
-                } => self.judge.replayed(replay, &publications, through, is_last)?,
-                Output::NotReplayable(replay) => self.judge.not_replayable(replay)?,
-                Output::Leased(shard) => self.act(id, shard)?,
-                Output::Gap { topic, base } => self.judge.gap(id, topic, base)?,
-                Output::Confirmed {
-                    producer, sequence, ..
                 } => {
+                    if self.clients.asked(replay) {
+                        self.on_replayed(id, replay, publications, through, is_last)?;
+                    } else {
+                        self.judge.replayed(replay, &publications, through, is_last)?;
+                    }
+                }
+                Output::NotReplayable(replay) => {
+                    if self.clients.asked(replay) {
+                        self.on_not_replayable(id, replay)?;
+                    } else {
+                        self.judge.not_replayable(replay)?;
+                    }
+                }
+                Output::Leased(shard) => self.act(id, shard)?,
+                Output::Gap { topic, base } => {
+                    self.judge.gap(id, topic, base)?;
+                    self.on_gap(id, topic)?;
+                }
+                Output::Confirmed {
+                    producer,
+                    sequence,
+                    at,
+                } => {
+                    self.publish_next(id, producer, at)?;
                     let said = |sequence| Said { producer, sequence };
                     let shard = self.topics.get(&said(sequence)).map(|topic| topic.shard);
                     let earlier = self.topics.range(said(0)..=said(sequence));
@@ -481,6 +533,7 @@ impl World {
                 }
             }
         }
+        self.is_performing = false;
         Ok(())
     }
 }

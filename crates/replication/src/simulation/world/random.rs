@@ -25,10 +25,16 @@ impl World {
             550..650 => self.pass_time(),
             650..720 => self.publish_any(),
             720..780 => self.record_any(),
-            780..800 => self.subscribe_any(),
-            800..815 => self.replay_any(),
-            815..830 => self.act_any(),
-            830..950 => self.learn(),
+            780..790 => self.subscribe_any(),
+            790..800 => self.replay_any(),
+            800..810 => self.act_any(),
+            810..813 => self.create_client(),
+            813..820 => self.join_any(),
+            820..824 => self.leave_any(),
+            824..827 => self.disconnect_any(),
+            827..833 => self.return_any(),
+            833..840 => self.publish_to_several(),
+            840..950 => self.learn(),
             950..965 => self.reset(),
             965..975 => self.grow(),
             975..980 => self.die(),
@@ -170,11 +176,11 @@ impl World {
         Ok(())
     }
 
-    fn any_node(&mut self) -> Option<NodeId> {
+    pub(super) fn any_node(&mut self) -> Option<NodeId> {
         self.nodes.keys().choose(&mut self.rng).cloned()
     }
 
-    fn any_holder(&mut self, shard: ShardId) -> Option<NodeId> {
+    pub(super) fn any_holder(&mut self, shard: ShardId) -> Option<NodeId> {
         let holders = self
             .nodes
             .values()
@@ -182,12 +188,12 @@ impl World {
         holders.map(|node| node.id.clone()).choose(&mut self.rng)
     }
 
-    fn any_shard(&mut self) -> ShardId {
+    pub(super) fn any_shard(&mut self) -> ShardId {
         let index = self.rng.random_range(0..self.shards.len());
         self.shards[index]
     }
 
-    fn any_topic(&mut self) -> Topic {
+    pub(super) fn any_topic(&mut self) -> Topic {
         Topic {
             shard: self.any_shard(),
             index: self.rng.random_range(0..TOPICS),
