@@ -44,7 +44,7 @@ scripts/cluster.sh: a Hither cluster on this machine
 
 To run several clusters side by side, set for each:
   HITHER_RUN_DIR (run/)  HITHER_FRONT_PORT (9000)  HITHER_HTTP_BASE (9000: node 1 on 9001)
-  HITHER_CLUSTER_BASE (7000: node 1 on 7001, TCP and UDP)
+  HITHER_ADMIN_BASE (10000: node 1 on 10001)  HITHER_CLUSTER_BASE (7000: node 1 on 7001, TCP and UDP)
 Deadlines in seconds: HITHER_START_SECONDS (30), HITHER_STOP_SECONDS (--leave-grace, --leave-timeout and 10 more).
 USAGE
 }
@@ -171,7 +171,7 @@ command_status() {
     [[ -n $(known_nodes) ]] || die 'no cluster runs here: scripts/cluster.sh start'
     rows=$(
         for number in $(known_nodes); do
-            say "node$number $(running_pid "node$number" || say -) $(node_url "$number")"
+            say "node$number $(running_pid "node$number" || say -) $(node_url "$number") $(node_admin_url "$number")"
         done
     )
     if command -v node >/dev/null; then
@@ -233,6 +233,7 @@ announce() {
         say "  node$number  $(node_url "$number")  log: $(node_log "$number")"
     done
     describe_front
+    say "the cluster page: http://localhost:$FRONT_PORT/cluster"
     say 'watch: scripts/cluster.sh logs, scripts/cluster.sh status'
 }
 

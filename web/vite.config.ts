@@ -31,7 +31,9 @@ export default defineConfig(({ mode }) => {
         output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js") },
       },
     },
-    server: { proxy: { "/socket.io": { target: node, ws: true }, "/api": node, "/status": node } },
+    server: {
+      proxy: { "/socket.io": { target: node, ws: true }, "/api": node, "/status": node, "/health": node },
+    },
     test: { include: ["src/**/*.test.{ts,tsx}"] },
   };
 });

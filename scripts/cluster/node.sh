@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Nodes: node N answers HTTP on HTTP_BASE + N, and speaks to its peers on CLUSTER_BASE + N.
+# Nodes: node N answers HTTP on HTTP_BASE + N, operators on ADMIN_BASE + N, and speaks to its peers on CLUSTER_BASE + N.
 # A node is known from its first start until `stop`, whether it runs or not: the file $NODES/nodeN holds its arguments.
 
 node_url() { printf 'http://127.0.0.1:%s\n' "$((HTTP_BASE + $1))"; }
+node_admin_url() { printf 'http://127.0.0.1:%s\n' "$((ADMIN_BASE + $1))"; }
 node_log() { printf '%s\n' "$LOGS/node$1.log"; }
 node_seed() { printf '127.0.0.1:%s\n' "$((CLUSTER_BASE + $1))"; }
 
@@ -36,6 +37,8 @@ launch_node() {
     shift
     mapfile -t flags < <(choice flags)
     arguments=(node --name "node$number" --http "127.0.0.1:$((HTTP_BASE + number))" --cluster "$(node_seed "$number")")
+    # The cluster page is shown where the chat is, too: everybody here is an operator.
+    arguments+=(--admin "127.0.0.1:$((ADMIN_BASE + number))" --public-status)
     for seed; do arguments+=(--seed "$(node_seed "$seed")"); done
     arguments+=(--secret-file "$SECRET")
     # The nodes share one store, which outlives them; people come by one address, this machine's, and may come as guests.
@@ -55,7 +58,7 @@ launch_node() {
 await_node() {
     local number=$1 deadline=$((SECONDS + START_SECONDS)) log
     log=$(node_log "$number")
-    until answers_health "$((HTTP_BASE + number))"; do
+    until answers_health "$((ADMIN_BASE + number))"; do
         node_runs "$number" || die "node$number ended before it was healthy: $(last_line "$log") (all of it: $log)"
         ((SECONDS < deadline)) || die "node$number was not healthy within $START_SECONDS s: $(last_line "$log") (all of it: $log)"
         sleep 0.1
@@ -86,7 +89,7 @@ drain_node() {
 await_settled() {
     local number
     for number in $(running_nodes); do
-        say "node$number $(node_url "$number")"
+        say "node$number $(node_admin_url "$number")"
     done | node "$ROOT/scripts/cluster/settled.mjs" "$START_SECONDS" || die "the cluster has not settled within $START_SECONDS s"
 }
 
@@ -113,7 +116,7 @@ check_ports() {
     [[ -z $taken ]] || die "port $taken is in use by another program: end it, or choose other ports (cluster.sh help)"
 }
 
-node_ports() { printf '%s\n' "tcp:$((HTTP_BASE + $1))" "tcp:$((CLUSTER_BASE + $1))" "udp:$((CLUSTER_BASE + $1))"; }
+node_ports() { printf '%s\n' "tcp:$((HTTP_BASE + $1))" "tcp:$((ADMIN_BASE + $1))" {tcp,udp}":$((CLUSTER_BASE + $1))"; }
 
 make_secret() {
     [[ -s $SECRET ]] || (umask 077 && od --address-radix=n --format=x1 --read-bytes=32 /dev/urandom | tr -d ' \n' >"$SECRET")

@@ -17,6 +17,7 @@ export PATH=$PATH:/usr/local/sbin:/usr/sbin
 
 readonly FRONT_PORT=${HITHER_FRONT_PORT:-9000}
 readonly HTTP_BASE=${HITHER_HTTP_BASE:-9000}
+readonly ADMIN_BASE=${HITHER_ADMIN_BASE:-10000}
 readonly CLUSTER_BASE=${HITHER_CLUSTER_BASE:-7000}
 readonly START_SECONDS=${HITHER_START_SECONDS:-30}
 readonly STOP_SECONDS=${HITHER_STOP_SECONDS:-}
@@ -30,7 +31,7 @@ die() {
 
 check_settings() {
     local name
-    for name in FRONT_PORT HTTP_BASE CLUSTER_BASE START_SECONDS STOP_SECONDS; do
+    for name in FRONT_PORT HTTP_BASE ADMIN_BASE CLUSTER_BASE START_SECONDS STOP_SECONDS; do
         [[ -z ${!name} || ${!name} =~ ^[1-9][0-9]{0,4}$ ]] || die "HITHER_$name must be a whole number, not '${!name}'"
     done
     [[ -r /proc/self/stat ]] || die 'this script needs Linux: it knows its processes by /proc'

@@ -1,4 +1,4 @@
-// Reads lines of `name pid url` (pid `-`: does not run) and prints them as a table with what each node says of itself.
+// Reads lines of `name pid url admin-url` (pid `-`: does not run) and prints them as a table with what each node says of itself.
 
 import { createInterface } from "node:readline";
 
@@ -27,11 +27,11 @@ const counts = ({ node, members = [], sessions = {} }) =>
   );
 
 const row = async (line) => {
-  const [name, pid, url] = line.split(" ");
+  const [name, pid, url, adminUrl] = line.split(" ");
   const without = (phase) => HEADER.map((_, column) => [name, pid, url, phase][column] ?? NOTHING);
   if (pid === NOTHING) return without("down");
   try {
-    const status = await ask(url);
+    const status = await ask(adminUrl);
     return [name, pid, url, String(status.phase), describeMembers(status.members), ...counts(status)];
   } catch {
     return without("no answer");

@@ -83,11 +83,13 @@ export class Cluster {
   ) {
     const run = await mkdtemp(path.join(await realpath(tmpdir()), "hither-run-"));
     const http = await freePorts();
+    const admin = await freePorts();
     const cluster = await freePorts();
-    const self = new Cluster(script, run, http, cluster, {
+    const self = new Cluster(script, run, http, admin, cluster, {
       HITHER_RUN_DIR: run,
       HITHER_FRONT_PORT: String(http),
       HITHER_HTTP_BASE: String(http),
+      HITHER_ADMIN_BASE: String(admin),
       HITHER_CLUSTER_BASE: String(cluster),
       HITHER_STOP_SECONDS: "5",
       ...env,
@@ -103,8 +105,8 @@ export class Cluster {
     return self;
   }
 
-  constructor(script, run, http, cluster, env) {
-    Object.assign(this, { script, run, http, cluster, env });
+  constructor(script, run, http, admin, cluster, env) {
+    Object.assign(this, { script, run, http, admin, cluster, env });
   }
 
   /** Runs a command of cluster.sh to its end. */

@@ -30,6 +30,7 @@ const occupyUdp = async (t, port) => {
 const ports = {
   "the front port": (cluster) => ["tcp", cluster.http],
   "a node's HTTP port": (cluster) => ["tcp", cluster.http + 2],
+  "a node's port for operators": (cluster) => ["tcp", cluster.admin + 1],
   "a node's link port": (cluster) => ["tcp", cluster.cluster + 3],
   "a node's gossip port": (cluster) => ["udp", cluster.cluster + 1],
 };
@@ -56,10 +57,10 @@ test("a node that ends at once is named with its last words", async (t) => {
 
 test("a node that never gets healthy is named at the deadline", async (t) => {
   const cluster = await Cluster.create(t);
-  cluster.env.HITHER_START_SECONDS = "1";
+  cluster.env.HITHER_START_SECONDS = "4";
   await refuses(
     cluster,
-    /node1 was not healthy within 1 s: node1 is up/,
+    /node1 was not healthy within 4 s: node1 is up/,
     "start",
     "1",
     "--",
@@ -153,6 +154,10 @@ test("status without Node.js still shows the processes", async (t) => {
   const { code, stdout, stderr } = await cluster.try("status");
   delete cluster.env.PATH;
   assert.equal(code, 0);
-  assert.ok(stdout.startsWith(`node1 ${await cluster.pid("node1")} ${cluster.url(1)}\n`));
+  assert.ok(
+    stdout.startsWith(
+      `node1 ${await cluster.pid("node1")} ${cluster.url(1)} http://127.0.0.1:${cluster.admin + 1}\n`,
+    ),
+  );
   assert.match(stderr, /node is missing, so only the processes are shown/);
 });

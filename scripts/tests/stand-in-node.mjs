@@ -12,6 +12,8 @@ const { values: flags } = parseArgs({
   options: {
     name: { type: "string" },
     http: { type: "string" },
+    admin: { type: "string" },
+    "public-status": { type: "boolean" },
     cluster: { type: "string" },
     front: { type: "string" },
     seed: { type: "string", multiple: true },
@@ -50,10 +52,10 @@ const status = async () => {
   return JSON.stringify({ node: flags.name, phase: "up", members, sessions });
 };
 
-const web = createHttpServer(async (request, response) => {
+const answer = async (request, response) => {
   if (request.url === "/health") response.writeHead(flags["never-healthy"] ? 503 : 200).end(flags.name);
   else response.writeHead(200, { "content-type": "application/json" }).end(await status());
-});
+};
 
 /** One of the nodes gets the port; when it goes, another takes it. */
 const listenOnFront = () => {
@@ -74,4 +76,6 @@ process.on("SIGTERM", () => {
 if (flags.front) listenOnFront();
 createTcpServer().listen(address(flags.cluster));
 createSocket("udp4").bind({ address: address(flags.cluster).host, port: address(flags.cluster).port });
-web.listen(address(flags.http), () => log("is up"));
+createHttpServer(answer).listen(address(flags.admin), () =>
+  createHttpServer(answer).listen(address(flags.http), () => log("is up")),
+);

@@ -115,7 +115,7 @@ describe("people watch a cluster", () => {
   const guests: Person[] = [];
 
   before(async () => {
-    cluster = await Cluster.start({ program: hitherNode(), size: 3 });
+    cluster = await Cluster.start({ program: hitherNode(), size: 3, flags: { publicStatus: true } });
     browser = await launchBrowser();
     for (let number = 0; number < GUESTS; number += 1) {
       const url = cluster.node(1 + (number % 3)).url;
@@ -130,7 +130,7 @@ describe("people watch a cluster", () => {
   });
 
   test("sessions travel to a node that joins, and away from one that dies", async () => {
-    const watcher = await ClusterPage.open(browser, cluster.node(1).url);
+    const watcher = await ClusterPage.open(browser, cluster.node(1).adminUrl);
     await watcher.draws(3, GUESTS);
     assert.equal(await watcher.sum("shards"), 1024);
     const mostInFlight = await watcher.watchFlights();

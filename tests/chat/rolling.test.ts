@@ -30,14 +30,17 @@ describe("a cluster that is started with scripts/cluster.sh", () => {
   });
 
   test("is restarted node by node while 30 people chat, who lose nothing and stay who they are", async (context) => {
-    // The front port and the nodes' HTTP ports are one after the other, and so are the cluster ports.
-    const [http, cluster] = [await freePorts(1 + NODES), await freePorts(1 + NODES)];
+    // The front port and the nodes' HTTP ports are one after the other, and so are those of operators and of the cluster.
+    const http = await freePorts(1 + NODES);
+    const admin = await freePorts(1 + NODES);
+    const cluster = await freePorts(1 + NODES);
     const env = {
       ...process.env,
       HITHER_BINARY: hitherNode().command,
       HITHER_RUN_DIR: artifactPath("run"),
       HITHER_FRONT_PORT: String(http),
       HITHER_HTTP_BASE: String(http),
+      HITHER_ADMIN_BASE: String(admin),
       HITHER_CLUSTER_BASE: String(cluster),
     };
     clusterSh = async (...words) => {

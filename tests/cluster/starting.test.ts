@@ -54,11 +54,17 @@ describe("a node that cannot start says why in one line, and leaves with an erro
     );
     running.start();
     await running.sees(["first"]);
-    const taken = [
-      { flag: "--http", args: ["--http", loopback(running.ports.http), "--cluster", await cluster()] },
-      { flag: "--cluster", args: ["--http", await cluster(), "--cluster", running.clusterAddress] },
+    const free = [
+      ...["--http", loopback(await freePort()), "--admin", loopback(await freePort())],
+      ...["--cluster", await cluster()],
     ];
-    for (const { flag, args } of taken) {
+    const taken = {
+      "--http": loopback(running.ports.http),
+      "--admin": loopback(running.ports.admin),
+      "--cluster": running.clusterAddress,
+    };
+    for (const [flag, address] of Object.entries(taken)) {
+      const args = free.with(free.indexOf(flag) + 1, address);
       const said = (await failingStart(args)).filter((line) => !/ INFO | WARN /.test(line));
       assert.equal(said.length, 1, said.join("\n"));
       assert.ok(said[0]?.includes(flag), said[0]);

@@ -32,7 +32,7 @@ describe("hither status", () => {
   });
 
   test("any node tells of all", async () => {
-    const { url } = cluster.node(2);
+    const { adminUrl: url } = cluster.node(2);
     const guest = await Person.guest(cluster.node(1).url, "Ada", "websocket");
     const told = await until("node1 owns a session, as node2 tells", async () => {
       const told = JSON.parse((await status("--node", url, "--json")).out) as Told;
@@ -60,7 +60,7 @@ describe("hither status", () => {
 
   test("a node that is not there is named", async () => {
     await cluster.node(3).kill();
-    const { code, out, complaint } = await status("--node", cluster.node(3).url);
+    const { code, out, complaint } = await status("--node", cluster.node(3).adminUrl);
     assert.equal(code, 1);
     assert.equal(out, "");
     assert.match(complaint, /^error: http:\/\/127\.0\.0\.1:\d+ cannot be reached/);

@@ -5,6 +5,7 @@ import type { NetworkFault } from "./fault.ts";
 import { Relay } from "./relay.ts";
 
 const HTTP_PORT = 9000;
+const ADMIN_PORT = 9001;
 const CLUSTER_PORT = 7000;
 const NAMESPACES = "/run/netns";
 const PREFIX = "hither-test-";
@@ -65,7 +66,7 @@ export class Hosts {
   place(number: number): Place {
     if (number > this.#count) throw new Error(`only ${this.#count} hosts were prepared`);
     return {
-      ports: { host: this.#address(number), http: HTTP_PORT, cluster: CLUSTER_PORT },
+      ports: { host: this.#address(number), http: HTTP_PORT, admin: ADMIN_PORT, cluster: CLUSTER_PORT },
       inside: ({ command, leadingArgs }) => ({
         command: "ip",
         leadingArgs: ["netns", "exec", this.#namespace(number), command, ...leadingArgs],

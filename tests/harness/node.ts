@@ -27,6 +27,10 @@ export interface NodeFlags {
   maxConnections?: number;
   maxConnectionsPerAddress?: number;
   maxOpensPerAddress?: number;
+  /** Shows status and the cluster page to clients, too. */
+  publicStatus?: true;
+  /** A name by which operators may ask for it. */
+  adminHost?: string;
 }
 
 /** The part of `GET /status` that the tests rely on. */
@@ -55,12 +59,14 @@ export interface NodePorts {
   /** The IP address of its host; loopback unless given. */
   host?: string;
   http: number;
+  /** For operators. */
+  admin: number;
   /** TCP for links, UDP for gossip. */
   cluster: number;
 }
 
 export async function freeNodePorts(): Promise<NodePorts> {
-  return { http: await freePort(), cluster: await freePort() };
+  return { http: await freePort(), admin: await freePort(), cluster: await freePort() };
 }
 
 export function loopback(port: number): string {
@@ -96,6 +102,11 @@ export class ClusterNode {
     return `http://${this.#address(this.ports.http)}`;
   }
 
+  /** Where operators reach it. */
+  get adminUrl(): string {
+    return `http://${this.#address(this.ports.admin)}`;
+  }
+
   get clusterAddress(): string {
     return this.#address(this.ports.cluster);
   }
@@ -116,6 +127,7 @@ export class ClusterNode {
       args: [
         ...program.leadingArgs,
         ...["--name", name, "--http", this.#address(this.ports.http), "--cluster", this.clusterAddress],
+        ...["--admin", this.#address(this.ports.admin)],
         ...seeds.flatMap((seed) => ["--seed", seed]),
         ...flagArguments(flags),
       ],
@@ -140,7 +152,7 @@ export class ClusterNode {
   }
 
   async status(): Promise<NodeStatus> {
-    const answer = await send(`${this.url}/status`);
+    const answer = await send(`${this.adminUrl}/status`);
     if (answer.status !== 200)
       throw new Error(`GET /status of ${this.name}: ${answer.status} ${answer.text}`);
     return JSON.parse(answer.text) as NodeStatus;
@@ -189,11 +201,13 @@ function flagArguments(flags: NodeFlags): string[] {
     "--max-connections": flags.maxConnections,
     "--max-connections-per-address": flags.maxConnectionsPerAddress,
     "--max-opens-per-address": flags.maxOpensPerAddress,
+    "--admin-host": flags.adminHost,
   };
   const args = Object.entries(values).flatMap(([flag, value]) =>
     value === undefined ? [] : [flag, String(value)],
   );
   if (flags.corsCredentials) args.push("--cors-credentials");
   if (flags.noReplication) args.push("--no-replication");
+  if (flags.publicStatus) args.push("--public-status");
   return args;
 }

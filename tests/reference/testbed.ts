@@ -12,6 +12,7 @@ const { values: flags } = parseArgs({
   options: {
     name: { type: "string", default: "reference" },
     http: { type: "string", default: "127.0.0.1:0" },
+    admin: { type: "string", default: "127.0.0.1:0" },
     "ping-interval": { type: "string", default: "25000" },
     "ping-timeout": { type: "string", default: "20000" },
     "connect-timeout": { type: "string", default: "45000" },
@@ -39,10 +40,12 @@ const options: ServerOptions & { connectTimeout: number } = {
 };
 
 const server = http.createServer((request, response) => {
-  const members = [{ name: flags.name, phase: "up", shards: 1024 }];
   if (request.url === "/health") response.end("ok");
-  else if (request.url === "/status")
-    response.end(JSON.stringify({ node: flags.name, phase: "up", members }));
+  else response.writeHead(404).end();
+});
+const admin = http.createServer((request, response) => {
+  const members = [{ name: flags.name, phase: "up", shards: 1024 }];
+  if (request.url === "/status") response.end(JSON.stringify({ node: flags.name, phase: "up", members }));
   else response.writeHead(404).end();
 });
 
@@ -108,3 +111,5 @@ function tamperWith(tampered: http.Server, tamper: NonNullable<typeof exchange>)
 
 const [host, port] = flags.http.split(":");
 server.listen(Number(port), host);
+const [adminHost, adminPort] = flags.admin.split(":");
+admin.listen(Number(adminPort), adminHost);

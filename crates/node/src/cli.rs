@@ -75,8 +75,8 @@ the second round nobody misses the old one; before that, clients that poll with 
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_NOTES)]
 pub struct StatusCommand {
-    /// Where a node of the cluster serves clients; any will do
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9001")]
+    /// Where a node of the cluster serves operators (its --admin, or with --public-status its --http); any will do
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10001")]
     pub node: NodeUrl,
 
     /// Print the node's answer as it is: JSON
@@ -95,8 +95,8 @@ Exit codes: 0 the node answered, 1 it did not, 2 a flag is wrong.";
 #[derive(Debug, Args)]
 #[command(after_help = LEAVE_NOTES)]
 pub struct LeaveCommand {
-    /// Where the node serves clients; not a balancer, which would pick one
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9001")]
+    /// Where the node serves operators: its --admin
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10001")]
     pub node: NodeUrl,
 
     /// A file with the cluster's secret, of which the first line is used. Unless given, the environment variable
@@ -109,7 +109,7 @@ const LEAVE_NOTES: &str = "\
 Does not wait until the node has left: its process ends then. Exit codes: 0 the node leaves, 1 it could not be asked or \
 refused, 2 a flag is wrong.
 
-Example: hither leave --node http://10.0.0.1:9001 --secret-file /etc/hither/secret";
+Example: hither leave --node http://10.0.0.1:10001 --secret-file /etc/hither/secret";
 
 /// What a node of the chat is told.
 #[derive(Debug, Args)]

@@ -1,22 +1,30 @@
-//! Where clients come in, and what every node serves them besides its sessions.
+//! Where clients and operators come in, and what every node serves them besides its sessions.
 
+mod admin_door;
 mod cluster_status;
 mod connection;
 mod door;
+mod feed;
 mod health;
+mod host;
 mod leave;
+mod operators;
 mod pages;
 mod reception;
 
 use axum::http::{HeaderName, HeaderValue, header};
 
-pub use self::pages::pages;
 pub(crate) use self::{
-    cluster_status::cluster_status,
-    door::{Door, DoorError, Sharing},
-    health::{Readiness, health},
-    leave::leave,
+    admin_door::AdminDoor,
+    door::{Audience, Door, DoorError},
+    health::Readiness,
+    host::HostNames,
+    operators::Operators,
     reception::{OpenDoor, Reception},
+};
+pub use self::{
+    host::{HostName, HostNameError},
+    pages::pages,
 };
 
 /// For what is out of date as soon as it is told.

@@ -27,7 +27,7 @@ pub use cli::{
     LogFormat, NodeArgs, NodeCommand, NodeUrl, Placement, SecretCommand, StatusCommand, StoreAction,
     StoreArgs, StoreCommand, StoreText, parse,
 };
-pub use http::pages;
+pub use http::{HostName, HostNameError, pages};
 pub use leave::ask_to_leave;
 pub use run::run;
 pub use site::{Site, SiteError};

@@ -1,55 +1,59 @@
 //! The feed of the page `/cluster`: where sessions live, and how they move, for whoever watches.
 //!
-//! A page connects to the namespace [`NAMESPACE`], and says `watch {version}` with the version of the picture that it has,
-//! if any. It is answered `{you}`, the tag of its own session, and says so again every few seconds: while nobody does, a
-//! node looks at nothing. What it is told:
+//! It is a stream of server-sent events. While nobody watches, a node looks at nothing. The events, with JSON as their data:
 //!
+//! - `hello {node, public}`, first: the node that looks, and whether the page beside it is the one for clients.
 //! - `sessions {version, from, seen: [[tag, owner, ingress, transport]], ended: [tag]}`: what changed since the picture with
 //!   the version `from`; without `from`, the whole picture. A transport is `polling`, `websocket`, or null while the client
 //!   is away.
 //! - `members {version, node, members}`: with every look, the live members and what each counts, as in `/status/cluster`.
 //!
-//! Each node has versions of its own. A page that is told changes of a picture which it does not have says `watch` at once,
-//! and is told the whole picture: so it is after its own session has moved.
+//! Who reads too slowly to be told every change is told the whole picture instead.
 
 mod picture;
-mod watchers;
 
 use std::{
+    collections::VecDeque,
+    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use hither::{
-    ConnectError, EventError, Io, Json, MemberCensus, Namespace, NamespaceName, NamespaceNameError, Received,
-    Room, ServerBuilder, Socket,
+use axum::response::sse::Event;
+use futures_util::{Stream, stream};
+use hither::{Io, MemberCensus};
+use serde::Serialize;
+use tokio::{
+    sync::{
+        Notify,
+        broadcast::{self, error::RecvError},
+    },
+    time::sleep_until,
 };
-use serde::{Deserialize, Serialize};
-use tokio::time::sleep_until;
 use tracing::warn;
 
-use self::{
-    picture::{Picture, Version},
-    watchers::Watchers,
-};
+use self::picture::{Picture, Version};
 
-/// Where pages watch.
-const NAMESPACE: &str = "/cluster";
-/// All who watch.
-const WATCHERS: &str = "watchers";
 /// How often a node looks, however many watch.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a look waits for a node that is silent.
 const LOOK_PATIENCE: Duration = Duration::from_millis(400);
 /// Sessions in a picture. More than people can tell apart.
 const SHOWN: usize = 2_000;
+/// Events that wait for one who reads slowly: those of four seconds.
+const QUEUED: usize = 16;
+/// Most who watch at a time.
+const MAX_WATCHERS: usize = 256;
 
 /// Looks at the cluster while somebody watches.
 #[derive(Clone)]
-pub(crate) struct Lookout {
-    namespace: NamespaceName,
-    view: Arc<Mutex<View>>,
-    watchers: Arc<Watchers>,
+pub(crate) struct Lookout(Arc<Shared>);
+
+struct Shared {
+    io: Io,
+    view: Mutex<View>,
+    events: broadcast::Sender<Event>,
+    came: Notify,
 }
 
 /// What this node saw last.
@@ -59,10 +63,10 @@ struct View {
     members: Vec<MemberCensus>,
 }
 
-/// What a page says that it has.
-#[derive(Default, Deserialize)]
-struct Watch {
-    version: Option<Version>,
+#[derive(Serialize)]
+struct Hello<'a> {
+    node: &'a str,
+    public: bool,
 }
 
 #[derive(Serialize)]
@@ -72,88 +76,145 @@ struct Members<'a> {
     members: &'a [MemberCensus],
 }
 
+/// Why somebody cannot watch.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WatchError {
+    #[error("{MAX_WATCHERS} watch this node already: watch another one, or try again later")]
+    TooMany,
+    #[error("what there is to see cannot be told: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
 impl Lookout {
-    /// Mounts it on a server; it looks when it [runs](Self::run).
-    pub(crate) fn mount(server: ServerBuilder) -> Result<(ServerBuilder, Self), NamespaceNameError> {
-        let lookout = Self {
-            namespace: NamespaceName::new(NAMESPACE)?,
-            view: Arc::default(),
-            watchers: Arc::default(),
-        };
-        Ok((server.namespace(NAMESPACE, lookout.clone())?, lookout))
+    /// It looks when it [runs](Self::run).
+    pub(crate) fn new(io: Io) -> Self {
+        Self(Arc::new(Shared {
+            io,
+            view: Mutex::default(),
+            events: broadcast::Sender::new(QUEUED),
+            came: Notify::new(),
+        }))
     }
 
     /// Looks while somebody watches, for ever.
-    pub(crate) async fn run(self, io: Io) {
+    pub(crate) async fn run(self) {
         loop {
-            self.watchers.any().await;
+            while !self.is_watched() {
+                self.0.came.notified().await;
+            }
             let began = Instant::now();
-            if let Err(error) = self.look(&io).await {
+            if let Err(error) = self.look().await {
                 warn!(%error, "those who watch cannot be told what there is to see");
             }
             sleep_until((began + LOOK_EVERY).into()).await;
-            if !self.watchers.are_there(Instant::now()) {
+            if !self.is_watched() {
                 *self.view() = View::default();
             }
         }
     }
 
-    async fn look(&self, io: &Io) -> Result<(), EventError> {
-        let census = io.census(SHOWN, LOOK_PATIENCE).await;
-        let room = Room::from(WATCHERS);
-        let mut view = self.view();
-        let View { picture, members } = &mut *view;
-        if let Some(change) = picture.take_in(new_version(io), &census) {
-            io.emit_here(&self.namespace, Some(&room), "sessions", &change)?;
+    /// What one who watches is told, for as long as he wants to know. `public` says whether he came by a clients' address.
+    pub(crate) fn watch(
+        &self,
+        public: bool,
+    ) -> Result<impl Stream<Item = Result<Event, Infallible>> + use<>, WatchError> {
+        if self.0.events.receiver_count() >= MAX_WATCHERS {
+            return Err(WatchError::TooMany);
         }
-        *members = census.members;
-        io.emit_here(&self.namespace, Some(&room), "members", &view.members(io))
+        let hello = Hello {
+            node: self.0.io.node().as_str(),
+            public,
+        };
+        let mut watcher = self.enter()?;
+        watcher.first.push_front(event("hello", &hello)?);
+        Ok(stream::unfold(watcher, |mut watcher| async {
+            Some((Ok(watcher.next().await?), watcher))
+        }))
+    }
+
+    /// The whole picture, and what follows it.
+    fn enter(&self) -> serde_json::Result<Watcher> {
+        // Events are sent under this lock.
+        let view = self.view();
+        let events = self.0.events.subscribe();
+        self.0.came.notify_one();
+        let mut first = VecDeque::new();
+        if let Some(whole) = view.picture.whole() {
+            first.push_back(event("sessions", &whole)?);
+            first.push_back(event("members", &self.members(&view))?);
+        }
+        drop(view);
+        Ok(Watcher {
+            lookout: self.clone(),
+            first,
+            events,
+        })
+    }
+
+    fn is_watched(&self) -> bool {
+        self.0.events.receiver_count() > 0
+    }
+
+    async fn look(&self) -> serde_json::Result<()> {
+        let census = self.0.io.census(SHOWN, LOOK_PATIENCE).await;
+        let mut view = self.view();
+        if let Some(change) = view.picture.take_in(new_version(&self.0.io), &census) {
+            self.tell(event("sessions", &change)?);
+        }
+        view.members = census.members;
+        self.tell(event("members", &self.members(&view))?);
+        Ok(())
+    }
+
+    fn tell(&self, event: Event) {
+        // In vain if the last one has just gone.
+        drop(self.0.events.send(event));
+    }
+
+    fn members<'a>(&'a self, view: &'a View) -> Members<'a> {
+        Members {
+            version: view.picture.version(),
+            node: self.0.io.node().as_str(),
+            members: &view.members,
+        }
     }
 
     fn view(&self) -> MutexGuard<'_, View> {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl View {
-    fn members<'a>(&'a self, io: &'a Io) -> Members<'a> {
-        Members {
-            version: self.picture.version(),
-            node: io.node().as_str(),
-            members: &self.members,
+/// One who watches.
+struct Watcher {
+    lookout: Lookout,
+    /// What he is told before anything else.
+    first: VecDeque<Event>,
+    events: broadcast::Receiver<Event>,
+}
+
+impl Watcher {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.first.pop_front() {
+                return Some(event);
+            }
+            match self.events.recv().await {
+                Ok(event) => return Some(event),
+                Err(RecvError::Closed) => return None,
+                Err(RecvError::Lagged(_)) => match self.lookout.enter() {
+                    Ok(anew) => *self = anew,
+                    Err(error) => {
+                        warn!(%error, "one who watches cannot be told what there is to see");
+                        return None;
+                    }
+                },
+            }
         }
     }
 }
 
-impl Namespace for Lookout {
-    type Data = ();
-
-    async fn connect(&self, socket: &mut Socket<()>, _: Option<Json>) -> Result<(), ConnectError> {
-        socket
-            .join(WATCHERS)
-            .map_err(|error| ConnectError::new(error.to_string()))
-    }
-
-    async fn event(&self, socket: &mut Socket<()>, received: Received) {
-        if received.event.name.as_str() != "watch" {
-            return;
-        }
-        let Watch { version } = received.event.args.parse_first().unwrap_or_default();
-        self.watchers.renew(Instant::now());
-        let you = serde_json::json!({ "you": socket.session_tag() });
-        let view = self.view();
-        let mut told = socket.ack(received.ack, &you);
-        // Without a picture the first look shows everything to everybody.
-        if told.is_ok() && view.picture.version().is_some() && view.picture.version() != version.as_ref() {
-            let io = socket.io().clone();
-            told = socket
-                .emit("sessions", &view.picture.whole())
-                .and_then(|()| socket.emit("members", &view.members(&io)));
-        }
-        if let Err(error) = told {
-            warn!(%error, "one who watches cannot be told what there is to see");
-        }
-    }
+fn event(name: &str, data: &impl Serialize) -> serde_json::Result<Event> {
+    Ok(Event::default().event(name).data(serde_json::to_string(data)?))
 }
 
 /// Another one with every look of every node.

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     cli::{MISUSE, NodeArgs},
-    http::{Door, DoorError, OpenDoor, Readiness, Reception, Sharing, cluster_status, health, leave},
+    http::{AdminDoor, Audience, Door, DoorError, HostNames, OpenDoor, Operators, Readiness, Reception},
     leaving::{Departure, Limits},
     logging,
     lookout::Lookout,
@@ -144,6 +144,7 @@ struct Node {
     reception: Reception,
     http: OpenDoor,
     fronts: Fronts,
+    admin: AdminDoor,
     readiness: Readiness,
     /// Cancelled when an operator asks over HTTP.
     asked_to_leave: CancellationToken,
@@ -190,35 +191,45 @@ impl Node {
         } = site(server_config(args, open_files.map(rlimit::for_clients)))
             .await
             .map_err(BadEnd::Site)?;
-        let (server, lookout) = Lookout::mount(server).map_err(|error| BadEnd::Site(error.into()))?;
-        let door = Door::take(args.door.http, Sharing::Own)?;
+        let admin = Door::take(args.door.admin(), Audience::Operators)?;
+        let door = Door::take(args.door.http, Audience::Clients)?;
         let fronts = args
             .door
             .fronts
             .iter()
-            .map(|front| Door::take(*front, Sharing::Shared))
+            .map(|front| Door::take(*front, Audience::Anybodys))
             .collect::<Result<_, _>>()?;
         let http = door.address();
         let server = server.start(cluster_config(args, trust, http)).await?;
         let readiness = Readiness::default();
         let asked_to_leave = CancellationToken::new();
+        let lookout = Lookout::new(server.io());
+        let operators = Operators {
+            status: server.status(),
+            io: server.io(),
+            lookout: lookout.clone(),
+            readiness: readiness.clone(),
+        };
         let router = server
             .router()
-            .merge(health(server.status(), readiness.clone()))
-            .merge(cluster_status(server.io()))
-            .merge(leave(trust.clone(), server.status(), asked_to_leave.clone()))
+            .merge(operators.public(args.door.public_status))
             .merge(pages);
         let reception = Reception::new(router, server.gate().clone());
+        let names = HostNames::new(&args.door.admin_hosts);
+        let admin = AdminDoor::open(admin, |end| {
+            operators.admin(names, trust.clone(), asked_to_leave.clone(), end)
+        })?;
         let door = reception.open(door)?;
         info!("clients are served at http://{http}");
         let background = background.map(|work| RunningBackground::start(work, server.io()));
-        let lookout = AbortOnDropHandle::new(tokio::spawn(lookout.run(server.io())));
+        let lookout = AbortOnDropHandle::new(tokio::spawn(lookout.run()));
         let secrets = follow_secrets(trust, &args.cluster.secret_files).map_err(BadEnd::System)?;
         Ok(Self {
             server,
             reception,
             http: door,
             fronts: Fronts::Shut(fronts),
+            admin,
             readiness,
             asked_to_leave,
             background,
@@ -275,6 +286,7 @@ impl Node {
             background.stop().await;
         }
         self.server.stop().await;
+        self.admin.close().await;
         info!("the node has left");
     }
 }

@@ -6,7 +6,8 @@ use axum::Router;
 use hither::{Io, ServerBuilder};
 use tokio_util::sync::CancellationToken;
 
-/// What a node serves, besides `/health` and `/status`.
+/// What a node serves to clients, besides `/health`; with `--public-status`, also besides `/status`, `/cluster`, and `/assets/`
+/// and `/favicon.svg` for it.
 pub struct Site {
     pub(crate) server: ServerBuilder,
     pub(crate) pages: Router,

@@ -18,7 +18,7 @@ struct Node {
 }
 
 impl Node {
-    /// Waits until it says where clients are served.
+    /// Waits until it says where operators are served.
     fn start() -> Self {
         let mut process = hither()
             .args(["node", "--name", "node1", "--http", "127.0.0.1:0", "--cluster"])
@@ -31,7 +31,7 @@ impl Node {
         let url = lines
             .by_ref()
             .map_while(Result::ok)
-            .find_map(|line| Some(line.split_once("served at ")?.1.to_owned()))
+            .find_map(|line| Some(line.split_once("operators are served at ")?.1.to_owned()))
             .unwrap();
         // A node whose log nobody reads would wait for ever.
         std::thread::spawn(move || lines.for_each(drop));

@@ -46,7 +46,7 @@ fn a_log_that_nobody_reads_stops_nothing() {
     let address = loop {
         let mut line = String::new();
         assert!(log.read_line(&mut line).unwrap() > 0, "the node has ended");
-        if let Some((_, address)) = line.trim_end().split_once("served at http://") {
+        if let Some((_, address)) = line.trim_end().split_once("clients are served at http://") {
             break address.to_owned();
         }
     };

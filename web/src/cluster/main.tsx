@@ -3,10 +3,11 @@ import "../shared/base.css";
 import { render } from "preact";
 import { frameWork } from "../shared/frames";
 import { applyTheme, storedTheme } from "../shared/theme";
-import { Feed } from "./feed";
+import { Feed, type Sight } from "./feed";
 import { type Entry, record } from "./log";
 import type { Model } from "./model";
 import { type Happening, Picture } from "./picture";
+import type { Hello } from "./protocol";
 import { Scene } from "./scene";
 import { ClusterPage } from "./view/ClusterPage";
 
@@ -24,20 +25,17 @@ function start(root: HTMLElement): void {
 
   const picture = new Picture();
   let log: readonly Entry[] = [];
-  let connection: Pick<Model, "sight" | "transport"> = { sight: "connecting", transport: "" };
-  let you: number | null = null;
+  let sight: Sight = "connecting";
+  let hello: Hello | null = null;
 
-  const model = (): Model => {
-    const mine = you === null ? undefined : picture.sessions.get(you);
-    return {
-      ...connection,
-      you: mine ?? null,
-      members: picture.members,
-      shown: picture.sessions.size,
-      log,
-      hues: new Map([...scene.areas.values()].map(({ name, hue }) => [name, hue])),
-    };
-  };
+  const model = (): Model => ({
+    sight,
+    hello,
+    members: picture.members,
+    shown: picture.sessions.size,
+    log,
+    hues: new Map([...scene.areas.values()].map(({ name, hue }) => [name, hue])),
+  });
   const painting = frameWork(() => {
     render(<ClusterPage model={model()} scene={scene} />, root);
   });
@@ -46,14 +44,12 @@ function start(root: HTMLElement): void {
 
   painting.now();
   new Feed({
-    version: () => picture.version,
-    sight: (sight, transport) => {
-      connection = { sight, transport };
+    sight: (now) => {
+      sight = now;
       painting.soon();
     },
-    you: (tag) => {
-      you = tag;
-      scene.you = tag;
+    hello: (told) => {
+      hello = told;
       painting.soon();
     },
     sessions: (told) => {

@@ -1,14 +1,12 @@
 import type { Sight } from "./feed";
 import type { Entry } from "./log";
-import type { Member } from "./protocol";
+import type { Hello, Member } from "./protocol";
 
 /** What the page shows in words. */
 export interface Model {
   readonly sight: Sight;
-  /** How this page is connected, if it is. */
-  readonly transport: string;
-  /** Where this page's own session is, if that is known. */
-  readonly you: { readonly owner: string; readonly ingress: string } | null;
+  /** Who tells, if anybody has yet. */
+  readonly hello: Hello | null;
   readonly members: readonly Member[];
   /** Sessions that are drawn, which may be fewer than there are. */
   readonly shown: number;

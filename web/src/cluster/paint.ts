@@ -30,7 +30,6 @@ export function paint(context: Context, scene: Scene, palette: Palette, now: num
   for (const area of areas) paintDoor(context, area, palette, now);
   paintTraces(context, placed, scene, palette, now);
   paintDots(context, placed, scene, palette, now);
-  paintYou(context, placed, scene, palette, now);
   for (const area of areas) paintLabel(context, area, palette, now);
   context.globalAlpha = 1;
 }
@@ -172,31 +171,6 @@ function paintDots(
       context.fill();
     }
   }
-}
-
-function paintYou(
-  context: Context,
-  placed: readonly PlacedDot[],
-  scene: Scene,
-  palette: Palette,
-  now: number,
-): void {
-  const you = placed.find(({ tag }) => tag === scene.you);
-  if (you === undefined) return;
-  context.globalAlpha = 1;
-  context.strokeStyle = palette.text;
-  context.lineWidth = 1.5;
-  context.beginPath();
-  circle(context, you.at, dotRadius(scene, now) + 3);
-  context.stroke();
-  outlined(
-    context,
-    "you",
-    you.at.x,
-    you.at.y - dotRadius(scene, now) - 7,
-    palette,
-    `600 11px ${palette.font}`,
-  );
 }
 
 function paintLabel(context: Context, area: NodeArea, palette: Palette, now: number): void {

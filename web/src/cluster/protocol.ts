@@ -1,4 +1,12 @@
-/** What the namespace `/cluster` says; the node's `lookout.rs` is the other side. */
+/** What the events of `/status/feed` say; the node's `lookout.rs` is the other side. */
+
+/** The first of all. */
+export interface Hello {
+  /** The node that looks. */
+  readonly node: string;
+  /** Whether the chat is at the same address. */
+  readonly public: boolean;
+}
 
 export type Transport = "polling" | "websocket";
 
@@ -38,16 +46,7 @@ export interface Member {
 export interface MembersTold {
   /** The version of the sessions' picture at that time. */
   readonly version: string | null;
-  /** The node that looked: the owner of this page's session. */
+  /** The node that looked. */
   readonly node: string;
   readonly members: readonly Member[];
-}
-
-export interface ServerEvents {
-  sessions: (told: SessionsTold) => void;
-  members: (told: MembersTold) => void;
-}
-
-export interface ClientEvents {
-  watch: (have: { version: string | null }, answer: (answer: { you: number }) => void) => void;
 }

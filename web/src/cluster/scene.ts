@@ -81,8 +81,6 @@ export class Dot {
 export class Scene {
   readonly areas = new Map<string, NodeArea>();
   readonly dots = new Map<number, Dot>();
-  /** The tag of the session of whoever looks. */
-  you: number | null = null;
   /** How many have travelled from one area to another. */
   travelled = 0;
   /** How far dots are from one another. */

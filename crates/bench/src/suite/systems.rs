@@ -226,6 +226,7 @@ impl System {
         ]);
         command.arg(format!("node{}", index + 1));
         command.args(["--http", &http.to_string(), "--cluster", &cluster.to_string()]);
+        command.args(["--public-status", "--admin", "127.0.0.1:0"]);
         for seed in &self.seeds {
             command.args(["--seed", &seed.to_string()]);
         }

@@ -1,6 +1,10 @@
 //! The flags that every node has.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use hither::{
@@ -12,6 +16,7 @@ use super::{
     client_args::ClientArgs,
     values::{self, LogFilter},
 };
+use crate::http::HostName;
 
 /// The flags that every node has. Flatten them into the command line of a program that is a node.
 #[derive(Clone, Debug, Args)]
@@ -38,7 +43,7 @@ pub struct DoorArgs {
     #[arg(long, value_name = "NAME", default_value_t = values::host_name())]
     pub name: NodeName,
 
-    /// Where clients, balancers and operators reach this node. Port 0 takes a free one
+    /// Where clients and balancers reach this node. Port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9001", value_parser = values::address)]
     pub http: SocketAddr,
 
@@ -46,7 +51,44 @@ pub struct DoorArgs {
     /// listen at this address (SO_REUSEPORT), so that no balancer is needed. Repeatable
     #[arg(long = "front", value_name = "HOST:PORT", value_parser = values::front_address)]
     pub fronts: Vec<SocketAddr>,
+
+    /// Where operators reach this node: health, status, the cluster page, and `hither leave`. Plain HTTP for whoever gets
+    /// there, so it belongs on loopback or a network of operators. [default: this machine's loopback, at the port of
+    /// --http and 1000 more, such as 127.0.0.1:10001]
+    #[arg(long, value_name = "HOST:PORT", value_parser = values::address)]
+    pub admin: Option<SocketAddr>,
+
+    /// A host name by which operators ask at --admin, beside `localhost` and addresses. Requests with any other are refused
+    /// with 421, for they may be those of a page that has its own name lead here. Repeatable
+    #[arg(long = "admin-host", value_name = "NAME")]
+    pub admin_hosts: Vec<HostName>,
+
+    /// Show the cluster page and status at --http and --front, too, to whoever asks. `hither leave` stays at --admin
+    #[arg(long)]
+    pub public_status: bool,
 }
+
+impl DoorArgs {
+    /// Where operators reach the node. Nodes of one machine have different ports for clients, and so for operators.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin.unwrap_or_else(|| {
+            let ip = self.http.ip();
+            let ip = if ip.is_loopback() {
+                ip
+            } else {
+                Ipv4Addr::LOCALHOST.into()
+            };
+            let port = match self.http.port() {
+                0 => 0,
+                port => port.checked_add(ABOVE_HTTP).unwrap_or_else(|| port - ABOVE_HTTP),
+            };
+            SocketAddr::new(ip, port)
+        })
+    }
+}
+
+/// From the port for clients to that for operators, unless they are given; downwards where there is none so high.
+const ABOVE_HTTP: u16 = 1000;
 
 /// A node's part in its cluster.
 #[derive(Clone, Debug, Args)]
@@ -214,6 +256,22 @@ mod tests {
             parse("--front 127.0.0.1:9000 --front [::1]:9000 --seed node2:7001 --seed node3:7001");
         assert_eq!(door.fronts.len(), 2);
         assert_eq!(cluster.seeds, ["node2:7001", "node3:7001"]);
+    }
+
+    #[test]
+    fn operators_have_a_port_of_each_node_on_loopback() {
+        for (line, expected) in [
+            ("", "127.0.0.1:10001"),
+            ("--http 127.0.0.2:9001", "127.0.0.2:10001"),
+            ("--http 0.0.0.0:80", "127.0.0.1:1080"),
+            ("--http [::1]:9002", "[::1]:10002"),
+            ("--http [::]:9002", "127.0.0.1:10002"),
+            ("--http 10.0.0.1:65000", "127.0.0.1:64000"),
+            ("--http 10.0.0.1:0", "127.0.0.1:0"),
+            ("--http 10.0.0.1:80 --admin 10.1.0.1:90", "10.1.0.1:90"),
+        ] {
+            assert_eq!(parse(line).door.admin().to_string(), expected, "{line}");
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) enum ValueError {
     NotAFilter,
     #[error("give a number of shards from 1 to 65536")]
     NotAShardCount,
-    #[error("a node is asked at http://HOST or http://HOST:PORT, such as http://127.0.0.1:9001")]
+    #[error("a node is asked at http://HOST or http://HOST:PORT, such as http://127.0.0.1:10001")]
     NotANodeUrl,
     #[error("give a number of bytes from 1 to 1000000")]
     NotAMessageSize,
@@ -78,7 +78,7 @@ pub(super) fn seed(text: &str) -> Result<String, ValueError> {
     }
 }
 
-/// Where a node answers requests.
+/// Where a node answers requests of operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeUrl {
     /// With its port.
@@ -327,7 +327,10 @@ mod tests {
             "http://::1",
         ] {
             let error = read(text).unwrap_err().to_string();
-            assert!(error.contains("such as http://127.0.0.1:9001"), "{text}: {error}");
+            assert!(
+                error.contains("such as http://127.0.0.1:10001"),
+                "{text}: {error}"
+            );
         }
     }
 

@@ -35,7 +35,7 @@ struct ClusterStatus<'a> {
 type Latest = Arc<Mutex<Option<(Instant, Bytes)>>>;
 
 /// `/status/cluster` is the live members, their shards, and what each counts of its sessions, as JSON.
-pub(crate) fn cluster_status(io: Io) -> Router {
+pub(super) fn cluster_status(io: Io) -> Router {
     let latest = Latest::default();
     Router::new().route(
         "/status/cluster",

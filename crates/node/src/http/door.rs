@@ -1,4 +1,4 @@
-//! Addresses at which clients come in.
+//! Addresses at which clients and operators come in.
 
 use std::{
     io,
@@ -11,13 +11,15 @@ use tokio::net::TcpListener;
 /// Connections that may wait to be accepted. More than come while the node is busy for a moment; the kernel caps it.
 const BACKLOG: i32 = 4096;
 
-/// Whether other nodes may listen at the same address.
+/// Who comes in at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sharing {
-    /// The address is this node's own.
-    Own,
-    /// The kernel scatters connections over all nodes that listen there.
-    Shared,
+pub(crate) enum Audience {
+    /// Clients of this node.
+    Clients,
+    /// Clients of any node of this machine: the kernel scatters connections over all that listen there.
+    Anybodys,
+    /// Operators.
+    Operators,
 }
 
 /// An address that this node has taken. Nobody comes in before it is [opened](Self::open).
@@ -50,7 +52,7 @@ impl DoorError {
 
 fn remedy(error: &io::Error, flag: &str) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse if flag == Sharing::Shared.flag() => {
+        io::ErrorKind::AddrInUse if flag == Audience::Anybodys.flag() => {
             "a program that does not share the port listens there: end it, or choose another port".to_owned()
         }
         io::ErrorKind::AddrInUse => {
@@ -64,20 +66,21 @@ fn remedy(error: &io::Error, flag: &str) -> String {
     }
 }
 
-impl Sharing {
+impl Audience {
     fn flag(self) -> &'static str {
         match self {
-            Self::Own => "--http",
-            Self::Shared => "--front",
+            Self::Clients => "--http",
+            Self::Anybodys => "--front",
+            Self::Operators => "--admin",
         }
     }
 }
 
 impl Door {
     /// Takes an address. With port 0 it is given a free one.
-    pub(crate) fn take(address: SocketAddr, sharing: Sharing) -> Result<Self, DoorError> {
-        let flag = sharing.flag();
-        bind(address, sharing)
+    pub(crate) fn take(address: SocketAddr, audience: Audience) -> Result<Self, DoorError> {
+        let flag = audience.flag();
+        bind(address, audience)
             .and_then(|socket| {
                 let address = socket.local_addr()?.as_socket().unwrap_or(address);
                 Ok(Self {
@@ -133,12 +136,12 @@ pub(super) fn drop_newcomers(listener: &TcpListener) -> io::Result<()> {
     ])
 }
 
-fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+fn bind(address: SocketAddr, audience: Audience) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     // Connections of an earlier life that the kernel still remembers do not hold the address.
     socket.set_reuse_address(true)?;
-    if sharing == Sharing::Shared {
+    if audience == Audience::Anybodys {
         socket.set_reuse_port(true)?;
     }
     socket.bind(&address.into())?;
@@ -155,11 +158,15 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_in_use_is_told_with_its_flag() {
-        let first = Door::take(anywhere(), Sharing::Own).unwrap();
+        let first = Door::take(anywhere(), Audience::Clients).unwrap();
         let address = first.address();
         let _listening = first.open().unwrap();
-        for (sharing, flag) in [(Sharing::Own, "--http"), (Sharing::Shared, "--front")] {
-            let error = Door::take(address, sharing).unwrap_err().to_string();
+        for (audience, flag) in [
+            (Audience::Clients, "--http"),
+            (Audience::Anybodys, "--front"),
+            (Audience::Operators, "--admin"),
+        ] {
+            let error = Door::take(address, audience).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{flag} {address}: ")), "{error}");
             assert!(error.contains("choose another port"), "{error}");
         }
@@ -167,15 +174,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_front_is_shared() {
-        let first = Door::take(anywhere(), Sharing::Shared).unwrap();
-        let second = Door::take(first.address(), Sharing::Shared).unwrap();
+        let first = Door::take(anywhere(), Audience::Anybodys).unwrap();
+        let second = Door::take(first.address(), Audience::Anybodys).unwrap();
         assert_eq!(first.address(), second.address());
         let (_first, _second) = (first.open().unwrap(), second.open().unwrap());
     }
 
     #[tokio::test]
     async fn nobody_comes_in_before_a_door_is_open() {
-        let door = Door::take(anywhere(), Sharing::Shared).unwrap();
+        let door = Door::take(anywhere(), Audience::Anybodys).unwrap();
         let address = door.address();
         assert!(tokio::net::TcpStream::connect(address).await.is_err());
         let listener = door.open().unwrap();
@@ -185,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn newcomers_can_be_dropped_and_are_refused_when_the_listener_is_closed() {
-        let door = Door::take(anywhere(), Sharing::Own).unwrap();
+        let door = Door::take(anywhere(), Audience::Clients).unwrap();
         let address = door.address();
         let listener = door.open().unwrap();
         let waiting = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -206,7 +213,7 @@ mod tests {
     #[test]
     fn an_address_of_another_machine_is_told() {
         // An address for documentation, which no machine has (RFC 5737).
-        let error = Door::take("192.0.2.1:9001".parse().unwrap(), Sharing::Own)
+        let error = Door::take("192.0.2.1:9001".parse().unwrap(), Audience::Clients)
             .unwrap_err()
             .to_string();
         assert_eq!(

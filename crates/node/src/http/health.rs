@@ -1,4 +1,4 @@
-//! What operators and balancers ask: `/health` and `/status`.
+//! What balancers ask: `/health`. And what operators do: `/status`.
 
 use axum::{
     Router,
@@ -8,13 +8,17 @@ use axum::{
 };
 use hither::{StatusReader, cluster::Phase};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::NOT_STORED;
 
 /// Whether clients are to come here. A node is healthy only when all its doors are open, so that who waits for its health
 /// finds its fronts open, and no longer when it is about to leave.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Readiness(watch::Sender<Traffic>);
+pub(crate) struct Readiness {
+    traffic: watch::Sender<Traffic>,
+    leaving: CancellationToken,
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Traffic {
@@ -27,28 +31,34 @@ enum Traffic {
 impl Readiness {
     /// All doors are open.
     pub(crate) fn declare(&self) {
-        self.0.send_replace(Traffic::Welcome);
+        self.traffic.send_replace(Traffic::Welcome);
     }
 
     /// The node leaves: balancers shall send nobody any more.
     pub(crate) fn withdraw(&self) {
-        self.0.send_replace(Traffic::NoMore);
+        self.traffic.send_replace(Traffic::NoMore);
+        self.leaving.cancel();
+    }
+
+    /// Cancelled when it is withdrawn.
+    pub(crate) fn leaving(&self) -> &CancellationToken {
+        &self.leaving
     }
 
     fn traffic(&self) -> Traffic {
-        *self.0.borrow()
+        *self.traffic.borrow()
     }
 }
 
-/// `/health` is 200 while the node is *up*, and 503 with its phase otherwise; `/status` is how the node is, as JSON.
-pub(crate) fn health(status: StatusReader, readiness: Readiness) -> Router {
-    let phase_of = status.clone();
-    Router::new()
-        .route(
-            "/health",
-            get(async move || health_of(phase_of.read().phase, readiness.traffic())),
-        )
-        .route("/status", get(async move || status_of(&status)))
+/// `/health` is 200 while the node is *up*, and 503 with its phase otherwise.
+pub(super) fn health(status: StatusReader, readiness: Readiness) -> Router {
+    let answer = async move || health_of(status.read().phase, readiness.traffic());
+    Router::new().route("/health", get(answer))
+}
+
+/// `/status` is how the node is, as JSON.
+pub(super) fn status(status: StatusReader) -> Router {
+    Router::new().route("/status", get(async move || status_of(&status)))
 }
 
 fn health_of(phase: Phase, traffic: Traffic) -> Response {

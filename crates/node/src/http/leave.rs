@@ -49,7 +49,7 @@ enum Refusal {
 /// once; `leaving` is then cancelled.
 ///
 /// Without a secret every machine could make a pass, so then only peers on loopback are heard.
-pub(crate) fn leave(trust: Trust, status: StatusReader, leaving: CancellationToken) -> Router {
+pub(super) fn leave(trust: Trust, status: StatusReader, leaving: CancellationToken) -> Router {
     let refusals = Arc::new(WarningThrottle::default());
     let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap| {
         let status = status.read();

@@ -4,7 +4,7 @@
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -15,15 +15,39 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[allow_missing = true]
 struct WebClient;
 
-/// Serves the web client to all who ask for what nothing else answers.
+/// Serves the web client to all who ask for what nothing else answers. The cluster page is no part of it: it is where its
+/// feed is.
 pub fn pages() -> Router {
-    Router::new().fallback(get(async |uri: Uri, headers: HeaderMap| {
-        respond::<WebClient>(uri.path(), &headers)
-    }))
+    Router::new().fallback(async |method: Method, uri: Uri, headers: HeaderMap| {
+        let answer = respond::<WebClient>(uri.path(), &headers);
+        let reads = method == Method::GET || method == Method::HEAD;
+        if reads || answer.status() == StatusCode::NOT_FOUND {
+            answer
+        } else {
+            let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD"))];
+            (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()
+        }
+    })
+}
+
+/// Serves the cluster page and what it is made of.
+pub(super) fn cluster_page() -> Router {
+    let page = async |headers: HeaderMap| match WebClient::get(CLUSTER_PAGE) {
+        Some(file) => (GUARDS, serve(CLUSTER_PAGE, file, &headers)).into_response(),
+        None => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
+    };
+    let part = async |uri: Uri, headers: HeaderMap| respond::<WebClient>(uri.path(), &headers);
+    Router::new()
+        .route("/cluster", get(page))
+        .route(&format!("/{HASHED}{{*path}}"), get(part))
+        .route("/favicon.svg", get(part))
 }
 
 /// The page at `/`.
 const FRONT_PAGE: &str = "index.html";
+
+/// The page at `/cluster`.
+const CLUSTER_PAGE: &str = "cluster.html";
 
 /// Where the build puts files whose names change with what is in them.
 const HASHED: &str = "assets/";
@@ -56,7 +80,7 @@ fn respond<Files: RustEmbed>(path: &str, asked: &HeaderMap) -> Response {
     }
 }
 
-/// The file at a path: itself, or a page by its name without the ending.
+/// The file at a path: itself, or a page by its name without the ending. Not the cluster page.
 fn find<Files: RustEmbed>(path: &str) -> Option<(String, EmbeddedFile)> {
     let name = if path.is_empty() {
         FRONT_PAGE.to_owned()
@@ -66,6 +90,7 @@ fn find<Files: RustEmbed>(path: &str) -> Option<(String, EmbeddedFile)> {
     let page = format!("{path}.html");
     [name, page]
         .into_iter()
+        .filter(|name| name != CLUSTER_PAGE)
         .find_map(|name| Files::get(&name).map(|file| (name, file)))
 }
 
@@ -154,9 +179,16 @@ mod tests {
     #[test]
     fn other_pages_need_no_ending() {
         assert_eq!(
-            header(&get::<Example>("/cluster"), "content-type"),
+            header(&get::<Example>("/other"), "content-type"),
             "text/html; charset=utf-8"
         );
+    }
+
+    #[test]
+    fn the_cluster_page_is_not_for_all() {
+        for path in ["/cluster", "/cluster.html"] {
+            assert_eq!(get::<Example>(path).status(), StatusCode::NOT_FOUND, "{path}");
+        }
     }
 
     #[test]
@@ -179,7 +211,7 @@ mod tests {
         let again = respond::<Example>("/", &headers);
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(header(&again, "cache-control"), "no-cache");
-        assert_eq!(respond::<Example>("/cluster", &headers).status(), StatusCode::OK);
+        assert_eq!(respond::<Example>("/other", &headers).status(), StatusCode::OK);
     }
 
     #[test]

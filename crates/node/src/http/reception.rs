@@ -63,6 +63,11 @@ impl OpenDoor {
             attending: self.attending,
         }
     }
+
+    /// Turns away whoever has not come in, at once.
+    pub(crate) fn close(self) {
+        self.attending.abort();
+    }
 }
 
 impl ShuttingDoor {
@@ -216,7 +221,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::http::Sharing;
+    use crate::http::Audience;
 
     struct Open {
         reception: Reception,
@@ -230,7 +235,7 @@ mod tests {
 
     fn open_for(router: Router, gate: Gate) -> Open {
         let reception = Reception::new(router, gate);
-        let door = Door::take("127.0.0.1:0".parse().unwrap(), Sharing::Own).unwrap();
+        let door = Door::take("127.0.0.1:0".parse().unwrap(), Audience::Clients).unwrap();
         let address = door.address();
         let door = reception.open(door).unwrap();
         Open {

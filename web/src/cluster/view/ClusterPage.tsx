@@ -20,9 +20,11 @@ export function ClusterPage({ model, scene }: { model: Model; scene: Scene }) {
         </a>
         <h1>Cluster</h1>
         <SightBadge model={model} />
-        <a class="to-chat" href="/" data-testid="to-chat">
-          Chat
-        </a>
+        {model.hello?.public === true && (
+          <a class="to-chat" href="/" data-testid="to-chat">
+            Chat
+          </a>
+        )}
         <ThemeButton />
       </header>
       <main class="cluster-body">
@@ -36,7 +38,7 @@ export function ClusterPage({ model, scene }: { model: Model; scene: Scene }) {
           {shown < total && <p class="sample">{`${shown} of them are drawn, always the same.`}</p>}
           <Log entries={model.log} />
         </aside>
-        <MemberTable members={members} hues={model.hues} you={model.you} />
+        <MemberTable members={members} hues={model.hues} hello={model.hello} />
       </main>
     </div>
   );

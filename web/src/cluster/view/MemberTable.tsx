@@ -1,7 +1,7 @@
 import type { Model } from "../model";
 import type { Counts, Member } from "../protocol";
 
-type Props = Pick<Model, "members" | "hues" | "you">;
+type Props = Pick<Model, "members" | "hues" | "hello">;
 
 const COUNTS: readonly { readonly name: keyof Counts; readonly title: string }[] = [
   { name: "owned", title: "Sessions" },
@@ -14,7 +14,7 @@ const COUNTS: readonly { readonly name: keyof Counts; readonly title: string }[]
 ];
 
 /** The same in words and numbers, for all who cannot or would rather not watch dots. */
-export function MemberTable({ members, hues, you }: Props) {
+export function MemberTable({ members, hues, hello }: Props) {
   return (
     <div class="members-scroll" tabIndex={0} role="region" aria-label="Nodes">
       <table class="members-table" data-testid="members">
@@ -39,7 +39,7 @@ export function MemberTable({ members, hues, you }: Props) {
               key={member.name}
               member={member}
               hue={hues.get(member.name) ?? 0}
-              isYours={you?.owner === member.name}
+              isLinked={hello?.public === true}
             />
           ))}
         </tbody>
@@ -48,7 +48,7 @@ export function MemberTable({ members, hues, you }: Props) {
   );
 }
 
-function Row({ member, hue, isYours }: { member: Member; hue: number; isYours: boolean }) {
+function Row({ member, hue, isLinked }: { member: Member; hue: number; isLinked: boolean }) {
   const { name, phase, http, shards, sessions } = member;
   return (
     <tr
@@ -60,7 +60,6 @@ function Row({ member, hue, isYours }: { member: Member; hue: number; isYours: b
     >
       <th scope="row">
         <i class="mark" data-hue={hue} /> {name}
-        {isYours && <span class="yours">you</span>}
       </th>
       <td class={`phase ${phase}`}>{phase}</td>
       <td class="number">{shards}</td>
@@ -69,9 +68,7 @@ function Row({ member, hue, isYours }: { member: Member; hue: number; isYours: b
           {sessions === null ? "?" : sessions[name].toLocaleString("en")}
         </td>
       ))}
-      <td>
-        <a href={`http://${http}/cluster`}>{http}</a>
-      </td>
+      <td>{isLinked ? <a href={`//${http}/cluster`}>{http}</a> : http}</td>
     </tr>
   );
 }

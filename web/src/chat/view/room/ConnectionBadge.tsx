@@ -1,4 +1,5 @@
 import "./connectionBadge.css";
+import { useState } from "preact/hooks";
 import type { Connection } from "../../state/model";
 
 const STATES: Record<Connection["is"], string> = {
@@ -15,6 +16,10 @@ export function ConnectionBadge({ connection }: { connection: Connection }) {
   const owner = online?.placement?.owner ?? "";
   const transport = online === null ? "" : TRANSPORTS[online.transport];
   const route = ingress === owner ? ingress : `${ingress} → ${owner}`;
+  const [clusterPage, setClusterPage] = useState<string | null>(null);
+  const look = ({ newState }: { readonly newState: string }) => {
+    if (newState === "open") void findClusterPage().then(setClusterPage);
+  };
 
   return (
     <>
@@ -33,7 +38,7 @@ export function ConnectionBadge({ connection }: { connection: Connection }) {
         <span class="connection-state">{online === null ? STATES[connection.is] : transport}</span>
         {route !== "" && <span class="connection-route">{route}</span>}
       </button>
-      <div id="connection-details" class="connection-details" popover="auto">
+      <div id="connection-details" class="connection-details" popover="auto" onToggle={look}>
         <dl>
           <dt>State</dt>
           <dd>{STATES[connection.is]}</dd>
@@ -49,17 +54,30 @@ export function ConnectionBadge({ connection }: { connection: Connection }) {
           )}
         </dl>
         <p>{explanation(online !== null, ingress, owner)}</p>
-        <p>
-          <a href="/cluster" target="_blank" rel="noopener" data-testid="to-cluster">
-            Watch the cluster
-          </a>
-        </p>
+        {clusterPage !== null && (
+          <p>
+            <a href={clusterPage} target="_blank" rel="noopener" data-testid="to-cluster">
+              Watch the cluster
+            </a>
+          </p>
+        )}
       </div>
       <span class="visually-hidden" role="status">
         {STATES[connection.is]}
       </span>
     </>
   );
+}
+
+/** Where the cluster can be watched, if this address is one at which it may: then a node's health links to it. */
+async function findClusterPage(): Promise<string | null> {
+  try {
+    const { headers } = await fetch("/health");
+    return /<([^>]*)>; rel="status"/.exec(headers.get("link") ?? "")?.[1] ?? null;
+  } catch {
+    // No node answers, and then there is nothing to watch it by.
+    return null;
+  }
 }
 
 function explanation(online: boolean, ingress: string, owner: string): string {
