@@ -49,7 +49,7 @@ readonly PARTS='
     protocol     | tests-packages release |           | every rule of the protocols, on one node and on three
     cluster      | tests-packages release | nginx haproxy | three nodes behind balancers, with nodes that come and go
     faults       | tests-packages release | ip iptables   | nodes killed, stopped, drained and cut off while people chat
-    attacks      | tests-packages release | ss        | hostile clients cost little and harm nobody else
+    attacks      | tests-packages release | ss ip iptables | hostile clients cost little and harm nobody else
     chat         | tests-packages release | postgres  | the chat over real connections, with both kinds of store, also while they fail
     browser      | tests-packages release | chromium  | people who chat in a real browser
 '

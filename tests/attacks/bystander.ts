@@ -1,5 +1,5 @@
 /*
- * Clients that have nothing to do with the attack, one for each given address: each asks one thing after the other. For
+ * Clients that have nothing to do with the attack, one for each given address: each asks one thing after the other, with a pause. For
  * each line of its standard input the program says how long the answers since the line before have taken. It is a process of
  * its own, so that nobody in it waits for the attacker.
  */
@@ -20,11 +20,13 @@ createInterface({ input: process.stdin }).on("line", () => {
 });
 process.stdin.on("end", () => process.exit(0));
 
-for (;;) {
-  for (const socket of sockets) {
-    const began = performance.now();
-    await ask(socket, "echo", "hello");
-    taken.push(performance.now() - began);
-    await sleep(PAUSE_MS);
-  }
-}
+await Promise.all(
+  sockets.map(async (socket) => {
+    for (;;) {
+      const began = performance.now();
+      await ask(socket, "echo", "hello");
+      taken.push(performance.now() - began);
+      await sleep(PAUSE_MS);
+    }
+  }),
+);

@@ -25,6 +25,8 @@ export type NetworkFault =
   | { kind: "lose"; what: "datagrams" | "packets"; share: number }
   /** What nodes send each other arrives so many milliseconds later. */
   | { kind: "delay"; by: number }
+  /** Each link of a node carries so many bytes a second, in either direction. */
+  | { kind: "narrow"; node: number; rate: number }
   /** The network is as good as new. */
   | { kind: "heal" };
 
@@ -55,6 +57,8 @@ export function describeFault(fault: Fault): string {
       return `lose ${fault.share * 100} % of ${fault.what}`;
     case "delay":
       return `delay by ${fault.by} ms`;
+    case "narrow":
+      return `links of node${fault.node} carry ${fault.rate} bytes a second`;
     case "heal":
       return "heal the network";
   }

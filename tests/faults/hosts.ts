@@ -43,7 +43,7 @@ export class Hosts {
   readonly #network = `10.${64 + (process.pid % 64)}.${(process.pid >> 6) % 256}`;
   readonly #bridge = `hth${process.pid}`;
   readonly #count: number;
-  readonly #relays: Relay[] = [];
+  readonly #relays: { between: readonly [number, number]; relay: Relay }[] = [];
 
   private constructor(count: number) {
     this.#count = count;
@@ -100,17 +100,25 @@ export class Hosts {
       }
       case "delay":
         if (this.#relays.length === 0) throw new Error("only relayed hosts can be slow");
-        for (const relay of this.#relays) relay.delay = fault.by;
+        for (const { relay } of this.#relays) relay.delay = fault.by;
+        break;
+      case "narrow":
+        if (this.#relays.length === 0) throw new Error("only links of relayed hosts can be narrow");
+        for (const { between, relay } of this.#relays)
+          if (between.includes(fault.node)) relay.rate = fault.rate;
         break;
       case "heal":
-        for (const relay of this.#relays) relay.delay = 0;
+        for (const { relay } of this.#relays) {
+          relay.delay = 0;
+          relay.rate = Infinity;
+        }
         for (const number of this.#numbers) this.#firewall(number, "-F", "faults");
         break;
     }
   }
 
   remove(): void {
-    for (const relay of this.#relays.splice(0)) relay.close();
+    for (const { relay } of this.#relays.splice(0)) relay.close();
     for (const number of this.#numbers) quietly("netns", "delete", this.#namespace(number));
     quietly("link", "delete", this.#bridge);
   }
@@ -163,7 +171,7 @@ export class Hosts {
 
   async #turn(from: number, to: number): Promise<Relay> {
     const relay = await Relay.start(this.#outside, { host: this.#address(to), port: CLUSTER_PORT });
-    this.#relays.push(relay);
+    this.#relays.push({ between: [from, to], relay });
     const way = ["-d", this.#address(to), "--dport", String(CLUSTER_PORT)];
     const turned = ["-j", "DNAT", "--to-destination", `${this.#outside}:${relay.port}`];
     for (const protocol of ["tcp", "udp"])

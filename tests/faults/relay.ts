@@ -2,13 +2,18 @@ import dgram from "node:dgram";
 import net, { type AddressInfo } from "node:net";
 import { once } from "node:events";
 
+/** How much of what passes a narrow way waits before it, by how long it takes. */
+const MOST_AHEAD_MS = 50;
+
 /**
- * A way from one node's cluster port to another's that can be made longer: what `tc netem` does where the kernel has it.
- * A peer's datagrams come from the port of the way back, as from a router that translates addresses.
+ * A way from one node's cluster port to another's that can be made longer, or narrower for links: what `tc netem` does where
+ * the kernel has it. A peer's datagrams come from the port of the way back, as from a router that translates addresses.
  */
 export class Relay {
   /** How long what is sent from now on is under way, in milliseconds. */
   delay = 0;
+  /** How many bytes a second each link carries from now on, in either direction. */
+  rate = Infinity;
   readonly #target: { host: string; port: number };
   readonly #links = net.createServer();
   readonly #gossip = dgram.createSocket("udp4");
@@ -71,6 +76,8 @@ export class Relay {
 
   #carry(from: net.Socket, to: net.Socket): void {
     const underWay: { due: number; chunk: Buffer }[] = [];
+    /** When the last byte is through the narrowest part of the way. */
+    let through = Date.now();
     const sendNext = (): void => {
       const [next] = underWay;
       if (!next) return;
@@ -81,8 +88,15 @@ export class Relay {
       }, next.due - Date.now());
     };
     from.on("data", (chunk: Buffer) => {
-      underWay.push({ due: Date.now() + this.delay, chunk });
+      through = Math.max(through, Date.now()) + (1_000 * chunk.length) / this.rate;
+      underWay.push({ due: through + this.delay, chunk });
       if (underWay.length === 1) sendNext();
+      // No more is read than what is on the narrow part of the way, so who sends is held back as by a slow network.
+      const ahead = through - Date.now();
+      if (ahead > MOST_AHEAD_MS) {
+        from.pause();
+        setTimeout(() => from.resume(), ahead - MOST_AHEAD_MS);
+      }
     });
   }
 }
