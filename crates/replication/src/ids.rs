@@ -24,9 +24,12 @@ impl NodeId {
         }
     }
 
-    /// Whether this is a later life of the same node.
-    pub fn supersedes(&self, other: &Self) -> bool {
-        self.name == other.name && self.incarnation > other.incarnation
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     /// The same on all nodes and in all builds, unlike what the standard library's hasher promises.

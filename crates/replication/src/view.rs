@@ -1,6 +1,9 @@
 //! The cluster as one node sees it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::ids::{NodeId, ShardId};
 
@@ -42,6 +45,8 @@ impl View {
 pub(crate) struct Peers {
     pub(crate) me: NodeId,
     pub(crate) view: View,
+    /// The latest life of each node that is a member.
+    latest: BTreeMap<Arc<str>, u64>,
     declared_dead: BTreeSet<NodeId>,
 }
 
@@ -50,6 +55,7 @@ impl Peers {
         Self {
             me,
             view: View::default(),
+            latest: BTreeMap::new(),
             declared_dead: BTreeSet::new(),
         }
     }
@@ -58,6 +64,11 @@ impl Peers {
     /// incarnation. Returns who is new.
     pub(crate) fn adopt(&mut self, view: View) -> Vec<NodeId> {
         let former = std::mem::replace(&mut self.view, view);
+        self.latest.clear();
+        for node in &self.view.members {
+            let latest = self.latest.entry(node.name().clone()).or_default();
+            *latest = node.incarnation().max(*latest);
+        }
         let joined = self.view.members.difference(&former.members).cloned().collect();
         for node in former.members {
             if !self.view.members.contains(&node) {
@@ -69,7 +80,8 @@ impl Peers {
 
     /// Whether a node is dead, as far as this one can tell. One that is *not yet* a member is not dead.
     pub(crate) fn is_dead(&self, node: &NodeId) -> bool {
-        self.declared_dead.contains(node) || self.view.members.iter().any(|member| member.supersedes(node))
+        let latest = self.latest.get(node.name());
+        latest.is_some_and(|latest| *latest > node.incarnation()) || self.declared_dead.contains(node)
     }
 
     pub(crate) fn is_member(&self, node: &NodeId) -> bool {

@@ -1,6 +1,6 @@
 //! What this node wants to hear of one shard's topics, and how far it has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     application::{Application, TopicOf},
@@ -13,6 +13,8 @@ use crate::{
 
 pub(crate) struct Subscriptions<A: Application> {
     topics: BTreeMap<TopicOf<A>, Subscription>,
+    /// Those to which the holder has not agreed.
+    pending: BTreeSet<TopicOf<A>>,
     /// The holder to which they are made, and since when it has been that.
     bound: Option<(NodeId, Term)>,
     /// Up to where the holder has sent all of what is active.
@@ -24,14 +26,13 @@ struct Subscription {
     generation: u64,
     /// Up to where the topic was heard; nothing before the first subscription holds.
     heard: Option<Position>,
-    /// Whether the holder has agreed.
-    is_active: bool,
 }
 
 impl<A: Application> Default for Subscriptions<A> {
     fn default() -> Self {
         Self {
             topics: BTreeMap::new(),
+            pending: BTreeSet::new(),
             bound: None,
             through: Position::START,
             generation: 0,
@@ -41,14 +42,12 @@ impl<A: Application> Default for Subscriptions<A> {
 
 impl<A: Application> Subscriptions<A> {
     pub(crate) fn are_pending(&self) -> bool {
-        self.topics.values().any(|subscription| !subscription.is_active)
+        !self.pending.is_empty()
     }
 
     /// Whether the topic is subscribed to, and not heard yet.
     pub(crate) fn is_pending(&self, topic: &TopicOf<A>) -> bool {
-        self.topics
-            .get(topic)
-            .is_some_and(|subscription| !subscription.is_active)
+        self.pending.contains(topic)
     }
 
     pub(crate) fn add(&mut self, ctx: &mut Context<'_, A>, topic: TopicOf<A>, from: Option<Position>) {
@@ -56,14 +55,15 @@ impl<A: Application> Subscriptions<A> {
         let subscription = Subscription {
             generation,
             heard: from,
-            is_active: false,
         };
         self.topics.insert(topic.clone(), subscription);
+        self.pending.insert(topic.clone());
         self.ask(ctx, &topic);
     }
 
     pub(crate) fn remove(&mut self, ctx: &mut Context<'_, A>, topic: TopicOf<A>) {
         let generation = self.next_generation();
+        self.pending.remove(&topic);
         if self.topics.remove(&topic).is_some()
             && let Some((holder, _)) = self.bound.clone()
         {
@@ -94,11 +94,9 @@ impl<A: Application> Subscriptions<A> {
 
     /// The holder is gone.
     pub(crate) fn release(&mut self) {
-        let through = self.through;
-        for subscription in self.topics.values_mut() {
-            if subscription.is_active {
-                subscription.is_active = false;
-                subscription.heard = subscription.heard.max(Some(through));
+        for (topic, subscription) in &mut self.topics {
+            if self.pending.insert(topic.clone()) {
+                subscription.heard = subscription.heard.max(Some(self.through));
             }
         }
         self.bound = None;
@@ -107,11 +105,7 @@ impl<A: Application> Subscriptions<A> {
 
     /// Asks again for all that has not been agreed to.
     pub(crate) fn repeat(&mut self, ctx: &mut Context<'_, A>) {
-        let pending = self
-            .topics
-            .iter()
-            .filter(|(_, subscription)| !subscription.is_active);
-        let pending: Vec<TopicOf<A>> = pending.map(|(topic, _)| topic.clone()).collect();
+        let pending: Vec<TopicOf<A>> = self.pending.iter().cloned().collect();
         for topic in pending {
             self.ask(ctx, &topic);
         }
@@ -166,7 +160,7 @@ impl<A: Application> Subscriptions<A> {
         match start {
             Start::At(base) => {
                 subscription.heard = Some(base);
-                subscription.is_active = true;
+                self.pending.remove(&topic);
                 ctx.put(if is_first {
                     Output::Subscribed { topic, base }
                 } else {
@@ -175,11 +169,13 @@ impl<A: Application> Subscriptions<A> {
             }
             Start::Behind(excerpt) => {
                 subscription.heard = Some(excerpt.through);
-                subscription.is_active = excerpt.is_all;
                 for (at, publication) in excerpt.publications {
                     deliver(ctx, at, publication);
                 }
-                if !excerpt.is_all {
+                if excerpt.is_all {
+                    self.pending.remove(&topic);
+                } else {
+                    self.pending.insert(topic.clone());
                     self.ask(ctx, &topic);
                 }
             }
@@ -202,7 +198,7 @@ impl<A: Application> Subscriptions<A> {
                 continue;
             };
             // What comes before the holder has agreed is in its answer.
-            if !subscription.is_active {
+            if self.pending.contains(&publication.topic) {
                 continue;
             }
             let heard = subscription.heard.max(Some(self.through)).unwrap_or(self.through);
@@ -210,8 +206,8 @@ impl<A: Application> Subscriptions<A> {
                 continue;
             }
             if publication.previous > heard.number {
-                subscription.is_active = false;
                 subscription.heard = Some(heard);
+                self.pending.insert(publication.topic.clone());
                 self.ask(ctx, &publication.topic);
                 continue;
             }
