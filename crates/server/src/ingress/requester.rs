@@ -9,7 +9,6 @@ use axum::{
 
 use crate::limits::TrustedProxies;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -39,14 +38,8 @@ impl Requester {
                 scheme: None,
             };
         };
-        let forwarded_for: Vec<&str> = headers
-            .get_all(FORWARDED_FOR)
-            .iter()
-            // What is not text is no address either.
-            .map(|line| line.to_str().unwrap_or_default())
-            .collect();
         Self {
-            address: Some(proxies.client(proxy, forwarded_for.into_iter())),
+            address: Some(proxies.client_of(proxy, headers)),
             host: last(headers, &FORWARDED_HOST).or(host),
             scheme: last(headers, &FORWARDED_PROTO).map(|scheme| scheme.to_ascii_lowercase()),
         }

@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, str::FromStr};
 
+use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The addresses of proxies that are trusted to say for whom they speak.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,13 +32,24 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// The address of a client whose request came from `peer`: as the `X-Forwarded-For` of a trusted proxy says, else `peer`.
+    pub fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let peer = peer.to_canonical();
+        if !self.contains(peer) {
+            return peer;
+        }
+        let lines: Vec<&str> = headers
+            .get_all(FORWARDED_FOR)
+            .iter()
+            // What is not text is no address either.
+            .map(|line| line.to_str().unwrap_or_default())
+            .collect();
+        self.client(peer, lines.into_iter())
+    }
+
     /// The client, by the `X-Forwarded-For` that came from a trusted proxy at `peer`: the last address that is not one of
     /// such a proxy, for what is before it anybody can have written. Where an entry is none, whoever passed it on.
-    pub(crate) fn client<'a>(
-        &self,
-        peer: IpAddr,
-        forwarded_for: impl DoubleEndedIterator<Item = &'a str>,
-    ) -> IpAddr {
+    fn client<'a>(&self, peer: IpAddr, forwarded_for: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
         let mut client = peer;
         for entry in forwarded_for.rev().flat_map(|line| line.rsplit(',')) {
             let Some(address) = address(entry.trim()) else {

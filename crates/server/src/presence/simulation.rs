@@ -186,10 +186,14 @@ impl World {
         }
     }
 
+    fn deliver_all(&mut self) {
+        while (0..NODES * NODES).any(|pair| self.deliver(pair / NODES, pair % NODES)) {}
+    }
+
     fn settle(&mut self) {
         for _ in 0..12 {
             self.pass(1_000);
-            while (0..NODES * NODES).any(|pair| self.deliver(pair / NODES, pair % NODES)) {}
+            self.deliver_all();
         }
         self.pass(LINGER.as_millis() as u64);
         self.pass(LINGER.as_millis() as u64);
@@ -345,4 +349,54 @@ fn a_join_costs_one_change_for_each_other_node_however_many_are_there() {
         })
         .collect();
     assert_eq!(changes, [1; NODES - 1]);
+}
+
+/// As JSON, which is longer than what goes over links.
+fn bytes_under_way(world: &World) -> usize {
+    let said = world.links.values().flatten();
+    said.map(|note| serde_json::to_vec(note).unwrap().len()).sum()
+}
+
+#[test]
+fn a_thousand_who_come_at_once_into_a_room_of_ten_thousand_make_no_storm() {
+    const MEMBERS: usize = 10_000;
+    const COME: usize = 1_000;
+    let mut world = World::new();
+    let enter = |world: &mut World, number: usize| {
+        let person = Person {
+            key: PersonKey::new(format!("{number:011}")).unwrap(),
+            card: Json::encode(&serde_json::json!({ "name": format!("guest {number}"), "kind": "guest" }))
+                .unwrap(),
+        };
+        let (place, node) = (place(0), &mut world.nodes[number % NODES]);
+        node.machine.enter(world.now, &place, &person);
+        node.sockets.push((place, person));
+    };
+    (0..MEMBERS).for_each(|number| enter(&mut world, number));
+    world.settle();
+    world.deliver_all();
+    assert_eq!(bytes_under_way(&world), 0);
+    // Within a second.
+    for slice in 0..10 {
+        let first = MEMBERS + slice * COME / 10;
+        (first..first + COME / 10).for_each(|number| enter(&mut world, number));
+        world.pass(100);
+    }
+    world.pass(100);
+    let deltas = world
+        .links
+        .values()
+        .flatten()
+        .filter(|note| matches!(note, Note::Delta { .. }))
+        .count();
+    assert!(deltas <= 11 * NODES * (NODES - 1), "{deltas} messages");
+    let bytes = bytes_under_way(&world);
+    println!(
+        "{deltas} messages with {bytes} bytes for {COME} who come, {} each",
+        bytes / COME
+    );
+    // A key and a card for each of the other nodes.
+    assert!(bytes < COME * (NODES - 1) * 120, "{bytes} bytes");
+    world.settle();
+    world.assert_agreed();
 }
