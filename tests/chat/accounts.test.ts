@@ -298,6 +298,47 @@ describe("login sessions", () => {
     }
     assert.deepEqual(codes, [...Array<undefined>(5).fill(undefined), "limited"]);
   });
+
+  test("are counted by the address that a trusted proxy tells, and nobody else's", async () => {
+    const program = hitherNode();
+    const leadingArgs = program.leadingArgs.map((flag) => (flag === "1000000" ? "3" : flag));
+    const come = async (trustProxy: string, addresses: readonly string[]) => {
+      const started = await Cluster.start({
+        program: { ...program, leadingArgs },
+        size: 1,
+        flags: { trustProxy },
+        prefix: trustProxy,
+      });
+      cluster = started;
+      const codes = [];
+      for (const address of addresses) {
+        const browser = new Browser(started.node(1).url);
+        const { answer } = await browser.post(
+          "/api/session/guest",
+          { name: freshName("guest") },
+          { "x-forwarded-for": address },
+        );
+        codes.push(answer.error?.code);
+      }
+      await started.destroy();
+      return codes;
+    };
+    const [ana, bo] = ["192.0.2.1", "192.0.2.2"];
+    assert.deepEqual(await come("127.0.0.1", [ana, ana, ana, ana, bo, `${bo}, ${ana}`]), [
+      undefined,
+      undefined,
+      undefined,
+      "limited",
+      undefined,
+      "limited",
+    ]);
+    assert.deepEqual(await come("203.0.113.7", ["192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"]), [
+      undefined,
+      undefined,
+      undefined,
+      "limited",
+    ]);
+  });
 });
 
 /** Why a device was signed out; it is disconnected then. */

@@ -219,4 +219,22 @@ onEveryScene("messages", (scene) => {
     assert.ok(codes.includes("limited") && codes.includes(undefined));
     assert.ok(wait !== undefined && wait > 0 && wait <= 1_000);
   });
+
+  test("are searched as often as one may, whichever nodes one's devices are at", async () => {
+    const { room, host } = await table(1);
+    const tabs = [host];
+    for (const { url } of [...scene.cluster.nodes, ...scene.cluster.nodes])
+      tabs.push(await Person.open(url, host.name, host.browser));
+    const began = Date.now();
+    const answers = await Promise.all(
+      tabs.flatMap((tab) =>
+        Array.from({ length: 11 }, () => tab.request("message.search", { room, query: "x" })),
+      ),
+    );
+    // 10 at once, and one more each second.
+    const most = 10 + Math.ceil((Date.now() - began) / 1_000) + 1;
+    const found = answers.filter(({ ok }) => ok).length;
+    assert.ok(found >= 10 && found <= most, `${found} of ${answers.length}, at most ${most}`);
+    for (const { ok, error } of answers) assert.ok(ok || error?.code === "limited");
+  });
 });

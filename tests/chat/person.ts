@@ -90,6 +90,7 @@ export interface Answer {
   members?: { name: string; kind: string; role: string }[];
   persons?: PersonView[];
   count?: number;
+  next?: string;
   unread?: number;
   read?: number;
   path?: string;

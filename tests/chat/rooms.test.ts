@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../harness/wait.ts";
-import { freshName, type Membership, type Message, Person } from "./person.ts";
+import { freshName, type Membership, type Message, Person, PASSWORD } from "./person.ts";
 import { onEveryScene } from "./scene.ts";
 
 interface Left {
@@ -188,5 +188,52 @@ onEveryScene("rooms", (scene) => {
       assert.equal((await tab.request("presence.list", { room })).error?.code, "forbidden");
       return true;
     });
+  });
+
+  test("are told of guests who sign out, and of accounts that are deleted", async () => {
+    const host = await Person.guest(scene.url);
+    const { room } = await host.create();
+    const guest = await Person.guest(scene.url);
+    const member = await Person.member(scene.url);
+    for (const person of [guest, member]) await person.join(room);
+    const gone = (name: string) =>
+      host.next<{ name: string; role: string | null }>("member.changed", (told) => told.name === name);
+    const told = gone(guest.name);
+    await guest.browser.must("/api/session/sign-out", {});
+    assert.equal((await told).role, null);
+    const deleted = gone(member.name);
+    await member.browser.must("/api/account/delete", { password: PASSWORD });
+    assert.equal((await deleted).role, null);
+    const { members = [] } = await host.must("room.members", { room });
+    assert.deepEqual(
+      members.map(({ name }) => name),
+      [host.name],
+    );
+  });
+
+  test("with more members than one answer lists are listed in pages, present or not", async () => {
+    const host = await Person.guest(scene.url);
+    const { room } = await host.create();
+    const names = [host.name];
+    while (names.length < 120) {
+      const come = Array.from({ length: 17 }, () => Person.guest(scene.url, undefined, "websocket"));
+      for (const guest of await Promise.all(come)) {
+        await guest.join(room);
+        guest.socket.disconnect();
+        names.push(guest.name);
+      }
+    }
+    const pages: string[][] = [];
+    let after: string | undefined;
+    do {
+      const { members = [], next } = await host.must("room.members", { room, after });
+      pages.push(members.map(({ name }) => name));
+      after = next;
+    } while (after !== undefined);
+    assert.deepEqual(
+      pages.map(({ length }) => length),
+      [100, 20],
+    );
+    assert.deepEqual(pages.flat().sort(), names.sort());
   });
 });

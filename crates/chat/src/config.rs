@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hither_store::LoginLimits;
+use hither::TrustedProxies;
+use hither_store::{LoginLimits, Retention};
 
 /// How the chat treats people. The same on every node of a cluster.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct ChatConfig {
     pub guests: bool,
     /// When login sessions end.
     pub logins: LoginLimits,
+    /// The proxies that are believed when they say for whom they speak: by that address attempts to sign in are counted.
+    pub trusted_proxies: TrustedProxies,
     /// Attempts to sign in, to sign up or to come as a guest that one address has in 15 minutes. Behind a NAT a whole office
     /// shares them.
     pub attempts_per_address: u32,
@@ -25,6 +28,8 @@ pub struct ChatConfig {
     pub messages_per_second: u32,
     /// Bytes that an uploaded file may have, at most [`MAX_UPLOAD_BYTES`](Self::MAX_UPLOAD_BYTES); 0 turns uploads off.
     pub max_upload_bytes: usize,
+    /// What is kept of the messages of a room.
+    pub retention: Retention,
 }
 
 impl ChatConfig {
@@ -44,10 +49,12 @@ impl Default for ChatConfig {
                 idle: DAY * 30,
                 absolute: DAY * 90,
             },
+            trusted_proxies: TrustedProxies::default(),
             attempts_per_address: 100,
             attempts_per_account: 10,
             messages_per_second: 10,
             max_upload_bytes: 10 << 20,
+            retention: Retention::default(),
         }
     }
 }

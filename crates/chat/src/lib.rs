@@ -16,6 +16,7 @@ mod accounts;
 mod audience;
 mod chat;
 mod config;
+mod crowds;
 mod http;
 mod limits;
 mod messages;

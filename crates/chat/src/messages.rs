@@ -142,7 +142,9 @@ impl Service {
     }
 
     pub(crate) async fn search(&self, person: PersonId, asked: MessageSearch) -> Result<Hits, Refusal> {
-        self.limits.take(person, Kind::Searches)?;
+        self.limits
+            .take_shared(&self.store, person, Kind::Searches, 1)
+            .await?;
         self.role(asked.room, person).await?;
         let found = self
             .store

@@ -7,6 +7,8 @@ use hither_store::{Denial, Missing, StoreError};
 use serde::Serialize;
 use tracing::error;
 
+use crate::limits::too_many;
+
 /// What programs tell refusals apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,6 +112,7 @@ impl From<StoreError> for Refusal {
                 Denial::NotAuthor => "The message is somebody else's.",
                 Denial::DirectRoom => "This cannot be done in a direct room.",
             }),
+            StoreError::Limited { limit, retry_after } => Self::limited(too_many(limit), retry_after),
             StoreError::Invalid(what) => Self::bad(format!("{}.", sentence(&what))),
             StoreError::Internal(source) => {
                 error!(%source, "the store has failed");

@@ -106,8 +106,10 @@ impl Service {
         namespace: NamespaceName,
     ) -> (Arc<Self>, mpsc::Receiver<Tell>) {
         let (tells, told) = mpsc::channel(TELLS);
+        let limits = Limits::new(&config);
+        let store = store.with_limits(limits.of_messages());
         let service = Self {
-            limits: Limits::new(&config),
+            limits,
             passwords: Passwords::new(),
             uploads: Uploads::new(),
             store,

@@ -1,22 +1,24 @@
 //! What the chat does by itself on a node: it tells rooms who comes and goes, has the handlers of sockets told what the store
-//! says, and ends login sessions that are over.
+//! says, ends login sessions that are over, and removes what is not to be kept any longer.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
-use hither::{Io, TellError};
+use hither::{EventError, Io, PresenceChange, TellError};
+use hither_store::{Pruned, RoomId};
 use serde::Serialize;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, JoinSet},
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     accounts::LoginEnd,
     audience,
     chat::NEWS,
+    crowds::Crowds,
     service::{News, Service, Tell},
     view::PersonView,
 };
@@ -31,6 +33,8 @@ const TELL_FOR: Duration = Duration::from_secs(60);
 const LAST_NEWS: Duration = Duration::from_secs(2);
 /// How often login sessions that are over are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
+/// How often what is to be kept no longer is removed, by one node for all.
+const PRUNE_EVERY: Duration = Duration::from_secs(10);
 /// The largest room whose members are told who comes and goes; those in larger ones are told how many there are.
 const NAMED_UP_TO: usize = 200;
 /// Names in one event.
@@ -41,13 +45,14 @@ const NAMED_AT_ONCE: usize = 50;
 pub struct ChatTasks {
     presence: JoinHandle<()>,
     purge: JoinHandle<()>,
+    prune: JoinHandle<()>,
     tells: JoinHandle<()>,
     stop: CancellationToken,
 }
 
 #[derive(Serialize)]
 struct PresenceTold {
-    room: hither_store::RoomId,
+    room: RoomId,
     count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     joined: Option<Vec<PersonView>>,
@@ -64,6 +69,7 @@ impl ChatTasks {
         Self {
             presence: tokio::spawn(tell_presence(io.clone(), service.clone())),
             purge: tokio::spawn(purge_logins(service.clone())),
+            prune: tokio::spawn(prune(service.clone())),
             tells: tokio::spawn(tell_all(io, service, told, stop.clone())),
             stop,
         }
@@ -73,12 +79,13 @@ impl ChatTasks {
     pub async fn stop(mut self) {
         self.presence.abort();
         self.purge.abort();
+        self.prune.abort();
         self.stop.cancel();
         if timeout(LAST_NEWS, &mut self.tells).await.is_err() {
             warn!("some sockets on other nodes may not have been told the last news");
             self.tells.abort();
         }
-        for task in [&mut self.presence, &mut self.purge] {
+        for task in [&mut self.presence, &mut self.purge, &mut self.prune] {
             if let Err(end) = task.await
                 && end.is_panic()
             {
@@ -92,6 +99,7 @@ impl Drop for ChatTasks {
     fn drop(&mut self) {
         self.presence.abort();
         self.purge.abort();
+        self.prune.abort();
         self.tells.abort();
     }
 }
@@ -99,36 +107,75 @@ impl Drop for ChatTasks {
 /// Tells this node's sockets who comes and goes; the other nodes tell theirs.
 async fn tell_presence(io: Io, service: Arc<Service>) {
     let mut changes = io.presence().changes();
-    while let Some(change) = changes.next().await {
-        let told = match change {
-            Ok(change) if change.namespace == *service.namespace() && change.is_here => {
-                let Some(room) = audience::chat_room(&change.room) else {
-                    continue;
-                };
-                let few =
-                    change.count <= NAMED_UP_TO && change.joined.len() + change.left.len() <= NAMED_AT_ONCE;
-                let views = |persons: &[hither::Person]| {
-                    let cards = persons.iter().map(|person| person.card.parse().ok());
-                    cards.collect::<Option<Vec<PersonView>>>().filter(|_| few)
-                };
-                let event = PresenceTold {
-                    room,
-                    count: change.count,
-                    joined: views(&change.joined),
-                    left: views(&change.left),
-                };
-                io.emit_here(&change.namespace, Some(&change.room), "presence", &event)
+    let mut crowds = Crowds::default();
+    loop {
+        let next = crowds.next();
+        let pause = async {
+            match next {
+                Some(next) => sleep_until(next.into()).await,
+                None => pending().await,
             }
-            Ok(_) => continue,
-            Err(lagged) => {
-                warn!(%lagged, "the clients of this node are told to ask who is there");
-                io.emit_here(service.namespace(), None, "presence.lost", &Nothing {})
-            }
+        };
+        let told = tokio::select! {
+            change = changes.next() => match change {
+                Some(Ok(change)) => tell_change(&io, &service, &mut crowds, &change),
+                Some(Err(lagged)) => {
+                    warn!(%lagged, "the clients of this node are told to ask who is there");
+                    io.emit_here(service.namespace(), None, "presence.lost", &Nothing {})
+                }
+                None => return,
+            },
+            () = pause => crowds.due(std::time::Instant::now()).into_iter().try_for_each(|(room, count)| {
+                tell_count(&io, &service, room, count)
+            }),
         };
         if let Err(error) = told {
             error!(%error, "who comes and goes cannot be told");
         }
     }
+}
+
+fn tell_change(
+    io: &Io,
+    service: &Service,
+    crowds: &mut Crowds,
+    change: &PresenceChange,
+) -> Result<(), EventError> {
+    if change.namespace != *service.namespace() || !change.is_here {
+        return Ok(());
+    }
+    let Some(room) = audience::chat_room(&change.room) else {
+        return Ok(());
+    };
+    let are_few = change.count <= NAMED_UP_TO && change.joined.len() + change.left.len() <= NAMED_AT_ONCE;
+    if !are_few || crowds.is_behind(room) {
+        return match crowds.count(std::time::Instant::now(), room, change.count) {
+            true => tell_count(io, service, room, change.count),
+            false => Ok(()),
+        };
+    }
+    let views = |persons: &[hither::Person]| {
+        let cards = persons.iter().map(|person| person.card.parse().ok());
+        cards.collect::<Option<Vec<PersonView>>>()
+    };
+    let event = PresenceTold {
+        room,
+        count: change.count,
+        joined: views(&change.joined),
+        left: views(&change.left),
+    };
+    io.emit_here(&change.namespace, Some(&change.room), "presence", &event)
+}
+
+fn tell_count(io: &Io, service: &Service, room: RoomId, count: usize) -> Result<(), EventError> {
+    let event = PresenceTold {
+        room,
+        count,
+        joined: None,
+        left: None,
+    };
+    let audience = audience::of_room(room);
+    io.emit_here(service.namespace(), Some(&audience), "presence", &event)
 }
 
 async fn purge_logins(service: Arc<Service>) {
@@ -144,8 +191,35 @@ async fn purge_logins(service: Arc<Service>) {
                         .tell(audience::of_login(&login), News::LoginEnded { reason })
                         .await;
                 }
+                for guest in purged.guests {
+                    service.departed(guest).await;
+                }
             }
             Err(error) => debug!(%error, "login sessions that are over stay for now"),
+        }
+    }
+}
+
+/// Removes messages beyond the retention, and uploads that were never sent. In many short transactions, so that it can end at
+/// any of them.
+async fn prune(service: Arc<Service>) {
+    let mut ticks = interval(PRUNE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let pruned = async {
+            if service.store.claim_pruning(PRUNE_EVERY).await? {
+                service.store.prune(service.config.retention).await
+            } else {
+                Ok(Pruned::default())
+            }
+        };
+        match pruned.await {
+            Ok(pruned) if pruned == Pruned::default() => {}
+            Ok(Pruned { messages, files }) => {
+                info!(messages, files, "what is to be kept no longer is removed")
+            }
+            Err(error) => debug!(%error, "what is to be kept no longer stays for now"),
         }
     }
 }

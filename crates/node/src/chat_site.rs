@@ -1,10 +1,10 @@
 //! The chat as the program `hither` serves it: its namespace, its HTTP routes, the page, and its store.
 
-use std::{env, io, path::PathBuf};
+use std::{env, io, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use hither::{Server, ServerConfig};
 use hither_chat::{Chat, ChatConfig};
-use hither_store::{OpenError, Store, StoreUrl, UrlError};
+use hither_store::{OpenError, Retention, Store, StoreUrl, UrlError};
 use tracing::info;
 
 use crate::{ChatArgs, Site, SiteError, pages};
@@ -33,10 +33,15 @@ pub async fn chat_site(config: ServerConfig, args: &ChatArgs) -> Result<Site, Si
         ChatConfig {
             max_message_bytes: args.max_message_bytes,
             guests: args.guests,
+            trusted_proxies: config.admission.trusted_proxies.clone(),
             attempts_per_address: args.sign_in_limit,
             messages_per_second: args.message_rate,
             // As many as a usize has at least.
             max_upload_bytes: args.upload_limit as usize,
+            retention: Retention {
+                max_age: days(args.retain_days),
+                max_count: NonZeroU32::new(args.retain_messages).map(|count| count.get().into()),
+            },
             ..ChatConfig::default()
         },
         store.clone(),
@@ -53,6 +58,11 @@ pub async fn chat_site(config: ServerConfig, args: &ChatArgs) -> Result<Site, Si
             tasks.stop().await;
             store.close().await;
         }))
+}
+
+fn days(days: u32) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    (days > 0).then(|| DAY * days)
 }
 
 async fn open(args: &ChatArgs) -> Result<Store, StoreFault> {

@@ -171,4 +171,12 @@ pub struct ChatArgs {
     /// Bytes that an uploaded file may have, at most 16777216; `0` turns uploads off. Files are kept in the store
     #[arg(long, value_name = "BYTES", default_value_t = 10 << 20, value_parser = clap::value_parser!(u32).range(0..=16 << 20))]
     pub upload_limit: u32,
+
+    /// Remove messages that are older than so many days, with their files; `0` keeps them
+    #[arg(long, value_name = "DAYS", default_value_t = 0)]
+    pub retain_days: u32,
+
+    /// Keep so many messages of each room, the last ones; `0` keeps all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retain_messages: u32,
 }

@@ -30,6 +30,14 @@ pub enum StoreError {
     /// The person may not.
     #[error("{0}")]
     Denied(Denial),
+    /// It happens too often.
+    #[error("{limit} in a short time; try again in {} s", .retry_after.as_secs_f32())]
+    Limited {
+        /// Of what there is too much.
+        limit: Limit,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The input cannot be stored; says what would be right.
     #[error("{0}")]
     Invalid(String),
@@ -78,6 +86,17 @@ pub enum Missing {
     Webhook,
     #[error("attachment")]
     Attachment,
+}
+
+/// Of what there is too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Limit {
+    /// Of what one subject does.
+    #[error("too much by one")]
+    Subject,
+    /// Of what is said in a room.
+    #[error("too much in one room")]
+    Room,
 }
 
 /// Why a person may not.

@@ -14,7 +14,7 @@ mod store;
 mod upkeep;
 
 pub use config::{StoreUrl, UrlError};
-pub use error::{Conflict, Denial, Missing, OpenError, StoreError};
+pub use error::{Conflict, Denial, Limit, Missing, OpenError, StoreError};
 pub use model::{
     attachment::{Attachment, Content, FileName, MAX_ATTACHMENT_BYTES, NewAttachment},
     ids::{
@@ -26,7 +26,8 @@ pub use model::{
         MAX_TEXT_BYTES, Message, MessageKind, NewMessage, Page, Quote, Reaction, Span,
     },
     names::{NameError, PersonName, PersonNameError, RoomName, RoomNameError},
-    person::{Attempt, Login, LoginLimits, Person, PersonKind, Purged},
+    person::{Attempt, EndedLogins, Login, LoginLimits, Person, PersonKind, Purged},
+    rate::{MessageLimits, Rate},
     room::{
         Invitation, MAX_TOPIC_CHARS, Member, Membership, NewRoom, ReadMark, Role, Room, RoomKind,
         RoomSummary, Standing, Webhook,

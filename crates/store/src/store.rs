@@ -14,6 +14,7 @@ use crate::{
         pools::{DEADLINE, Live, PAUSE, Pools, Use},
     },
     error::{OpenError, StoreError},
+    model::rate::MessageLimits,
 };
 
 /// What the chat keeps. A handle: clones are of one store. Every call ends within 5 s, and goes well again by itself once the
@@ -22,6 +23,7 @@ use crate::{
 pub struct Store {
     pools: Arc<Pools>,
     writer: Writer,
+    limits: Option<MessageLimits>,
 }
 
 impl Store {
@@ -34,7 +36,18 @@ impl Store {
         pools.search(&pools.live(), false).await;
         migrate::migrate(&pools).await?;
         let writer = Writer::start(&pools);
-        Ok(Self { pools, writer })
+        Ok(Self {
+            pools,
+            writer,
+            limits: None,
+        })
+    }
+
+    /// The same store, for which what people and webhooks say is limited. The same on every node.
+    #[must_use]
+    pub fn with_limits(mut self, limits: MessageLimits) -> Self {
+        self.limits = Some(limits);
+        self
     }
 
     /// Whether the store answers and takes writes.
@@ -59,6 +72,10 @@ impl Store {
 
     pub(crate) fn writer(&self) -> &Writer {
         &self.writer
+    }
+
+    pub(crate) fn limits(&self) -> Option<MessageLimits> {
+        self.limits
     }
 
     pub(crate) fn pools(&self) -> &Pools {

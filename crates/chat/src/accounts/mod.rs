@@ -179,12 +179,20 @@ impl Service {
 
     async fn end(&self, login: &SecretHash, reason: LoginEnd) -> Result<(), StoreError> {
         match self.store.end_login(login).await {
+            Ok(guest) => {
+                self.tell(audience::of_login(login), News::LoginEnded { reason })
+                    .await;
+                if let Some(guest) = guest {
+                    self.departed(guest).await;
+                }
+            }
             // Asked again because the answer was lost.
-            Ok(()) | Err(StoreError::NotFound(_)) => {}
+            Err(StoreError::NotFound(_)) => {
+                self.tell(audience::of_login(login), News::LoginEnded { reason })
+                    .await;
+            }
             Err(error) => return Err(error),
         }
-        self.tell(audience::of_login(login), News::LoginEnded { reason })
-            .await;
         Ok(())
     }
 
@@ -193,10 +201,13 @@ impl Service {
     }
 
     pub(crate) async fn sign_out_everywhere(&self, who: &SignedIn) -> Result<(), Refusal> {
-        self.store.end_logins(who.actor.id, None).await?;
+        let ended = self.store.end_logins(who.actor.id, None).await?;
         let reason = LoginEnd::SignedOut;
         self.tell(audience::of_person(who.actor.id), News::LoginEnded { reason })
             .await;
+        if let Some(guest) = ended.guest {
+            self.departed(guest).await;
+        }
         Ok(())
     }
 
@@ -211,7 +222,8 @@ impl Service {
         let hash = self.passwords.hash(new).await?;
         self.store.set_password(who.actor.id, &hash).await?;
         let reason = LoginEnd::PasswordChanged;
-        for login in self.store.end_logins(who.actor.id, Some(&who.login)).await? {
+        let ended = self.store.end_logins(who.actor.id, Some(&who.login)).await?;
+        for login in ended.logins {
             self.tell(audience::of_login(&login), News::LoginEnded { reason })
                 .await;
         }
@@ -220,10 +232,11 @@ impl Service {
 
     pub(crate) async fn delete_account(&self, who: &SignedIn, password: String) -> Result<(), Refusal> {
         self.confirm(who, password).await?;
-        self.store.delete_person(who.actor.id).await?;
+        let deleted = self.store.delete_person(who.actor.id).await?;
         let reason = LoginEnd::AccountDeleted;
         self.tell(audience::of_person(who.actor.id), News::LoginEnded { reason })
             .await;
+        self.departed(deleted).await;
         Ok(())
     }
 

@@ -48,10 +48,10 @@ pub(super) struct File {
 impl FromRequest<Arc<Service>> for File {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, _: &Arc<Service>) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, Refusal> {
         require_own_site(request.headers())?;
         let (parts, body) = request.into_parts();
-        let visit = Visit::of(&parts);
+        let visit = Visit::of(&parts, service);
         let headers = parts.headers;
         Ok(Self {
             visit,

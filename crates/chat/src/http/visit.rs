@@ -31,7 +31,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 impl Visit {
-    pub(super) fn of(parts: &Parts) -> Self {
+    pub(super) fn of(parts: &Parts, service: &Service) -> Self {
         let headers = &parts.headers;
         let cookies = headers.get_all(header::COOKIE).iter();
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -41,7 +41,8 @@ impl Visit {
                 .find_map(cookie::read),
             // Whoever claims this falsely gets a cookie that his browser keeps to itself; so anybody may be believed.
             tls: text(headers, "x-forwarded-proto") == Some("https"),
-            address: peer.map(|ConnectInfo(peer)| peer.ip()),
+            address: peer
+                .map(|ConnectInfo(peer)| service.config.trusted_proxies.client_of(peer.ip(), headers)),
             agent: text(headers, "user-agent").unwrap_or_default().to_owned(),
         }
     }
@@ -70,8 +71,8 @@ impl Visit {
 impl FromRequestParts<Arc<Service>> for Visit {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Service>) -> Result<Self, Refusal> {
-        Ok(Self::of(parts))
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Refusal> {
+        Ok(Self::of(parts, service))
     }
 }
 
@@ -95,7 +96,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Service>> for Form<T> {
     async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, Refusal> {
         require_own_site(request.headers())?;
         let (parts, body) = request.into_parts();
-        let visit = Visit::of(&parts);
+        let visit = Visit::of(&parts, service);
         let Body(body) = Body::from_request(Request::from_parts(parts, body), service).await?;
         Ok(Self { visit, body })
     }

@@ -2,45 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How much is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate {
-    /// How long it takes until there is one more token.
-    token: Duration,
-    burst: u32,
-}
-
-const HOUR: Duration = Duration::from_secs(60 * 60);
-
-impl Rate {
-    /// `per_second` in the long run, `burst` at once. At least one of each.
-    pub(crate) const fn new(per_second: u32, burst: u32) -> Self {
-        Self::of(Duration::from_secs(1), per_second, burst)
-    }
-
-    /// So many an hour, and as many at once.
-    pub(crate) const fn per_hour(tokens: u32) -> Self {
-        Self::of(HOUR, tokens, tokens)
-    }
-
-    const fn of(time: Duration, tokens: u32, burst: u32) -> Self {
-        let tokens = if tokens == 0 { 1 } else { tokens };
-        // Nanoseconds in an hour fit.
-        let token = (time.as_nanos() as u64).div_ceil(tokens as u64);
-        Self {
-            token: Duration::from_nanos(token),
-            burst: if burst == 0 { 1 } else { burst },
-        }
-    }
-
-    /// Not less than another.
-    pub(crate) fn at_least(self, other: Self) -> Self {
-        Self {
-            token: self.token.min(other.token),
-            burst: self.burst.max(other.burst),
-        }
-    }
-}
+use hither_store::Rate;
 
 /// A token bucket.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +26,7 @@ impl Bucket {
     /// # Errors
     /// When there are not as many: how long until there are.
     pub(crate) fn take(&mut self, now: Instant, tokens: u32) -> Result<(), Duration> {
-        let Rate { token, burst } = self.rate;
+        let (token, burst) = (self.rate.token(), self.rate.burst());
         let full_at = self.full_at.max(now) + token * tokens.min(burst);
         let latest = now + token * burst;
         if full_at > latest {
@@ -102,7 +64,7 @@ mod tests {
         assert_eq!(bucket.take(start, 1000), Err(Duration::from_secs(400)));
         assert_eq!(bucket.take(start, 600), Ok(()));
         // More than there ever are is what there is at most.
-        assert_eq!(bucket.take(start + HOUR, 5000), Ok(()));
+        assert_eq!(bucket.take(start + Duration::from_secs(3600), 5000), Ok(()));
     }
 
     proptest! {

@@ -1,4 +1,8 @@
-//! How much one person, and all in one room, may ask of this node.
+//! How much one person, and all in one room, may ask for.
+//!
+//! A node counts for itself, which costs nothing, and what it lets pass is counted for all nodes together in the store: what is said
+//! in the transaction that stores it, joins, searches and uploads before they are done. What is only read and not searched is
+//! counted by each node for itself, for it costs that node alone.
 
 mod bucket;
 
@@ -9,10 +13,10 @@ use std::{
     time::Instant,
 };
 
-use hither_store::{PersonId, RoomId};
+use hither_store::{Limit, MessageLimits, PersonId, Rate, RoomId, Store, StoreError};
+use tracing::debug;
 
 use self::bucket::Bucket;
-pub(crate) use self::bucket::Rate;
 use crate::{config::ChatConfig, refusal::Refusal};
 
 /// Buckets that are kept before those that are full are forgotten.
@@ -43,12 +47,22 @@ impl Kind {
     }
 }
 
-/// The buckets of one node. Somebody with sockets on several nodes has as many of each.
+/// The buckets of one node, and the rates of those in the store.
 pub(crate) struct Limits {
     messages: Rate,
     uploads: Rate,
     people: Buckets<(PersonId, Kind)>,
     rooms: Buckets<RoomId>,
+}
+
+const IN_ROOM: &str = "messages in this room";
+
+/// What the store says of a message that is one too many.
+pub(crate) fn too_many(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Subject => Kind::Messages.what(),
+        Limit::Room => IN_ROOM,
+    }
 }
 
 /// All people together in one room.
@@ -75,6 +89,50 @@ impl Limits {
         }
     }
 
+    /// What the store limits by itself.
+    pub(crate) fn of_messages(&self) -> MessageLimits {
+        MessageLimits {
+            person: self.messages,
+            room: self.room(),
+        }
+    }
+
+    fn room(&self) -> Rate {
+        ROOM.at_least(self.messages)
+    }
+
+    fn rate(&self, kind: Kind) -> Rate {
+        match kind {
+            Kind::Messages => self.messages,
+            Kind::Joins => JOINS,
+            Kind::Searches => SEARCHES,
+            Kind::Requests => REQUESTS,
+            Kind::Uploads => self.uploads,
+            Kind::Files => FILES,
+        }
+    }
+
+    /// Lets a person do so much of this kind on all nodes together.
+    pub(crate) async fn take_shared(
+        &self,
+        store: &Store,
+        person: PersonId,
+        kind: Kind,
+        tokens: u32,
+    ) -> Result<(), Refusal> {
+        self.take_many(person, kind, tokens)?;
+        let subject = format!("{} {person}", kind.what());
+        match store.take(&subject, self.rate(kind), tokens).await {
+            Err(StoreError::Limited { retry_after, .. }) => Err(Refusal::limited(kind.what(), retry_after)),
+            Err(error @ (StoreError::ReadOnly | StoreError::Full)) => {
+                // It may still be searched, and what is to be written fails by itself.
+                debug!(%error, "what a person asks for is counted by this node alone");
+                Ok(())
+            }
+            other => Ok(other?),
+        }
+    }
+
     /// Lets a person do one thing of this kind.
     pub(crate) fn take(&self, person: PersonId, kind: Kind) -> Result<(), Refusal> {
         self.take_many(person, kind, 1)
@@ -82,21 +140,13 @@ impl Limits {
 
     /// Lets a person do this much of this kind.
     pub(crate) fn take_many(&self, person: PersonId, kind: Kind, tokens: u32) -> Result<(), Refusal> {
-        let rate = match kind {
-            Kind::Messages => self.messages,
-            Kind::Joins => JOINS,
-            Kind::Searches => SEARCHES,
-            Kind::Requests => REQUESTS,
-            Kind::Uploads => self.uploads,
-            Kind::Files => FILES,
-        };
+        let rate = self.rate(kind);
         self.people.take((person, kind), rate, tokens, kind.what())
     }
 
     /// Lets somebody say something in a room.
     pub(crate) fn take_room(&self, room: RoomId) -> Result<(), Refusal> {
-        let rate = ROOM.at_least(self.messages);
-        self.rooms.take(room, rate, 1, "messages in this room")
+        self.rooms.take(room, self.room(), 1, IN_ROOM)
     }
 }
 

@@ -38,7 +38,9 @@ pub(crate) struct Members {
 
 impl Service {
     pub(crate) async fn rooms(&self, actor: &Actor, asked: RoomList) -> Result<Rooms, Refusal> {
-        self.limits.take(actor.id, Kind::Searches)?;
+        self.limits
+            .take_shared(&self.store, actor.id, Kind::Searches, 1)
+            .await?;
         let RoomList { query, after } = asked;
         let mut rooms = self
             .store

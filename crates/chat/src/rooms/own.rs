@@ -32,7 +32,9 @@ pub(crate) struct ReadView {
 impl Service {
     /// Makes a room. Its owner is in it.
     pub(crate) async fn create(&self, actor: &Actor, create: RoomCreate) -> Result<Membership, Refusal> {
-        self.limits.take(actor.id, Kind::Joins)?;
+        self.limits
+            .take_shared(&self.store, actor.id, Kind::Joins, 1)
+            .await?;
         self.has_place(actor).await?;
         let room = NewRoom {
             name: request::room_name(&create.name)?,
@@ -47,7 +49,9 @@ impl Service {
 
     /// Comes into a room. Who is in it already is told so as if he had come.
     pub(crate) async fn join(&self, actor: &Actor, join: RoomJoin) -> Result<Membership, Refusal> {
-        self.limits.take(actor.id, Kind::Joins)?;
+        self.limits
+            .take_shared(&self.store, actor.id, Kind::Joins, 1)
+            .await?;
         let room = match join {
             RoomJoin::Id { room } => room,
             RoomJoin::Name { name } => {
@@ -88,7 +92,9 @@ impl Service {
     }
 
     pub(crate) async fn leave(&self, actor: &Actor, leave: InRoom) -> Result<(), Refusal> {
-        self.limits.take(actor.id, Kind::Joins)?;
+        self.limits
+            .take_shared(&self.store, actor.id, Kind::Joins, 1)
+            .await?;
         let heir = match self.store.leave(leave.room, actor.id).await {
             Ok(heir) => heir,
             // Asked again because the answer was lost.
@@ -114,10 +120,23 @@ impl Service {
     ) {
         self.tell_room(person, room, Some(gone)).await;
         self.tell_member(room, view, None).await;
+        self.inherited(room, heir).await;
+    }
+
+    /// Somebody may have become the owner of a room.
+    async fn inherited(&self, room: RoomId, heir: Option<hither_store::Member>) {
         if let Some(heir) = heir {
             self.tell_room(heir.person.id, room, None).await;
             self.tell_member(room, (&heir.person).into(), Some(heir.role))
                 .await;
+        }
+    }
+
+    /// Somebody is gone, with their account or their last login session, and so out of their rooms.
+    pub(crate) async fn departed(&self, deleted: hither_store::DeletedPerson) {
+        for (room, heir) in deleted.rooms {
+            self.tell_member(room, (&deleted.person).into(), None).await;
+            self.inherited(room, heir).await;
         }
     }
 
@@ -129,7 +148,9 @@ impl Service {
 
     /// The room of two people.
     pub(crate) async fn direct(&self, actor: &Actor, with: Named) -> Result<Membership, Refusal> {
-        self.limits.take(actor.id, Kind::Joins)?;
+        self.limits
+            .take_shared(&self.store, actor.id, Kind::Joins, 1)
+            .await?;
         let other = self.somebody(&with.name).await?;
         if other.id == actor.id {
             return Err(Refusal::bad("A direct room is for two different people."));
@@ -142,7 +163,9 @@ impl Service {
     }
 
     pub(crate) async fn invite(&self, actor: &Actor, invite: PersonInRoom) -> Result<(), Refusal> {
-        self.limits.take(actor.id, Kind::Joins)?;
+        self.limits
+            .take_shared(&self.store, actor.id, Kind::Joins, 1)
+            .await?;
         let role = self.role(invite.room, actor.id).await?;
         let other = self.somebody(&invite.name).await?;
         match self.store.standing(invite.room, other.id).await? {

@@ -30,7 +30,9 @@ const PATH: &str = "/api/hooks/";
 
 impl Service {
     pub(crate) async fn create_webhook(&self, actor: &Actor, make: PersonInRoom) -> Result<Made, Refusal> {
-        self.limits.take(actor.id, Kind::Joins)?;
+        self.limits
+            .take_shared(&self.store, actor.id, Kind::Joins, 1)
+            .await?;
         self.moderates(make.room, actor.id).await?;
         let name = request::person_name(&make.name)?;
         let secret = Secret::random();

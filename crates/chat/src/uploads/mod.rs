@@ -64,8 +64,10 @@ impl Service {
         let length = announced(&incoming, limit)?;
         // Before the body comes: who may not upload does not cost its bytes.
         self.role(room, actor.id).await?;
+        let size = kibibytes(length);
         self.limits
-            .take_many(actor.id, Kind::Uploads, kibibytes(length))?;
+            .take_shared(&self.store, actor.id, Kind::Uploads, size)
+            .await?;
         let (content, room_for_it) = self.body(incoming, limit).await?;
         let (media_type, dimensions, preview) = match self.uploads.studio.look(content.clone()).await? {
             Seen::Picture(picture) => (picture.media_type, Some(picture.dimensions), picture.preview),

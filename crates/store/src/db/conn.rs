@@ -21,12 +21,16 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// A statement in which `{now}` is the time in milliseconds, and `{for update}` locks the rows that are read. A
-    /// transaction of SQLite that writes has locked everything.
+    /// A statement in which `{now}` is the time in milliseconds, `{max}` and `{min}` are functions of two values, and `{for update}`
+    /// locks the rows that are read, which `{skip locked}` does without those that others have locked. A transaction of SQLite
+    /// that writes has locked everything.
     pub(crate) fn statement(self, text: &str) -> Statement {
         let text = if text.contains('{') {
             text.replace("{now}", self.now())
-                .replace("{for update}", self.for_update())
+                .replace("{for update}", self.word("", "FOR UPDATE"))
+                .replace("{skip locked}", self.word("", "FOR UPDATE SKIP LOCKED"))
+                .replace("{max}", self.word("MAX", "GREATEST"))
+                .replace("{min}", self.word("MIN", "LEAST"))
         } else {
             text.to_owned()
         };
@@ -41,10 +45,10 @@ impl Dialect {
         }
     }
 
-    const fn for_update(self) -> &'static str {
+    const fn word(self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self {
-            Self::Sqlite => "",
-            Self::Postgres => "FOR UPDATE",
+            Self::Sqlite => sqlite,
+            Self::Postgres => postgres,
         }
     }
 

@@ -20,6 +20,10 @@ use crate::{
         pools::{DEADLINE, Live, PAUSE, Pools, Use},
     },
     error::StoreError,
+    model::{
+        message::{Appended, NewMessage},
+        rate::MessageLimits,
+    },
     ops::append::{self, Append},
 };
 
@@ -140,10 +144,11 @@ impl Writer {
 
     pub(crate) async fn append(
         &self,
-        message: crate::model::message::NewMessage,
-    ) -> Result<crate::Appended, StoreError> {
+        message: NewMessage,
+        limits: Option<MessageLimits>,
+    ) -> Result<Appended, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Item::Append(Append::new(message, reply)), answer)
+        self.submit(Item::Append(Append::new(message, limits, reply)), answer)
             .await
     }
 

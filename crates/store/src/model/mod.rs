@@ -5,4 +5,5 @@ pub(crate) mod ids;
 pub(crate) mod message;
 pub(crate) mod names;
 pub(crate) mod person;
+pub(crate) mod rate;
 pub(crate) mod room;

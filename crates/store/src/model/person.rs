@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{
-    ids::{PersonId, SecretHash, Timestamp},
-    names::PersonName,
+use crate::{
+    model::{
+        ids::{PersonId, SecretHash, Timestamp},
+        names::PersonName,
+    },
+    ops::persons::DeletedPerson,
 };
 
 /// Whether somebody has a password.
@@ -64,7 +67,16 @@ pub struct Purged {
     /// Login sessions that have expired.
     pub logins: Vec<SecretHash>,
     /// Guests without a login session. Their names are free.
-    pub guests: Vec<PersonId>,
+    pub guests: Vec<DeletedPerson>,
+}
+
+/// What [`Store::end_logins`](crate::Store::end_logins) has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedLogins {
+    /// Login sessions.
+    pub logins: Vec<SecretHash>,
+    /// Whose they were, if that was a guest, who has none left.
+    pub guest: Option<DeletedPerson>,
 }
 
 /// Whether one more attempt is allowed.

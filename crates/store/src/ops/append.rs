@@ -1,22 +1,30 @@
-//! Messages get their numbers: many at a time, in five statements however many they are.
+//! Messages get their numbers: many at a time, in six statements however many they are.
 //!
 //! The rows of their rooms are locked first, in the order of their ids, so that nodes do not wait for each other in a circle.
 //! Who holds a room's row alone gives out its numbers, so these have no gaps: a transaction that fails has given out none.
 
-use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
+mod facts;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
+    time::Duration,
+};
 
 use serde::Serialize;
 
+use self::facts::{Facts, Verdict, find_out, judge, row_values};
 use crate::{
     db::conn::{Column, Columns, Conn},
-    error::{Conflict, Denial, Missing, StoreError},
+    error::{Conflict, Limit, Missing, StoreError},
     model::{
         ids::{AttachmentId, ClientId, Number, RoomId, Timestamp},
-        message::{AppendReply, Appended, Author, AuthorKind, MAX_TEXT_BYTES, MessageKind, NewMessage},
-        person::PersonKind,
-        room::Standing,
+        message::{AppendReply, Appended, Author, MAX_TEXT_BYTES, NewMessage},
+        rate::{MessageLimits, Rate},
     },
-    ops::rows::{Word, check_text},
+    ops::{
+        buckets::{self, Share, Taken, Wanted},
+        rows::{Word, check_text, json},
+    },
     store::Store,
 };
 
@@ -28,8 +36,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Missing::Room`]; [`Missing::Message`] when the one to reply to is not there; [`Missing::Attachment`];
-    /// [`Denial::NotMember`] or [`Denial::Banned`] when the author is not in the room; [`Conflict::ClientIdUsed`];
-    /// [`StoreError::Invalid`]; and what can befall the store.
+    /// [`StoreError::Limited`] by [`Store::with_limits`]; [`StoreError::Denied`] when the author is not in the room or banned from it;
+    /// [`Conflict::ClientIdUsed`]; [`StoreError::Invalid`]; and what can befall the store.
     pub async fn append(&self, message: NewMessage) -> Result<Appended, StoreError> {
         check_text("a message", &message.text, MAX_TEXT_BYTES)?;
         if message.text.is_empty() && message.attachments.is_empty() {
@@ -37,21 +45,23 @@ impl Store {
                 "a message needs a text or an attachment".into(),
             ));
         }
-        self.writer().append(message).await
+        self.writer().append(message, self.limits()).await
     }
 }
 
 /// A message that waits to be stored.
 pub(crate) struct Append {
     message: NewMessage,
+    limits: Option<MessageLimits>,
     outcome: Option<Result<Appended, StoreError>>,
     reply: AppendReply,
 }
 
 impl Append {
-    pub(crate) fn new(message: NewMessage, reply: AppendReply) -> Self {
+    pub(crate) fn new(message: NewMessage, limits: Option<MessageLimits>, reply: AppendReply) -> Self {
         Self {
             message,
+            limits,
             outcome: None,
             reply,
         }
@@ -87,34 +97,31 @@ impl Author {
     }
 }
 
-/// What the database is told of a message to find out about it.
-#[derive(Serialize)]
-struct Question<'a> {
-    i: usize,
-    room: i64,
-    author: i64,
-    client_id: &'a str,
-    reply_to: Option<i64>,
-}
-
-/// What the database knows of it.
-struct Facts {
-    /// Room, number and time of the message of the same author and client id.
-    earlier: Option<(RoomId, Number, Timestamp)>,
-    person: Option<(String, PersonKind)>,
-    webhook: Option<String>,
-    standing: Option<Standing>,
-    is_quoted_there: bool,
-}
-
 /// How far a room has come.
 struct Counter {
     last: Number,
     time: Timestamp,
     now: Timestamp,
+    /// When the bucket for what is said in the room is full, in microseconds.
+    full_at: i64,
 }
 
 impl Counter {
+    /// Takes a token from the room's bucket.
+    fn take(&mut self, rate: Rate) -> Result<(), StoreError> {
+        let now = self.now.0 * 1000;
+        let full_at = self.full_at.max(now) + rate.micros();
+        let late = full_at - (now + rate.depth());
+        if late > 0 {
+            return Err(StoreError::Limited {
+                limit: Limit::Room,
+                retry_after: Duration::from_micros(late.unsigned_abs()),
+            });
+        }
+        self.full_at = full_at;
+        Ok(())
+    }
+
     fn next(&mut self) -> (Number, Timestamp) {
         self.last = Number::new(self.last.get() + 1);
         self.time = self.time.max(self.now);
@@ -136,18 +143,28 @@ struct NewRow<'a> {
     reply_to: Option<i64>,
 }
 
+/// How far a room has come.
+#[derive(Serialize)]
+struct RoomRow {
+    room: i64,
+    number: i64,
+    time: i64,
+    full_at: i64,
+}
+
+/// How far an author has read.
 #[derive(Serialize)]
 struct Progress {
     room: i64,
     author: i64,
     number: i64,
-    time: i64,
 }
 
 /// Stores what may be stored, and puts down for each how it went. Fails only with what ends the transaction.
 pub(crate) async fn run(conn: &mut Conn<'_>, appends: &mut [&mut Append]) -> Result<(), StoreError> {
     let mut counters = lock_rooms(conn, appends).await?;
     let facts = find_out(conn, appends).await?;
+    let mut allowances = allowances(conn, appends, &facts).await?;
     let mut seen: HashMap<(Author, ClientId), (RoomId, Appended)> = HashMap::new();
     let mut attached: HashSet<AttachmentId> = HashSet::new();
     let mut rows = Vec::new();
@@ -173,8 +190,12 @@ pub(crate) async fn run(conn: &mut Conn<'_>, appends: &mut [&mut Append]) -> Res
                     Err(Missing::Attachment.into())
                 }
                 Entry::Vacant(place) => {
-                    attached.extend(&message.attachments);
                     let counter = counters.get_mut(&message.room).ok_or(Missing::Room)?;
+                    if let Err(error) = is_allowed(append, &mut allowances, counter) {
+                        append.outcome = Some(Err(error));
+                        continue;
+                    }
+                    attached.extend(&message.attachments);
                     let (number, time) = counter.next();
                     let appended = Appended {
                         number,
@@ -188,7 +209,6 @@ pub(crate) async fn run(conn: &mut Conn<'_>, appends: &mut [&mut Append]) -> Res
                         room,
                         author,
                         number: number.raw(),
-                        time: time.0,
                     };
                     authors.insert((room, author), progress);
                     Ok(appended)
@@ -229,53 +249,62 @@ pub(crate) async fn run(conn: &mut Conn<'_>, appends: &mut [&mut Append]) -> Res
     Ok(())
 }
 
-enum Verdict {
-    New,
-    Repeated(Appended),
-}
-
-fn judge(message: &NewMessage, facts: &Facts, room_exists: bool) -> Result<Verdict, StoreError> {
-    if let Some((room, number, time)) = facts.earlier {
-        // Before all else: what was stored is answered alike, also to somebody who was removed since.
-        return if room == message.room {
-            Ok(Verdict::Repeated(Appended {
-                number,
-                time,
-                repeated: true,
-            }))
-        } else {
-            Err(Conflict::ClientIdUsed.into())
+/// Takes tokens for the people who say something that is new.
+async fn allowances(
+    conn: &mut Conn<'_>,
+    appends: &[&mut Append],
+    facts: &[Facts],
+) -> Result<HashMap<Author, Taken>, StoreError> {
+    let mut wanted: BTreeMap<String, (Author, HashSet<&ClientId>)> = BTreeMap::new();
+    let mut rate = None;
+    for (append, facts) in appends.iter().zip(facts) {
+        // All of a group have the limits of their store.
+        let (Some(limits), Author::Person(person)) = (append.limits, append.message.author) else {
+            continue;
         };
+        if matches!(judge(&append.message, facts, true), Ok(Verdict::New)) {
+            rate = Some(limits.person);
+            let (_, ids) = wanted
+                .entry(format!("messages {person}"))
+                .or_insert_with(|| (append.message.author, HashSet::new()));
+            ids.insert(&append.message.client_id);
+        }
     }
-    if !room_exists {
-        return Err(Missing::Room.into());
-    }
-    match message.author {
-        Author::Server => {}
-        Author::Webhook(_) if facts.webhook.is_none() => return Err(Missing::Webhook.into()),
-        Author::Webhook(_) => {}
-        Author::Person(_) if facts.person.is_none() => return Err(Missing::Person.into()),
-        Author::Person(_) => match facts.standing {
-            _ if message.kind == MessageKind::Notice => {}
-            Some(Standing::In(_)) => {}
-            Some(Standing::Banned) => return Err(Denial::Banned.into()),
-            Some(Standing::Invited) | None => return Err(Denial::NotMember.into()),
-        },
-    }
-    if message.reply_to.is_some() && !facts.is_quoted_there {
-        return Err(Missing::Message.into());
-    }
-    Ok(Verdict::New)
+    let Some(rate) = rate else {
+        return Ok(HashMap::new());
+    };
+    let rows: Vec<_> = wanted
+        .iter()
+        .map(|(subject, (_, ids))| Wanted {
+            subject: subject.clone(),
+            tokens: u32::try_from(ids.len()).unwrap_or(u32::MAX),
+        })
+        .collect();
+    let taken = buckets::take(conn, &rows, rate, Share::Some).await?;
+    let of = |(subject, (author, _)): (&String, &(Author, _))| Some((*author, *taken.get(subject)?));
+    Ok(wanted.iter().filter_map(of).collect())
 }
 
-/// The author's name and kind.
-fn row_values(facts: &Facts) -> (&str, AuthorKind) {
-    match (&facts.person, &facts.webhook) {
-        (Some((name, PersonKind::Member)), _) => (name, AuthorKind::Member),
-        (Some((name, PersonKind::Guest)), _) => (name, AuthorKind::Guest),
-        (None, Some(name)) => (name, AuthorKind::Webhook),
-        (None, None) => ("", AuthorKind::Server),
+/// Lets an author say one thing more in a room.
+fn is_allowed(
+    append: &Append,
+    allowances: &mut HashMap<Author, Taken>,
+    counter: &mut Counter,
+) -> Result<(), StoreError> {
+    let (Some(limits), Author::Person(_) | Author::Webhook(_)) = (append.limits, append.message.author)
+    else {
+        return Ok(());
+    };
+    if let Some(allowance) = allowances.get_mut(&append.message.author) {
+        let Some(left) = allowance.tokens.checked_sub(1) else {
+            return Err(StoreError::Limited {
+                limit: Limit::Subject,
+                retry_after: allowance.retry_after(1),
+            });
+        };
+        allowance.tokens = left;
     }
+    counter.take(limits.room)
 }
 
 async fn lock_rooms(
@@ -294,7 +323,7 @@ async fn lock_rooms(
         .collect();
     let table = conn.dialect.table(&[("room", Column::Integer)]);
     let statement = conn.statement(&format!(
-        "SELECT id, last_number, last_time, {{now}} AS now FROM rooms \
+        "SELECT id, last_number, last_time, full_at, {{now}} AS now FROM rooms \
          WHERE id IN (SELECT room FROM {table}) ORDER BY id {{for update}}"
     ));
     let rows = conn.all(statement.bind(json(&rooms)?)).await?;
@@ -303,72 +332,11 @@ async fn lock_rooms(
             last: Number::from_raw(row.integer("last_number")?),
             time: Timestamp(row.integer("last_time")?),
             now: Timestamp(row.integer("now")?),
+            full_at: row.integer("full_at")?,
         };
         Ok((RoomId::from_raw(row.integer("id")?), counter))
     };
     rows.iter().map(counter).collect()
-}
-
-/// In the order of the messages.
-async fn find_out(conn: &mut Conn<'_>, appends: &[&mut Append]) -> Result<Vec<Facts>, StoreError> {
-    let questions: Vec<_> = (0..)
-        .zip(appends)
-        .map(|(i, append)| Question {
-            i,
-            room: append.message.room.raw(),
-            author: append.message.author.raw(),
-            client_id: append.message.client_id.as_str(),
-            reply_to: append.message.reply_to.map(Number::raw),
-        })
-        .collect();
-    let table = conn.dialect.table(&[
-        ("i", Column::Integer),
-        ("room", Column::Integer),
-        ("author", Column::Integer),
-        ("client_id", Column::Text),
-        ("reply_to", Column::Integer),
-    ]);
-    let statement = conn.statement(&format!(
-        "SELECT input.i AS i, persons.name AS person_name, persons.kind AS person_kind, memberships.role AS role, \
-         webhooks.name AS webhook_name, earlier.room AS earlier_room, earlier.number AS earlier_number, \
-         earlier.time AS earlier_time, quoted.number AS quoted \
-         FROM {table} \
-         LEFT JOIN persons ON persons.id = input.author \
-         LEFT JOIN memberships ON memberships.room = input.room AND memberships.person = input.author \
-         LEFT JOIN webhooks ON webhooks.id = input.author AND webhooks.room = input.room \
-         LEFT JOIN messages AS earlier \
-           ON earlier.author = input.author AND earlier.client_id = input.client_id \
-         LEFT JOIN messages AS quoted ON quoted.room = input.room AND quoted.number = input.reply_to \
-         ORDER BY input.i"
-    ));
-    let rows = conn.all(statement.bind(json(&questions)?)).await?;
-    let facts = |row: &sqlx::any::AnyRow| {
-        let person = match row.maybe_text("person_name")? {
-            Some(name) => Some((name, PersonKind::of(row, "person_kind")?)),
-            None => None,
-        };
-        let standing = match row.maybe_text("role")? {
-            Some(_) => Some(Standing::of(row, "role")?),
-            None => None,
-        };
-        let earlier = match row.maybe_integer("earlier_room")? {
-            Some(room) => Some((
-                RoomId::from_raw(room),
-                Number::from_raw(row.integer("earlier_number")?),
-                Timestamp(row.integer("earlier_time")?),
-            )),
-            None => None,
-        };
-        let is_quoted_there = row.maybe_integer("quoted")?.is_some();
-        Ok(Facts {
-            earlier,
-            person,
-            webhook: row.maybe_text("webhook_name")?,
-            standing,
-            is_quoted_there,
-        })
-    };
-    rows.iter().map(facts).collect()
 }
 
 async fn insert(conn: &mut Conn<'_>, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
@@ -399,27 +367,31 @@ async fn advance(
     counters: &HashMap<RoomId, Counter>,
     authors: Vec<Progress>,
 ) -> Result<(), StoreError> {
-    let columns = [
+    let table = conn.dialect.table(&[
         ("room", Column::Integer),
-        ("author", Column::Integer),
         ("number", Column::Integer),
         ("time", Column::Integer),
-    ];
-    let table = conn.dialect.table(&columns);
+        ("full_at", Column::Integer),
+    ]);
     let rooms: Vec<_> = counters
         .iter()
-        .map(|(room, counter)| Progress {
+        .map(|(room, counter)| RoomRow {
             room: room.raw(),
-            author: 0,
             number: counter.last.raw(),
             time: counter.time.0,
+            full_at: counter.full_at,
         })
         .collect();
     let statement = conn.statement(&format!(
-        "UPDATE rooms SET last_number = input.number, last_time = input.time FROM {table} \
+        "UPDATE rooms SET last_number = input.number, last_time = input.time, full_at = input.full_at FROM {table} \
          WHERE rooms.id = input.room"
     ));
     conn.execute(statement.bind(json(&rooms)?)).await?;
+    let table = conn.dialect.table(&[
+        ("room", Column::Integer),
+        ("author", Column::Integer),
+        ("number", Column::Integer),
+    ]);
     let statement = conn.statement(&format!(
         "UPDATE memberships SET read_number = input.number FROM {table} WHERE memberships.room = input.room \
          AND memberships.person = input.author AND memberships.read_number < input.number"
@@ -464,8 +436,4 @@ async fn attach(conn: &mut Conn<'_>, message: &NewMessage, to: &Appended) -> Res
             .await?;
     }
     Ok(())
-}
-
-fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, StoreError> {
-    serde_json::to_string(rows).map_err(|error| StoreError::internal(sqlx::Error::Encode(error.into())))
 }

@@ -9,10 +9,10 @@ use crate::{
     error::{Conflict, Missing, StoreError},
     model::{
         ids::{PersonId, SecretHash, Timestamp},
-        person::{Login, LoginLimits, Person, Purged},
+        person::{EndedLogins, Login, LoginLimits, Person, Purged},
     },
     ops::{
-        persons,
+        persons::{self, DeletedPerson},
         rows::{self, PERSON, check_text},
     },
     store::Store,
@@ -151,11 +151,11 @@ impl Store {
         .await
     }
 
-    /// Ends a login session; a guest goes with the last one.
+    /// Ends a login session; a guest, who is given back then, goes with the last one.
     ///
     /// # Errors
     /// [`Missing::Login`].
-    pub async fn end_login(&self, id: &SecretHash) -> Result<(), StoreError> {
+    pub async fn end_login(&self, id: &SecretHash) -> Result<Option<DeletedPerson>, StoreError> {
         self.write(*id, |id, conn| {
             Box::pin(async move {
                 let statement = conn.statement("DELETE FROM logins WHERE id = $1 RETURNING person");
@@ -163,8 +163,7 @@ impl Store {
                     .optional(statement.bind(id.to_text()))
                     .await?
                     .ok_or(Missing::Login)?;
-                remove_guest(PersonId::from_raw(row.integer("person")?), conn).await?;
-                Ok(())
+                remove_guest(PersonId::from_raw(row.integer("person")?), conn).await
             })
         })
         .await
@@ -178,15 +177,17 @@ impl Store {
         &self,
         person: PersonId,
         except: Option<&SecretHash>,
-    ) -> Result<Vec<SecretHash>, StoreError> {
+    ) -> Result<EndedLogins, StoreError> {
         self.write((person, except.copied()), |(person, except), conn| {
             Box::pin(async move {
                 let except = except.map(SecretHash::to_text).unwrap_or_default();
                 let statement =
                     conn.statement("DELETE FROM logins WHERE person = $1 AND id <> $2 RETURNING id");
                 let rows = conn.all(statement.bind(person.raw()).bind(except)).await?;
-                remove_guest(*person, conn).await?;
-                rows.iter().map(|row| hash(row, "id")).collect()
+                Ok(EndedLogins {
+                    logins: rows.iter().map(|row| hash(row, "id")).collect::<Result<_, _>>()?,
+                    guest: remove_guest(*person, conn).await?,
+                })
             })
         })
         .await
@@ -215,8 +216,7 @@ impl Store {
                 ));
                 for row in conn.all(guests).await? {
                     let guest = PersonId::from_raw(row.integer("id")?);
-                    persons::delete(guest, conn).await?;
-                    purged.guests.push(guest);
+                    purged.guests.push(persons::delete(guest, conn).await?);
                 }
                 Ok(purged)
             })
@@ -231,13 +231,13 @@ fn hash(row: &AnyRow, column: &str) -> Result<SecretHash, StoreError> {
 }
 
 /// Removes a guest who has no login session.
-async fn remove_guest(person: PersonId, conn: &mut Conn<'_>) -> Result<(), StoreError> {
+async fn remove_guest(person: PersonId, conn: &mut Conn<'_>) -> Result<Option<DeletedPerson>, StoreError> {
     let statement = conn.statement(
         "SELECT id FROM persons WHERE id = $1 AND kind = 'guest' \
          AND NOT EXISTS (SELECT 1 FROM logins WHERE logins.person = persons.id)",
     );
-    if conn.optional(statement.bind(person.raw())).await?.is_some() {
-        persons::delete(person, conn).await?;
+    match conn.optional(statement.bind(person.raw())).await? {
+        Some(_) => persons::delete(person, conn).await.map(Some),
+        None => Ok(None),
     }
-    Ok(())
 }

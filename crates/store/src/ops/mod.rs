@@ -3,6 +3,7 @@
 pub(crate) mod append;
 mod attachments;
 mod attempts;
+mod buckets;
 mod logins;
 mod marks;
 mod members;

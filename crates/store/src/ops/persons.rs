@@ -16,9 +16,11 @@ use crate::{
     store::Store,
 };
 
-/// What went with a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Somebody who is gone, and what went with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletedPerson {
+    /// Who it was.
+    pub person: Person,
     /// Their login sessions.
     pub logins: Vec<SecretHash>,
     /// The rooms they were in, each with its new owner if they were the only one.
@@ -236,7 +238,11 @@ pub(super) async fn person(id: PersonId, conn: &mut Conn<'_>) -> Result<Person, 
 }
 
 pub(super) async fn delete(id: PersonId, conn: &mut Conn<'_>) -> Result<DeletedPerson, StoreError> {
-    let mut deleted = DeletedPerson::default();
+    let mut deleted = DeletedPerson {
+        person: person(id, conn).await?,
+        logins: Vec::new(),
+        rooms: Vec::new(),
+    };
     let logins = conn
         .statement("SELECT id FROM logins WHERE person = $1")
         .bind(id.raw());

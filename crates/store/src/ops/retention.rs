@@ -18,6 +18,18 @@ pub struct Retention {
     pub max_count: Option<u64>,
 }
 
+/// More than there is of anything, and not so much that sums overflow.
+const NEVER: i64 = i64::MAX / 4;
+
+impl Retention {
+    /// Milliseconds, and a number of messages.
+    fn raw(self) -> (Option<i64>, Option<i64>) {
+        let age = |age: Duration| i64::try_from(age.as_millis()).map_or(NEVER, |age| age.min(NEVER));
+        let count = |count: u64| i64::try_from(count).map_or(NEVER, |count| count.min(NEVER));
+        (self.max_age.map(age), self.max_count.map(count))
+    }
+}
+
 /// What [`Store::prune`] has removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
@@ -31,6 +43,8 @@ impl Store {
     /// Removes the messages that are beyond the retention, and files that were never sent. Those that stay keep their numbers;
     /// a history begins with a greater one then. A message that is gone may be appended again under its client id.
     ///
+    /// Buckets of [`Store::take`] that are full are forgotten, too.
+    ///
     /// It takes as long as there is something to remove, in many short transactions: drop it to stop. Several nodes may do it
     /// at once.
     ///
@@ -39,7 +53,7 @@ impl Store {
     pub async fn prune(&self, retention: Retention) -> Result<Pruned, StoreError> {
         let mut pruned = Pruned::default();
         if retention != Retention::default() {
-            for room in self.rooms_with_messages().await? {
+            for room in self.rooms_to_prune(retention).await? {
                 loop {
                     let removed = self.prune_room(room, retention).await?;
                     pruned.messages += removed;
@@ -49,6 +63,7 @@ impl Store {
                 }
             }
         }
+        while self.forget_full_buckets().await? > 0 {}
         loop {
             let removed = self.prune_uploads().await?;
             pruned.files += removed;
@@ -58,12 +73,22 @@ impl Store {
         }
     }
 
-    async fn rooms_with_messages(&self) -> Result<Vec<RoomId>, StoreError> {
-        self.read((), |(), conn| {
+    /// Those that have messages beyond the retention.
+    async fn rooms_to_prune(&self, retention: Retention) -> Result<Vec<RoomId>, StoreError> {
+        let (age, count) = retention.raw();
+        self.read((age, count), |(age, count), conn| {
             Box::pin(async move {
-                let rooms =
-                    conn.statement("SELECT id FROM rooms WHERE first_number <= last_number ORDER BY id");
-                let rows = conn.all(rooms).await?;
+                // Numbers have no gaps, so a room's first message is found without a search.
+                let rooms = conn.statement(
+                    "SELECT id FROM rooms WHERE first_number <= last_number AND (\
+                       last_number - first_number >= $1 \
+                       OR EXISTS (SELECT 1 FROM messages WHERE room = rooms.id AND number = first_number \
+                         AND time < {now} - $2)) \
+                     ORDER BY id",
+                );
+                let rows = conn
+                    .all(rooms.bind(count.unwrap_or(NEVER)).bind(age.unwrap_or(NEVER)))
+                    .await?;
                 rows.iter()
                     .map(|row| Ok(RoomId::from_raw(row.integer("id")?)))
                     .collect()
@@ -73,12 +98,7 @@ impl Store {
     }
 
     async fn prune_room(&self, room: RoomId, retention: Retention) -> Result<u64, StoreError> {
-        let age = retention
-            .max_age
-            .map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX / 4));
-        let count = retention
-            .max_count
-            .map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        let (age, count) = retention.raw();
         self.write((room, age, count), |(room, age, count), conn| {
             Box::pin(async move {
                 let statement = conn.statement(
@@ -108,6 +128,24 @@ impl Store {
                 let statement = conn.statement("UPDATE rooms SET first_number = $2 WHERE id = $1");
                 conn.execute(statement.bind(room.raw()).bind(cut + 1)).await?;
                 Ok((cut + 1 - first).unsigned_abs())
+            })
+        })
+        .await
+    }
+
+    /// Whether it is for the caller to [prune](Self::prune) now: true for one node in each `every`.
+    ///
+    /// # Errors
+    /// What can befall the store.
+    pub async fn claim_pruning(&self, every: Duration) -> Result<bool, StoreError> {
+        let every = i64::try_from(every.as_millis()).unwrap_or(NEVER);
+        self.write(every, |every, conn| {
+            Box::pin(async move {
+                let statement = conn.statement(
+                    "INSERT INTO chores (name, due) VALUES ('prune', {now} + $1) \
+                     ON CONFLICT (name) DO UPDATE SET due = excluded.due WHERE chores.due <= {now}",
+                );
+                Ok(conn.execute(statement.bind(*every)).await? > 0)
             })
         })
         .await

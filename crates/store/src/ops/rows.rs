@@ -1,5 +1,6 @@
 //! Rows, and the words in them, as the types that they are.
 
+use serde::Serialize;
 use sqlx::any::AnyRow;
 
 use crate::{
@@ -119,6 +120,11 @@ pub(crate) fn check_text(what: &str, text: &str, max_bytes: usize) -> Result<(),
         )));
     }
     Ok(())
+}
+
+/// Rows for [`Dialect::table`](crate::db::conn::Dialect::table).
+pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::internal(sqlx::Error::Encode(error.into())))
 }
 
 #[cfg(test)]

@@ -43,7 +43,9 @@ CREATE TABLE rooms (
     first_number BIGINT NOT NULL DEFAULT 1,
     last_number BIGINT NOT NULL DEFAULT 0,
     last_time BIGINT NOT NULL DEFAULT 0,
-    last_change BIGINT NOT NULL DEFAULT 0
+    last_change BIGINT NOT NULL DEFAULT 0,
+    -- When the bucket for what is said in it is full, in microseconds.
+    full_at BIGINT NOT NULL DEFAULT 0
 );
 CREATE TABLE memberships (
     room BIGINT NOT NULL REFERENCES rooms ON DELETE CASCADE,
@@ -126,3 +128,15 @@ CREATE TABLE attachment_parts (
 );
 -- Files are compressed already, if they can be.
 ALTER TABLE attachment_parts ALTER COLUMN content SET STORAGE EXTERNAL;
+-- What one node does for all, and when it is to be done next.
+CREATE TABLE chores (
+    name TEXT NOT NULL PRIMARY KEY,
+    due BIGINT NOT NULL
+);
+-- Token buckets: when each is full, in microseconds, and how many tokens were last taken from it.
+-- Nothing is lost with them, so they are not worth a log.
+CREATE UNLOGGED TABLE buckets (
+    subject TEXT NOT NULL PRIMARY KEY,
+    full_at BIGINT NOT NULL,
+    taken BIGINT NOT NULL
+);

@@ -74,6 +74,7 @@ pub(super) const TABLES: &[Table] = &[
             ("last_number", Integer),
             ("last_time", Integer),
             ("last_change", Integer),
+            ("full_at", Integer),
         ],
         order: "id",
     },
@@ -161,12 +162,12 @@ pub(super) const TABLES: &[Table] = &[
 mod tests {
     use super::*;
 
-    /// Attempts are not worth keeping; steps are those of the new store; words are made of the messages.
-    const NOT_EXPORTED: &[&str] = &["attempts"];
+    /// Attempts, buckets and chores are not worth keeping; steps are those of the new store; words are made of the messages.
+    const NOT_EXPORTED: &[&str] = &["attempts", "buckets", "chores"];
 
     #[test]
     fn all_tables_and_columns_are_exported() {
-        let schema = include_str!("../schema/postgres-1.sql");
+        let schema = include_str!("../schema/postgres-1.sql").replace("UNLOGGED ", "");
         let mut tables = 0;
         for definition in schema.split("CREATE TABLE ").skip(1) {
             let (name, rest) = definition.split_once(" (").unwrap();

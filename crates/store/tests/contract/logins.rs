@@ -29,11 +29,12 @@ pub async fn login_sessions_begin_and_end(store: Store) {
     store.end_login(&secret(2)).await.unwrap();
     refused!(store.end_login(&secret(2)), StoreError::NotFound(Missing::Login));
     assert_eq!(store.use_login(&secret(2)).await.unwrap(), None);
-    let mut ended = store.end_logins(ana.id, Some(&secret(1))).await.unwrap();
+    let mut ended = store.end_logins(ana.id, Some(&secret(1))).await.unwrap().logins;
     ended.sort();
     assert_eq!(ended, [secret(3), secret(4)]);
     assert!(store.use_login(&secret(1)).await.unwrap().is_some());
-    assert_eq!(store.end_logins(ana.id, None).await.unwrap(), [secret(1)]);
+    let ended = store.end_logins(ana.id, None).await.unwrap();
+    assert_eq!((ended.logins, ended.guest), (vec![secret(1)], None));
     assert_eq!(store.person(ana.id).await.unwrap(), ana);
     store.delete_person(ana.id).await.unwrap();
     refused!(
@@ -85,9 +86,10 @@ pub async fn guests_go_with_their_last_login_session(store: Store) {
         .create_login(&secret(2), guest.id, LIMITS, "")
         .await
         .unwrap();
-    store.end_login(&secret(1)).await.unwrap();
+    assert_eq!(store.end_login(&secret(1)).await.unwrap(), None);
     assert_eq!(store.person(guest.id).await.unwrap(), guest);
-    store.end_login(&secret(2)).await.unwrap();
+    let gone = store.end_login(&secret(2)).await.unwrap().unwrap();
+    assert_eq!((gone.person, gone.rooms), (guest.clone(), vec![(room.id, None)]));
     refused!(store.person(guest.id), StoreError::NotFound(Missing::Person));
     assert_eq!(store.members(room.id, None, 10).await.unwrap().len(), 1);
     // The name is free.

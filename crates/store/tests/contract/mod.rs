@@ -1,5 +1,6 @@
 //! What the store promises, whatever database is behind it.
 
+pub mod limits;
 pub mod logins;
 pub mod messages;
 pub mod persons;
@@ -19,6 +20,9 @@ macro_rules! promises {
             logins::login_sessions_expire,
             logins::guests_go_with_their_last_login_session,
             logins::attempts_are_limited_in_their_window,
+            limits::tokens_are_taken_all_or_none,
+            limits::a_person_has_one_bucket_for_all_rooms,
+            limits::a_room_has_one_bucket_for_all_people,
             rooms::public_rooms_are_found,
             rooms::a_direct_room_is_always_the_same,
             rooms::private_rooms_are_entered_by_invitation,
@@ -40,7 +44,8 @@ macro_rules! promises {
             reading::changes_are_told_to_who_was_away,
             writers::many_writers_leave_no_gap,
             writers::one_who_is_refused_harms_no_neighbour,
-            upkeep::what_is_old_or_too_much_goes
+            upkeep::what_is_old_or_too_much_goes,
+            upkeep::one_node_prunes_at_a_time
         }
     };
 }

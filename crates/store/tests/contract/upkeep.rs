@@ -155,6 +155,19 @@ pub async fn broken_exports_are_refused(from: &Store, into: &Store, folder: &Pat
     }
 }
 
+pub async fn one_node_prunes_at_a_time(store: Store) {
+    let soon = Duration::from_millis(50);
+    let claims = futures_util::future::join_all((0..8).map(|_| store.claim_pruning(soon))).await;
+    let won = claims
+        .into_iter()
+        .filter(|claim| matches!(claim, Ok(true)))
+        .count();
+    assert_eq!(won, 1);
+    tokio::time::sleep(soon * 2).await;
+    assert!(store.claim_pruning(Duration::from_secs(60)).await.unwrap());
+    assert!(!store.claim_pruning(Duration::from_secs(60)).await.unwrap());
+}
+
 async fn fill(store: &Store) {
     let (ana, bo) = (member(store, "Ana").await, member(store, "Bo").await);
     let room = public_room(store, "garden", &ana).await;
