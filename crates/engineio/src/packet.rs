@@ -107,7 +107,7 @@ pub enum PacketError {
     #[error("unknown packet type {0:?}: it must be a digit from 0 to 6, or b for base64")]
     UnknownType(char),
     /// What follows `b` is no base64.
-    #[error("a binary packet must be base64 in the standard alphabet")]
+    #[error("a binary packet must be base64")]
     Base64(#[source] ::base64::DecodeError),
 }
 
@@ -152,6 +152,20 @@ mod tests {
         assert_eq!(decode("bAQIDBA=="), Ok(bytes.clone()));
         assert_eq!(decode("bAQIDBA"), Ok(bytes));
         assert_eq!(decode("b"), Ok(Packet::Message(Message::Binary(Bytes::new()))));
+    }
+
+    #[test]
+    fn base64_is_read_in_the_alphabet_for_addresses_and_in_lines() {
+        let bytes = Packet::Message(Message::Binary(Bytes::from_static(&[0xfb, 0xff, 0xfe, 1])));
+        for text in [
+            "b+//+AQ==",
+            "b-__-AQ==",
+            "b-__-AQ",
+            "b+//+\r\nAQ==\r\n",
+            "b +//+ AQ==",
+        ] {
+            assert_eq!(decode(text), Ok(bytes.clone()), "{text:?}");
+        }
     }
 
     #[test]

@@ -15,8 +15,13 @@ const IN_TIME: Duration = Duration::from_millis(25);
 pub(super) enum Heartbeat<Time> {
     /// The client is well; the next ping goes out at this time.
     PingDue(Time),
-    /// A ping went out; a client silent until this time is gone.
-    PongDue(Time),
+    /// A ping went out.
+    PongDue {
+        /// A client that has not answered by then is gone.
+        until: Time,
+        /// Whether something else than its pong has been heard since the ping.
+        is_heard: bool,
+    },
 }
 
 /// What the passing of time asks for.
@@ -33,14 +38,32 @@ impl Heartbeat<Instant> {
 
     /// A pong that nobody asked for changes nothing, so a client cannot put off the next ping.
     pub(super) fn pong(&mut self, config: &SessionConfig, now: Instant) {
-        if let Heartbeat::PongDue(_) = self {
+        if let Heartbeat::PongDue { .. } = self {
             *self = Heartbeat::start(config, now);
+        }
+    }
+
+    /// A packet that is no pong. While a pong is awaited it is a sign of life, for the pong may be queued behind it; but once
+    /// for each ping, or a client that never answers would live for as long as it talks.
+    pub(super) fn heard(&mut self, config: &SessionConfig, now: Instant) {
+        if let Heartbeat::PongDue { is_heard: false, .. } = self {
+            *self = Heartbeat::PongDue {
+                until: time::after(now, config.ping_timeout),
+                is_heard: true,
+            };
+        }
+    }
+
+    /// More of what the client is sending has come, and its pong can only follow behind that.
+    pub(super) fn receiving(&mut self, config: &SessionConfig, now: Instant) {
+        if let Heartbeat::PongDue { until, .. } = self {
+            *until = (*until).max(time::after(now, config.ping_timeout));
         }
     }
 
     pub(super) fn deadline(&self) -> Instant {
         match *self {
-            Heartbeat::PingDue(at) | Heartbeat::PongDue(at) => at,
+            Heartbeat::PingDue(at) | Heartbeat::PongDue { until: at, .. } => at,
         }
     }
 
@@ -53,10 +76,13 @@ impl Heartbeat<Instant> {
             Heartbeat::PingDue(due) => {
                 let is_late = now.duration_since(*due) > IN_TIME;
                 let went = if is_late { now } else { *due };
-                *self = Heartbeat::PongDue(time::after(went, config.ping_timeout));
+                *self = Heartbeat::PongDue {
+                    until: time::after(went, config.ping_timeout),
+                    is_heard: false,
+                };
                 Some(Beat::Ping)
             }
-            Heartbeat::PongDue(_) => Some(Beat::PongOverdue),
+            Heartbeat::PongDue { .. } => Some(Beat::PongOverdue),
         }
     }
 }
@@ -65,7 +91,10 @@ impl<Time> Heartbeat<Time> {
     pub(super) fn map<Other>(self, time: impl FnOnce(Time) -> Other) -> Heartbeat<Other> {
         match self {
             Heartbeat::PingDue(at) => Heartbeat::PingDue(time(at)),
-            Heartbeat::PongDue(at) => Heartbeat::PongDue(time(at)),
+            Heartbeat::PongDue { until, is_heard } => Heartbeat::PongDue {
+                until: time(until),
+                is_heard,
+            },
         }
     }
 }

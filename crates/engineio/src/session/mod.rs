@@ -236,7 +236,10 @@ impl Session {
                     self.release_poll_for_upgrade();
                 }
             }
-            (Transport::Probing { .. }, Ok(Packet::Upgrade)) => self.upgrade(),
+            (Transport::Probing { .. }, Ok(Packet::Upgrade)) => {
+                open.heartbeat.heard(&self.config, now);
+                self.upgrade();
+            }
             (Transport::Probing { .. }, _) => self.fail_probe(),
             (Transport::WebSocket, Ok(packet)) => self.receive(packet, now),
             (Transport::WebSocket, Err(_)) => self.end(CloseReason::ParseError),
@@ -313,9 +316,17 @@ impl Session {
         }
     }
 
+    /// The client is sending something long, of which a part has come: its pong can only follow behind that. Whoever says so
+    /// sees to it that parts come at a rate which ends.
+    pub fn receiving(&mut self, now: Instant) {
+        if let State::Open(open) = &mut self.state {
+            open.heartbeat.receiving(&self.config, now);
+        }
+    }
+
     /// Whether a ping of ours waits for its pong.
     pub fn awaits_pong(&self) -> bool {
-        matches!(&self.state, State::Open(open) if matches!(open.heartbeat, Heartbeat::PongDue(_)))
+        matches!(&self.state, State::Open(open) if matches!(open.heartbeat, Heartbeat::PongDue { .. }))
     }
 
     /// A packet on the transport of the session.
@@ -323,13 +334,17 @@ impl Session {
         let State::Open(open) = &mut self.state else {
             return;
         };
+        if !matches!(packet, Packet::Pong(_)) {
+            open.heartbeat.heard(&self.config, now);
+        }
         match packet {
             Packet::Message(_) if open.closing.is_some() => {}
             Packet::Message(message) => self.outputs.push_back(Output::Message(message)),
             Packet::Pong(_) => open.heartbeat.pong(&self.config, now),
-            Packet::Noop => {}
+            // Of no meaning here, and of no harm: some clients say `5` on a WebSocket from which there is nothing to upgrade.
+            Packet::Noop | Packet::Open(_) | Packet::Upgrade => {}
             Packet::Close => self.end(CloseReason::TransportClose),
-            Packet::Open(_) | Packet::Ping(_) | Packet::Upgrade => self.end(CloseReason::TransportError),
+            Packet::Ping(_) => self.end(CloseReason::TransportError),
         }
     }
 

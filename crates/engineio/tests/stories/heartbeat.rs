@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hither_engineio::{CloseReason, Output, Refusal, Session, SessionConfig, TransportName};
 
+use crate::moving::moved;
 use crate::story::{JUST_UNDER, Story, minutes, seconds};
 
 #[test]
@@ -40,15 +41,60 @@ fn a_client_that_never_polls_again_is_given_up() {
     );
 }
 
+/// The pong may be queued behind them: a client that is busy sending is not gone.
 #[test]
-fn messages_are_no_pongs() {
-    let mut story = Story::websocket();
-    assert_eq!(story.wait(seconds(30)), [Output::Ping]);
-    story.assert_websocket();
+fn what_is_no_pong_is_a_sign_of_life_once_for_each_ping() {
+    for packet in ["4busy", "6", "5", "0{}"] {
+        let mut story = Story::websocket();
+        assert_eq!(story.wait(seconds(25)), [Output::Ping]);
+        assert_eq!(story.wait(seconds(20) - JUST_UNDER), []);
+        story.says(packet);
+        assert_eq!(story.wait(seconds(20) - JUST_UNDER), [], "{packet}");
+        let mut silent = moved(&story);
+        assert_eq!(silent.says("4still busy").len(), 1);
+        assert_eq!(
+            silent.wait(JUST_UNDER),
+            [Output::Closed(CloseReason::PingTimeout)]
+        );
+        assert_eq!(story.says("3"), []);
+        assert_eq!(story.wait(seconds(25)), [Output::Ping]);
+        assert_eq!(story.wait(seconds(19)), []);
+        story.assert_websocket();
+        assert_eq!(story.wait(seconds(19)), [], "the next ping has its own");
+    }
+}
+
+#[test]
+fn what_comes_before_the_ping_is_no_answer_to_it() {
+    let mut story = Story::polling();
+    assert_eq!(story.wait(seconds(25) - JUST_UNDER), []);
+    story.assert_polling();
+    assert_eq!(story.wait(JUST_UNDER), [Output::Ping]);
     assert_eq!(
-        story.wait(seconds(15)),
+        story.wait(seconds(20)),
         [Output::Closed(CloseReason::PingTimeout)]
     );
+}
+
+#[test]
+fn a_client_that_is_still_sending_has_time_until_it_is_done() {
+    for mut story in [Story::polling(), Story::websocket()] {
+        assert_eq!(story.wait(seconds(25)), [Output::Ping]);
+        for _ in 0..5 {
+            assert_eq!(story.wait(seconds(15)), []);
+            story.session.receiving(story.now);
+        }
+        assert_eq!(story.wait(seconds(20) - JUST_UNDER), []);
+        assert_eq!(story.wait(JUST_UNDER), [Output::Closed(CloseReason::PingTimeout)]);
+    }
+}
+
+#[test]
+fn sending_does_not_put_off_the_ping() {
+    let mut story = Story::polling();
+    assert_eq!(story.wait(seconds(24)), []);
+    story.session.receiving(story.now);
+    assert_eq!(story.wait(seconds(1)), [Output::Ping]);
 }
 
 #[test]
@@ -134,10 +180,14 @@ fn the_upgrade_does_not_reset_the_heartbeat() {
 #[test]
 fn a_ping_before_the_upgrade_is_answered_after_it_or_else() {
     let mut story = Story::polling();
-    assert_eq!(story.wait(seconds(25)), [Output::Ping]);
+    assert_eq!(story.wait(seconds(40)), [Output::Ping]);
     story.attach();
     assert_eq!(story.says("2probe"), [Output::ProbeAccepted]);
-    assert_eq!(story.says("5"), [Output::Upgraded]);
+    assert_eq!(
+        story.says("5"),
+        [Output::Upgraded],
+        "which is a sign of life, too"
+    );
     let mut silent = Story {
         session: story.session.clone(),
         now: story.now,

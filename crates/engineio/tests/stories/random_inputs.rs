@@ -29,6 +29,7 @@ enum Input {
     CloseWebSocket,
     Close,
     CloseWhenFlushed,
+    Receiving,
     Wait(u64),
     Move,
 }
@@ -43,11 +44,12 @@ fn input() -> impl Strategy<Value = Input> {
         12 => Just(Input::AnswerPoll),
         1 => Just(Input::CancelPoll),
         2 => Just(Input::LosePoll),
-        12 => one_of(&["3", "4a", "4a\x1e4b", "bAQ==", "6", "3\x1e4c"]).prop_map(Input::Post),
-        1 => one_of(&["", "x", "1", "2", "5", "4a\x1e1\x1e4b", "0{}"]).prop_map(Input::Post),
+        12 => one_of(&["3", "4a", "4a\x1e4b", "bAQ==", "6", "5", "0{}", "3\x1e4c"]).prop_map(Input::Post),
+        1 => one_of(&["", "x", "1", "2", "4a\x1e1\x1e4b"]).prop_map(Input::Post),
         12 => Just(Input::AttachWebSocket),
         30 => one_of(&["2probe", "5", "3", "4a", "4b"]).prop_map(Input::WebSocketText),
         2 => one_of(&["", "x", "1", "2", "6", "0{}"]).prop_map(Input::WebSocketText),
+        2 => Just(Input::Receiving),
         2 => Just(Input::CloseWebSocket),
         1 => Just(Input::Close),
         1 => Just(Input::CloseWhenFlushed),
@@ -72,6 +74,8 @@ struct Shell {
     well_since: Instant,
     /// From when the time for the pong counts.
     pinged_at: Option<Instant>,
+    /// Whether something else has come since the ping.
+    is_heard: bool,
     closed: Option<CloseReason>,
     told: Vec<Output>,
 }
@@ -89,6 +93,7 @@ impl Shell {
             },
             well_since: now,
             pinged_at: None,
+            is_heard: false,
             closed: None,
             told: Vec::new(),
         }
@@ -111,8 +116,8 @@ impl Shell {
             }
             Input::Post(body) => {
                 let answer = self.session.posted(body.into(), self.now);
-                if answer.is_ok() && body.starts_with('3') {
-                    self.pong();
+                if answer.is_ok() {
+                    self.heard(body);
                 }
             }
             Input::AttachWebSocket => {
@@ -128,8 +133,8 @@ impl Shell {
                 }
             }
             Input::WebSocketText(text) if self.socket != Socket::Absent => {
-                if self.socket == Socket::Transport && text == "3" {
-                    self.pong();
+                if self.socket == Socket::Transport || text == "5" {
+                    self.heard(text);
                 }
                 self.session
                     .websocket_packet(Packet::decode_text(text.into()), self.now);
@@ -145,6 +150,10 @@ impl Shell {
             Input::CloseWhenFlushed => self
                 .session
                 .close_when_flushed(CloseReason::ForcedClose, self.now),
+            Input::Receiving => {
+                self.session.receiving(self.now);
+                self.pinged_at = self.pinged_at.map(|at| at.max(self.now));
+            }
             Input::Wait(milliseconds) => {
                 self.now += Duration::from_millis(milliseconds);
                 self.session.tick(self.now);
@@ -167,9 +176,16 @@ impl Shell {
         self.poll_hangs |= answer.is_ok();
     }
 
-    fn pong(&mut self) {
-        if self.pinged_at.take().is_some() {
+    /// What begins with a pong answers the ping, and all else puts off its time once.
+    fn heard(&mut self, packets: &str) {
+        if self.pinged_at.is_none() {
+            return;
+        }
+        if packets.starts_with('3') {
+            self.pinged_at = None;
             self.well_since = self.now;
+        } else if !std::mem::replace(&mut self.is_heard, true) {
+            self.pinged_at = Some(self.now);
         }
     }
 
@@ -186,6 +202,7 @@ impl Shell {
                 assert!(self.now >= due, "too early");
                 let is_late = self.now > due + HARDLY_LATE;
                 self.pinged_at = Some(if is_late { self.now } else { due });
+                self.is_heard = false;
             }
             Output::ProbeAccepted => assert_eq!(self.socket, Socket::Probing),
             Output::ReleasePoll => {
