@@ -55,6 +55,17 @@ onEveryScene("messages", (scene) => {
     });
   }
 
+  test("with half an emoji, as some editors leave it, are taken, and say what is left of it", async () => {
+    const { room, host, people } = await table(2);
+    const heard = people.map((person) => person.gather<Message>("message"));
+    const said = await host.say(room, "half an emoji: \ud83d!");
+    const [stored] = await host.history(room);
+    assert.deepEqual([stored?.number, stored?.text], [said.number, "half an emoji: \ufffd!"]);
+    for (const messages of heard) {
+      await until("it is heard", () => messages.some(({ text }) => text === stored?.text));
+    }
+  });
+
   test("that are sent again are stored once and answered alike, by whichever node and socket", async () => {
     const { room, host } = await table(1);
     const message = { room, id: randomUUID(), text: "once" };

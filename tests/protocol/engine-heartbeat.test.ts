@@ -58,6 +58,31 @@ onEveryTarget("Engine.IO heartbeat", { pingInterval: INTERVAL, pingTimeout: TIME
     assert.ok(Date.now() - since > TIMEOUT / 2, "the WebSocket was closed too early");
   });
 
+  test("what is no pong is a sign of life, once for each ping", async () => {
+    using socket = await EngineSocket.start(server.engine);
+    using session = await PollingSession.open(server.engine);
+    await Promise.all([
+      (async () => {
+        for (let round = 0; round < 2; round += 1) {
+          assert.equal(await socket.next(), "2");
+          await sleep(TIMEOUT * 0.7);
+          socket.send("4busy");
+          assert.equal(await socket.next(), "4busy");
+          await sleep(TIMEOUT * 0.7);
+          socket.send("3");
+        }
+      })(),
+      (async () => {
+        assert.equal((await session.poll()).text, "2");
+        await sleep(TIMEOUT * 0.7);
+        assert.equal((await session.push("4busy")).text, "ok");
+        assert.equal((await session.poll()).text, "4busy");
+        await sleep(TIMEOUT * 0.7);
+        assert.equal((await session.push("3")).text, "ok");
+      })(),
+    ]);
+  });
+
   test("messages are no pongs", async () => {
     using socket = await EngineSocket.start(server.engine);
     const chatter = setInterval(() => {

@@ -107,12 +107,6 @@ onEveryTarget("Socket.IO CONNECT", {}, (server) => {
       });
     }
 
-    test("it comes twice for the same namespace", async () => {
-      using socket = await connectRaw(server.socketio);
-      socket.send("40");
-      await socket.isClosed();
-    });
-
     test("an event goes to a namespace that was refused", async () => {
       using socket = await connectRaw(server.socketio);
       socket.send("40/random,");

@@ -19,7 +19,7 @@ export interface Fault {
 }
 
 export interface Delivery {
-  room: string;
+  room: string | number;
   payload: unknown;
 }
 
@@ -124,7 +124,7 @@ function nowAndThen(tamper: (message: Delivery) => Delivery[]): (message: Delive
 
 /** Holds a message back until the next one to the same room has gone. */
 function overtaking(): (message: Delivery) => Delivery[] {
-  const held = new Map<string, Delivery[]>();
+  const held = new Map<Delivery["room"], Delivery[]>();
   const hold = nowAndThen((message) => {
     held.set(message.room, [...(held.get(message.room) ?? []), message]);
     return [];

@@ -80,18 +80,19 @@ function serve(socket: Socket): void {
   socket.on("ask", (ack: Ack) => {
     socket.emit("question", "why?", Buffer.from([1, 2, 3]), ack);
   });
-  socket.on("join", (room: string, ack: Ack) => {
-    void socket.join(room);
+  // A number names a room like its text.
+  socket.on("join", (room: string | number, ack: Ack) => {
+    void socket.join(String(room));
     ack();
   });
-  socket.on("leave", (room: string, ack: Ack) => {
-    void socket.leave(room);
+  socket.on("leave", (room: string | number, ack: Ack) => {
+    void socket.leave(String(room));
     ack();
   });
-  socket.on("publish", (room: string, payload: unknown, ack: Ack) => {
+  socket.on("publish", (room: string | number, payload: unknown, ack: Ack) => {
     const deliveries = fault?.publish?.({ room, payload }) ?? [{ room, payload }];
     for (const delivery of deliveries)
-      socket.nsp.to(delivery.room).emit("message", delivery.room, delivery.payload);
+      socket.nsp.to(String(delivery.room)).emit("message", delivery.room, delivery.payload);
     ack();
   });
 }

@@ -11,6 +11,8 @@ use hither::{
     Message, Namespace, Received, Server, ServerConfig, SessionConfig, Socket,
 };
 use hither_node::{NodeArgs, Site, parse, run};
+use serde::Deserialize;
+use serde_json::Number;
 use tracing::warn;
 
 /// A node for conformance and load tests.
@@ -85,8 +87,12 @@ impl Namespace for Testbed {
     }
 
     async fn event(&self, socket: &mut Socket<()>, received: Received) {
-        let name = received.event.name.clone();
-        if let Err(error) = answer(socket, received) {
+        let (name, ack) = (received.event.name.clone(), received.ack);
+        let Err(error) = answer(socket, received) else {
+            return;
+        };
+        warn!(%error, event = name.as_str(), "an event cannot be served");
+        if let Err(error) = socket.reject(ack, &error) {
             warn!(%error, event = name.as_str(), "an event cannot be answered");
         }
     }
@@ -98,6 +104,23 @@ impl Namespace for Testbed {
         };
         if let Err(error) = passed_on {
             warn!(%error, "an answer cannot be passed on");
+        }
+    }
+}
+
+/// What names a room: text, or a number like its text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RoomName {
+    Text(String),
+    Number(Number),
+}
+
+impl RoomName {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
         }
     }
 }
@@ -122,15 +145,15 @@ fn answer(
             socket.emit_with_ack("question", &question, &ack, PATIENCE)
         }
         "join" => {
-            socket.join(args.parse_first::<String>()?)?;
+            socket.join(args.parse_first::<RoomName>()?.text())?;
             socket.ack(ack, &())
         }
         "leave" => {
-            socket.leave(args.parse_first::<String>()?);
+            socket.leave(args.parse_first::<RoomName>()?.text());
             socket.ack(ack, &())
         }
         "publish" => {
-            let room = args.parse_first::<String>()?;
+            let room = args.parse_first::<RoomName>()?.text();
             // Room and payload go on as they came, attachments included.
             let message = Event {
                 args,

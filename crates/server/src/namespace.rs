@@ -54,7 +54,8 @@ pub trait Namespace: Send + Sync + 'static {
         auth: Option<Json>,
     ) -> impl Future<Output = Result<Self::Data, ConnectError>> + Send;
 
-    /// The client emitted an event.
+    /// The client emitted an event. One that cannot be served is best [rejected](Socket::reject): a client that wants an
+    /// answer waits for one.
     fn event(&self, socket: &mut Socket<Self::Data>, received: Received) -> impl Future<Output = ()> + Send;
 
     /// The client answered an [`emit_with_ack`](Socket::emit_with_ack), or will not; `context` is what was given there.

@@ -1,6 +1,6 @@
 //! What a handler holds: one client's connection to a namespace.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hither_cluster::{Key, LaneHandle, NodeName, Topic};
@@ -271,6 +271,28 @@ impl<Data> Socket<Data> {
         let Some(id) = ack else { return Ok(()) };
         let bytes = size(&args);
         self.context.effects.add(Effect::Ack { id, args }, bytes)
+    }
+
+    /// Answers an event that cannot be served, such as one whose arguments the handler cannot read, with `{"error": "…"}`: so
+    /// nobody waits for an answer in vain. Does nothing for one that asked for none.
+    ///
+    /// ```
+    /// # use hither::{EmitError, Received, Socket};
+    /// fn join(socket: &mut Socket<()>, Received { event, ack }: Received) -> Result<(), EmitError> {
+    ///     match event.args.parse_first::<String>() {
+    ///         Ok(room) => {
+    ///             socket.join(room)?;
+    ///             socket.ack(ack, &())
+    ///         }
+    ///         Err(error) => socket.reject(ack, &error),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// When the handler has asked for too much.
+    pub fn reject(&mut self, ack: Option<AckId>, error: &impl Display) -> Result<(), EmitError> {
+        self.ack_with(ack, Args::rejection(error))
     }
 
     /// Emits an event whose arguments are encoded already, such as those of a received one.

@@ -10,7 +10,9 @@ use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 
 use crate::binary;
-use crate::json::{Json, JsonError, PlaceholderError, check_depth, check_placeholders, push_string, trim};
+use crate::json::{
+    Json, JsonError, JsonText, PlaceholderError, Placeholders, check_depth, push_string, trim,
+};
 
 /// Arguments of an event or ack: a JSON array as text, and the binary attachments that its placeholders name.
 ///
@@ -19,15 +21,15 @@ use crate::json::{Json, JsonError, PlaceholderError, check_depth, check_placehol
 #[serde(try_from = "Parts", into = "Parts")]
 pub struct Args {
     /// A JSON array without space around it.
-    json: ByteString,
-    /// Each is named by one placeholder.
+    json: JsonText,
+    /// What its placeholders name.
     attachments: Vec<Bytes>,
 }
 
 impl Args {
     /// No arguments: `[]`.
     pub const NONE: Args = Args {
-        json: ByteString::from_static("[]"),
+        json: JsonText::from_static("[]"),
         attachments: Vec::new(),
     };
 
@@ -44,10 +46,10 @@ impl Args {
         check_depth(&json)?;
         if !attachments.is_empty() {
             // A value from elsewhere that looks like a placeholder would make the receivers drop their connection.
-            check_placeholders(&json, attachments.len())?;
+            Placeholders::read(&json, attachments.len())?.each_once()?;
         }
         Ok(Args {
-            json: json.into(),
+            json: JsonText::new(json.into()),
             attachments,
         })
     }
@@ -59,15 +61,27 @@ impl Args {
             return Err(ArgsError::NotAnArray);
         }
         if !attachments.is_empty() {
-            check_placeholders(&json, attachments.len())?;
+            Placeholders::read(&json, attachments.len())?;
         }
-        Ok(Args { json, attachments })
+        Ok(Args {
+            json: JsonText::new(json),
+            attachments,
+        })
+    }
+
+    /// What answers an event that cannot be served, such as one whose arguments cannot be read: `{"error": "…"}`. So who waits
+    /// for an answer gets one, and learns what was wrong.
+    pub fn rejection(error: &impl fmt::Display) -> Args {
+        let mut json = String::from("[{\"error\":");
+        push_string(&mut json, &error.to_string());
+        json.push_str("}]");
+        Args::trusted(json.into())
     }
 
     /// The arguments in a checked JSON array.
     pub(crate) fn trusted(json: ByteString) -> Args {
         Args {
-            json: trimmed(json),
+            json: JsonText::new(trimmed(json)),
             attachments: Vec::new(),
         }
     }
@@ -80,18 +94,19 @@ impl Args {
     /// Reads all arguments: the reverse of [`Args::encode`].
     ///
     /// A tuple or sequence takes them all, `()` wants none, and any other type wants exactly one argument and takes that.
+    /// Half a surrogate pair in their text, which Rust does not have, is read as U+FFFD.
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ArgsError> {
-        binary::provide(&self.attachments, || parse::all(&self.json)).map_err(ArgsError::parse)
+        binary::provide(&self.attachments, || parse::all(self.json.readable())).map_err(ArgsError::parse)
     }
 
     /// Reads the first argument and does not look at the others.
     pub fn parse_first<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ArgsError> {
-        binary::provide(&self.attachments, || parse::first(&self.json)).map_err(ArgsError::parse)
+        binary::provide(&self.attachments, || parse::first(self.json.readable())).map_err(ArgsError::parse)
     }
 
     /// How many arguments there are. Counts them in the text.
     pub fn len(&self) -> usize {
-        parse::count(&self.json)
+        parse::count(self.json())
     }
 
     /// Whether there are none.
@@ -101,7 +116,7 @@ impl Args {
 
     /// The JSON array.
     pub fn json(&self) -> &str {
-        &self.json
+        self.json.as_str()
     }
 
     /// The attachments, in the order of the numbers by which placeholders name them.
@@ -121,14 +136,15 @@ impl Args {
         push_string(&mut json, last);
         json.push(']');
         Args {
-            json: json.into(),
+            json: JsonText::new(json.into()),
             attachments: self.attachments.clone(),
         }
     }
 
     /// What stands between the brackets, without space around it.
     pub(crate) fn elements(&self) -> &str {
-        trim(&self.json[1..self.json.len() - 1])
+        let json = self.json();
+        trim(&json[1..json.len() - 1])
     }
 }
 
@@ -146,7 +162,7 @@ impl fmt::Debug for Args {
         write!(
             formatter,
             "Args({} bytes, {} attachments)",
-            self.json.len(),
+            self.json().len(),
             self.attachments.len()
         )
     }
@@ -176,7 +192,7 @@ impl TryFrom<Parts> for Args {
 impl From<Args> for Parts {
     fn from(args: Args) -> Self {
         Parts {
-            json: args.json,
+            json: args.json.into_raw(),
             attachments: args.attachments,
         }
     }

@@ -43,7 +43,8 @@ use crate::namespace::NamespaceName;
 /// Departures from the reference, besides the checks on packets that [`Decoder`](crate::Decoder) makes:
 /// - What the client sends to a namespace after the *server* disconnected it there is ignored, until it connects anew. The
 ///   client cannot know yet, and the reference closes the session, with all its other namespaces.
-/// - A second CONNECT while the first waits for its answer closes the session. The reference makes two sockets of it.
+/// - A CONNECT to a namespace that the client is connected to, or has asked for, is answered, as is a DISCONNECT before the
+///   answer: pages that build themselves up twice send these. The reference closes the session, or makes two sockets of it.
 /// - What the application emits before it has accepted waits and goes out behind the answer.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -114,7 +115,8 @@ impl Connection {
 
     /// Connects the client, as it asked. `recovery` is the secret with which it may come back to this socket, if it may.
     ///
-    /// What was emitted since it asked follows at once.
+    /// What was emitted since it asked follows at once. If it has left meanwhile, the socket is told to be
+    /// [disconnected](Output::Disconnected) at once, and nothing is sent.
     pub fn accept(
         &mut self,
         namespace: &NamespaceName,
@@ -122,25 +124,24 @@ impl Connection {
         recovery: Option<&RecoveryId>,
     ) -> Result<(), NotConnecting> {
         let open = self.state.open_mut().ok_or(NotConnecting)?;
-        let connected = Encoded::connected(namespace, &socket, recovery);
-        let early = open.namespaces.accept(namespace, socket)?;
-        open.connect_overdue = None;
-        self.outputs.push(Output::Send(connected));
-        for encoded in early {
-            self.outputs.push(Output::Send(encoded));
-        }
-        Ok(())
+        open.accept(namespace, socket, recovery, &mut self.outputs)
     }
 
     /// Refuses to connect the client. It may ask again.
     pub fn refuse(&mut self, namespace: &NamespaceName, error: &ConnectError) -> Result<(), NotConnecting> {
-        self.state
-            .open_mut()
-            .ok_or(NotConnecting)?
-            .namespaces
-            .refuse(namespace)?;
-        self.outputs
-            .push(Output::Send(Encoded::connect_error(namespace, error)));
+        let open = self.state.open_mut().ok_or(NotConnecting)?;
+        open.refuse(namespace, error, &mut self.outputs)
+    }
+
+    /// Tells the client once more that it is connected, as it [asked](Output::ConnectRepeated).
+    pub fn connected_again(
+        &mut self,
+        namespace: &NamespaceName,
+        recovery: Option<&RecoveryId>,
+    ) -> Result<(), NotConnected> {
+        let socket = self.socket(namespace).ok_or(NotConnected)?;
+        let connected = Encoded::connected(namespace, socket, recovery);
+        self.outputs.push(Output::Send(connected));
         Ok(())
     }
 
@@ -182,9 +183,10 @@ impl Connection {
         }
     }
 
-    /// Bytes of a packet whose attachments have not all come.
-    pub fn half_packet_bytes(&self) -> usize {
-        self.state.open().map_or(0, Open::half_packet_bytes)
+    /// Bytes of what the client has sent and the application is not given yet: of a packet whose attachments have not all
+    /// come, and of auth payloads that wait for an answer to an earlier one.
+    pub fn waiting_bytes(&self) -> usize {
+        self.state.open().map_or(0, Open::waiting_bytes)
     }
 
     /// No longer waits for an answer; should it come it is ignored. Says whether it was waited for.

@@ -4,6 +4,7 @@ mod error;
 mod half;
 mod head;
 mod payload;
+mod untaken;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -14,8 +15,7 @@ pub use error::DecodeError;
 use half::Begun;
 pub(crate) use half::{HalfPacketChange, HalfPacketMark};
 use head::Head;
-
-use crate::packet::Packet;
+pub use untaken::{Decoded, Untaken};
 
 /// What one packet may take. The reference has a limit on attachments only (10 unless configured; CVE-2026-33151 tells
 /// what came of having none).
@@ -58,10 +58,10 @@ impl Decoder {
         }
     }
 
-    /// Takes the next message, and gives the packet that it completes.
+    /// Takes the next message, and gives the packet that it completes, or what it is instead.
     ///
     /// An error is the client's fault, and what it sends afterwards cannot be trusted: close the session.
-    pub fn message(&mut self, message: Message) -> Result<Option<Packet>, DecodeError> {
+    pub fn message(&mut self, message: Message) -> Result<Option<Decoded>, DecodeError> {
         match (self.begun.take(), message) {
             (None, Message::Text(text)) => self.begin(&text),
             (Some(begun), Message::Binary(attachment)) => self.go_on(begun, attachment),
@@ -77,15 +77,15 @@ impl Decoder {
         self.begun.is_some()
     }
 
-    fn begin(&mut self, text: &ByteString) -> Result<Option<Packet>, DecodeError> {
+    fn begin(&mut self, text: &ByteString) -> Result<Option<Decoded>, DecodeError> {
         self.check_bytes(text.len())?;
-        let Head { packet, announced } = Head::decode(text, self.limits.max_attachments)?;
+        let Head { decoded, announced } = Head::decode(text, self.limits.max_attachments)?;
         if announced == 0 {
-            return Ok(Some(packet));
+            return Ok(Some(decoded));
         }
         self.halves += 1;
         self.begun = Some(Box::new(Begun {
-            packet,
+            decoded,
             announced,
             attachments: Vec::new(),
             bytes: text.len(),
@@ -93,7 +93,7 @@ impl Decoder {
         Ok(None)
     }
 
-    fn go_on(&mut self, mut begun: Box<Begun>, attachment: Bytes) -> Result<Option<Packet>, DecodeError> {
+    fn go_on(&mut self, mut begun: Box<Begun>, attachment: Bytes) -> Result<Option<Decoded>, DecodeError> {
         begun.bytes += attachment.len();
         self.check_bytes(begun.bytes)?;
         begun.attachments.push(attachment);
@@ -102,14 +102,16 @@ impl Decoder {
             return Ok(None);
         }
         let Begun {
-            mut packet,
+            mut decoded,
             attachments,
             ..
         } = *begun;
-        if let Some(args) = packet.args_mut() {
+        if let Decoded::Packet(packet) = &mut decoded
+            && let Some(args) = packet.args_mut()
+        {
             args.attach(attachments);
         }
-        Ok(Some(packet))
+        Ok(Some(decoded))
     }
 
     fn check_bytes(&self, bytes: usize) -> Result<(), DecodeError> {

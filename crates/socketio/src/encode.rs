@@ -36,7 +36,7 @@ impl Encoded {
                 event,
             } => Encoded::event(namespace, *ack, event),
             Packet::Ack { namespace, id, args } => Encoded::ack(namespace, *id, args),
-            Packet::ConnectError { namespace, error } => Encoded::connect_error(namespace, error),
+            Packet::ConnectError { namespace, error } => Encoded::connect_error(namespace.as_str(), error),
         }
     }
 
@@ -61,10 +61,10 @@ impl Encoded {
         Encoded::text(text)
     }
 
-    /// The server's refusal to connect the client.
-    pub fn connect_error(namespace: &NamespaceName, error: &ConnectError) -> Encoded {
+    /// The server's refusal to connect the client, to what it called a namespace.
+    pub fn connect_error(namespace: &str, error: &ConnectError) -> Encoded {
         let data = error.data.as_ref().map_or("", Json::as_str);
-        let mut text = start(
+        let mut text = start_at(
             PacketType::ConnectError,
             0,
             namespace,
@@ -171,14 +171,19 @@ fn text_frame(text: String) -> Frame {
 
 /// A packet's text up to the namespace, with room for `more` bytes.
 fn start(kind: PacketType, attachments: usize, namespace: &NamespaceName, more: usize) -> String {
-    let mut text = String::with_capacity(namespace.as_str().len() + more + 8);
+    start_at(kind, attachments, namespace.as_str(), more)
+}
+
+/// As [`start`], for what the client called a namespace.
+fn start_at(kind: PacketType, attachments: usize, namespace: &str, more: usize) -> String {
+    let mut text = String::with_capacity(namespace.len() + more + 8);
     text.push(kind.digit());
     if attachments > 0 {
         text.push_str(&attachments.to_string());
         text.push('-');
     }
-    if !namespace.is_main() {
-        text.push_str(namespace.as_str());
+    if namespace != NamespaceName::MAIN.as_str() {
+        text.push_str(namespace);
         text.push(',');
     }
     text

@@ -55,16 +55,22 @@ impl fmt::Debug for RecoveryId {
 
 /// Ties an ack to the event it answers. Counted by the side that emitted the event, so the client's and ours may coincide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct AckId(u64);
+pub struct AckId(u128);
 
 impl AckId {
     /// The id with this number.
     pub const fn new(number: u64) -> AckId {
-        AckId(number)
+        AckId(number as u128)
+    }
+
+    /// The id that a client wrote in these decimal digits, which may be many: some count in nanoseconds. Beyond 38 digits all
+    /// are the same, which answers nobody, as with the reference, which answers with another number.
+    pub(crate) fn of_digits(digits: &str) -> AckId {
+        AckId(digits.parse().unwrap_or(u128::MAX))
     }
 
     /// Its number on the wire.
-    pub const fn get(self) -> u64 {
+    pub const fn get(self) -> u128 {
         self.0
     }
 }

@@ -1,6 +1,9 @@
 //! JSON kept as text: checked once when it comes in, read into values only by who wants them.
 
+mod number;
 mod placeholders;
+mod surrogates;
+mod text;
 mod tokens;
 
 use std::fmt;
@@ -9,12 +12,16 @@ use bytestring::ByteString;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use number::in_javascript;
 pub use placeholders::PlaceholderError;
-pub(crate) use placeholders::{MARK, NUMBER, check_placeholders};
+pub(crate) use placeholders::{MARK, NUMBER, Placeholders};
+pub(crate) use text::JsonText;
 
-/// How deep JSON may nest, received or sent. Deeper than this, `serde_json` (which gives up at 128) could read it no more once it is
-/// embedded in something else, and clients that walk it recursively could be made to overflow their stack.
-pub const MAX_DEPTH: usize = 100;
+/// How deep JSON may nest, received or sent. Far deeper, clients that walk it recursively could be made to overflow their stack.
+///
+/// `serde_json` reads no value that nests deeper than 128: a handler finds that it cannot read such arguments, and what only
+/// passes them on is not concerned.
+pub const MAX_DEPTH: usize = 2_000;
 
 /// The space that JSON allows around values.
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
@@ -22,14 +29,14 @@ const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 /// One JSON value, as text: a client's auth payload, or what goes with a refusal.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "ByteString", into = "ByteString")]
-pub struct Json(ByteString);
+pub struct Json(JsonText);
 
 impl Json {
     /// The JSON of a value. [`Binary`](crate::Binary) has no place here: only events and acks carry attachments.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Json, JsonError> {
         let text = serde_json::to_string(value).map_err(|error| JsonError::Value(error.to_string()))?;
         check_depth(&text)?;
-        Ok(Json(text.into()))
+        Ok(Json(JsonText::new(text.into())))
     }
 
     /// Checks a text.
@@ -37,29 +44,29 @@ impl Json {
         let text = text.into();
         serde_json::from_str::<IgnoredAny>(&text).map_err(JsonError::syntax)?;
         check_depth(&text)?;
-        Ok(Json(text))
+        Ok(Json(JsonText::new(text)))
     }
 
-    /// Reads the value.
+    /// Reads the value. Half a surrogate pair in its text, which Rust does not have, is read as U+FFFD.
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, JsonError> {
-        serde_json::from_str(&self.0).map_err(|error| JsonError::Value(error.to_string()))
+        serde_json::from_str(self.0.readable()).map_err(|error| JsonError::Value(error.to_string()))
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Whether the value is an object.
     pub(crate) fn is_object(&self) -> bool {
-        trim(&self.0).starts_with('{')
+        trim(self.as_str()).starts_with('{')
     }
 }
 
 /// Shows the size only: auth payloads hold secrets.
 impl fmt::Debug for Json {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Json({} bytes)", self.0.len())
+        write!(formatter, "Json({} bytes)", self.as_str().len())
     }
 }
 
@@ -73,12 +80,12 @@ impl TryFrom<ByteString> for Json {
 
 impl From<Json> for ByteString {
     fn from(json: Json) -> Self {
-        json.0
+        json.0.into_raw()
     }
 }
 
 /// Why a text is no JSON that we take, or its value not the one that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum JsonError {
     /// It breaks JSON's grammar.
     #[error("not JSON: {0}")]
@@ -95,6 +102,12 @@ impl JsonError {
     pub(crate) fn syntax(error: serde_json::Error) -> JsonError {
         JsonError::Syntax(error.to_string())
     }
+}
+
+/// The text of a JSON string, in which half a surrogate pair is read as U+FFFD.
+pub(crate) fn read_string(raw: &str) -> Result<String, JsonError> {
+    let whole = surrogates::replaced(raw);
+    serde_json::from_str(whole.as_deref().unwrap_or(raw)).map_err(JsonError::syntax)
 }
 
 /// `text` without the space around it.

@@ -80,6 +80,26 @@ impl Session {
             socketio::Output::ConnectRequested { namespace, auth } => {
                 self.enqueue(Job::Connect { namespace, auth });
             }
+            socketio::Output::ConnectRepeated { namespace, socket } => {
+                info!(session = %self.key, %namespace, %socket, "the client asks again for a socket that it has");
+                if let Upper::SocketIo(upper) = &mut self.upper {
+                    let recovery = upper
+                        .socket_mut(&socket)
+                        .and_then(|socket| socket.recovery.clone());
+                    if upper
+                        .connection
+                        .connected_again(&namespace, recovery.as_ref())
+                        .is_err()
+                    {
+                        info!(session = %self.key, %namespace, "it was disconnected meanwhile, and told so");
+                    }
+                }
+            }
+            socketio::Output::EventUntaken {
+                namespace,
+                socket,
+                error,
+            } => info!(session = %self.key, %namespace, %socket, %error, "an event cannot be taken"),
             socketio::Output::Event {
                 socket, event, ack, ..
             } => {
@@ -318,6 +338,19 @@ impl Session {
         self.running
             .as_ref()
             .is_some_and(|running| running.socket.as_ref() == Some(socket))
+    }
+
+    /// Whether what is said in a namespace is said to the client of this socket. Its handlers may outlive it, and then the
+    /// client may have another socket there.
+    pub(super) fn is_current(&self, namespace: &NamespaceName, socket: &SocketId) -> bool {
+        let Upper::SocketIo(upper) = &self.upper else {
+            return false;
+        };
+        let is_asked = || {
+            let job = self.running_job().map(|(_, job)| job);
+            matches!(job, Some(Job::Connect { .. })) && self.running_for(socket)
+        };
+        upper.connection.socket(namespace) == Some(socket) || is_asked()
     }
 
     /// Whether this is the handler at work, and not an earlier one.

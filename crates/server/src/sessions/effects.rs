@@ -8,7 +8,7 @@ use std::{
 
 use hither_cluster::{Key, Subscribed, Topic};
 use hither_engineio::{CloseReason, Frame};
-use hither_socketio::{DisconnectReason, EmitError, Event, Json, SocketId};
+use hither_socketio::{DisconnectReason, EmitError, Event, Json, NamespaceName, SocketId};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -145,6 +145,15 @@ impl Session {
     /// Returns the topic that has to be known everywhere before the next effect.
     fn apply(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId, effect: Effect) -> Option<Topic> {
         let slot = self.slot;
+        let namespace = self.namespace_of(id);
+        let is_current = namespace.is_some_and(|namespace| self.is_current(namespace, id));
+        let is_for_client = matches!(
+            effect,
+            Effect::EmitWithAck { .. } | Effect::Ack { .. } | Effect::Disconnect { close: false }
+        );
+        if is_for_client && !is_current {
+            return None;
+        }
         let Upper::SocketIo(SocketIo { connection, sockets }) = &mut self.upper else {
             return None;
         };
@@ -197,7 +206,7 @@ impl Session {
             } => {
                 self.emit_with_ack(lane, id, &event, context, timeout);
             }
-            // To a socket that is gone no answer can be given.
+            // To a client that is gone no answer can be given.
             Effect::Ack { id, args } => drop(connection.ack(&namespace, id, &args)),
             Effect::Join(room) => {
                 if socket.listening && !socket.rooms.contains(&room) {
@@ -234,6 +243,14 @@ impl Session {
             Effect::EngineMessage(_) => {}
         }
         None
+    }
+
+    fn namespace_of(&self, id: &SocketId) -> Option<&NamespaceName> {
+        let Upper::SocketIo(upper) = &self.upper else {
+            return None;
+        };
+        let socket = upper.sockets.iter().find(|socket| socket.id == *id)?;
+        Some(&socket.namespace)
     }
 
     /// The lane hears a topic of another session, and knows what was published to it, until the handler ends.

@@ -397,6 +397,10 @@ impl Session {
 
     pub(crate) fn tick(&mut self, env: &mut Env, lane: &mut Lane) {
         self.scheduled = None;
+        if !self.inbox.is_empty() {
+            // Its pong may be behind what it is not our turn to take.
+            self.engine.receiving(lane.now());
+        }
         self.engine.tick(lane.now());
         if let Upper::SocketIo(upper) = &mut self.upper {
             upper.connection.tick(lane.now());

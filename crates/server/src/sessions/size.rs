@@ -28,27 +28,27 @@ impl NamespaceSocket {
 impl Session {
     /// Ends the session if it holds too much of what clients send and are sent.
     pub(super) fn check_size(&mut self, env: &Env) {
-        let half = match &self.upper {
-            Upper::SocketIo(upper) => upper.connection.half_packet_bytes(),
+        let waiting = match &self.upper {
+            Upper::SocketIo(upper) => upper.connection.waiting_bytes(),
             Upper::EngineIo => 0,
         };
         self.end_if_too_large(
             env,
-            self.outgoing.bytes() + self.jobs.bytes() + self.history.bytes() + half,
+            self.outgoing.bytes() + self.jobs.bytes() + self.history.bytes() + waiting,
         );
     }
 
     /// As [`check_size`](Self::check_size), with what its handlers have it keep.
     pub(super) fn check_whole_size(&mut self, env: &Env) {
-        let (half, sockets) = match &self.upper {
+        let (waiting, sockets) = match &self.upper {
             Upper::SocketIo(upper) => {
                 let sockets = upper.sockets.iter().map(NamespaceSocket::bytes);
-                (upper.connection.half_packet_bytes(), sockets.sum())
+                (upper.connection.waiting_bytes(), sockets.sum())
             }
             Upper::EngineIo => (0, 0),
         };
         let bytes = self.outgoing.bytes() + self.jobs.bytes() + self.history.bytes();
-        self.end_if_too_large(env, bytes + half + sockets);
+        self.end_if_too_large(env, bytes + waiting + sockets);
     }
 
     fn end_if_too_large(&mut self, env: &Env, bytes: usize) {

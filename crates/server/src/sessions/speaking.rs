@@ -184,7 +184,7 @@ impl Session {
         id: &SocketId,
         telling: Telling,
     ) {
-        let Upper::SocketIo(upper) = &mut self.upper else {
+        let Upper::SocketIo(upper) = &self.upper else {
             return;
         };
         let Some(socket) = upper.sockets.iter().find(|socket| socket.id == *id) else {
@@ -201,9 +201,12 @@ impl Session {
             }
             None => telling.event,
         };
-        if socket.away.is_some() {
+        if socket.away.is_some() || !self.is_current(&namespace, id) {
             return;
         }
+        let Upper::SocketIo(upper) = &mut self.upper else {
+            return;
+        };
         match upper.connection.emit(&namespace, &event) {
             Ok(()) => self.drain(env, lane),
             Err(EmitError::NotConnected(_)) => {}

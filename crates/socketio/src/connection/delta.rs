@@ -155,7 +155,7 @@ mod tests {
                 standings
             };
             assert_eq!(standings(&copy), standings(connection));
-            assert_eq!(copy.half_packet_bytes(), connection.half_packet_bytes());
+            assert_eq!(copy.waiting_bytes(), connection.waiting_bytes());
             assert_eq!(copy.deadline(), connection.deadline());
             is_empty
         };

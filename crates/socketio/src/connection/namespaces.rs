@@ -1,6 +1,7 @@
 //! Where a client stands in each of its namespaces.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,17 +30,51 @@ enum Presence {
 /// A [`Presence`] as others are told: without what was emitted early, for a handler that begins anew emits it anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Standing {
-    Asked(Option<Json>),
-    Connected(SocketId),
+    Asked { auth: Option<Json>, then: Then },
+    Connected { socket: SocketId, auth: AuthDigest },
     Dismissed,
 }
 
 /// A CONNECT that the application has not answered yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Request {
     /// The client's auth payload, should the application have to be asked again.
     auth: Option<Json>,
     early: Early,
+    then: Then,
+}
+
+impl Request {
+    fn new(auth: Option<Json>) -> Request {
+        Request {
+            auth,
+            early: Early::default(),
+            then: Then::Answer,
+        }
+    }
+}
+
+/// What the application's answer to a CONNECT leads to: its client may have had second thoughts meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Then {
+    /// The client is told.
+    Answer,
+    /// The client has left.
+    Leave,
+    /// The client has left, and wants to be connected with this auth payload.
+    AskAgain(Option<Json>),
+}
+
+/// Tells auth payloads apart, without keeping their secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AuthDigest(u64);
+
+impl AuthDigest {
+    fn of(auth: Option<&Json>) -> AuthDigest {
+        let mut hasher = DefaultHasher::new();
+        auth.hash(&mut hasher);
+        AuthDigest(hasher.finish())
+    }
 }
 
 /// What the application has emitted before its answer, which must reach the client first.
@@ -54,6 +89,8 @@ struct Early {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Socket {
     pub(super) id: SocketId,
+    /// With what it was connected.
+    auth: AuthDigest,
     /// Emits that the client has not answered yet.
     pub(super) awaited: BTreeSet<AckId>,
 }
@@ -62,8 +99,34 @@ pub(super) struct Socket {
 pub(super) enum Admission {
     /// The application is to be asked.
     Asked(NamespaceName),
+    /// The application has been asked, and its answer will do.
+    Pending,
+    /// The client is connected already, with the same auth payload: its answer was on the way, or got lost to it.
+    Connected(NamespaceName, SocketId),
+    /// The client is connected with another auth payload: that socket goes, and the application is to be asked.
+    Replaced(NamespaceName, SocketId),
     /// The client is in too many namespaces.
     Full,
+}
+
+/// What becomes of a CONNECT that the application has accepted.
+pub(super) enum Accepted {
+    /// The client is told, and then what was emitted early.
+    Connected(Vec<Encoded>),
+    /// The client has left meanwhile.
+    Left,
+    /// The client has left, and the application is to be asked anew.
+    AskedAgain(Option<Json>),
+}
+
+/// What becomes of a CONNECT that the application has refused.
+pub(super) enum Refused {
+    /// The client is told.
+    Told,
+    /// The client has left meanwhile.
+    Left,
+    /// The client has left, and the application is to be asked anew.
+    AskedAgain(Option<Json>),
 }
 
 /// Whom a packet for a namespace concerns.
@@ -73,7 +136,7 @@ pub(super) enum Whereabouts<'a> {
         socket: &'a mut Socket,
     },
     /// Nobody: what the client still says there is to be ignored.
-    Dismissed,
+    Nobody,
 }
 
 /// No CONNECT waits for an answer: it was given already, or the session is over.
@@ -101,84 +164,136 @@ pub enum EmitError {
 }
 
 impl Namespaces {
-    /// The client asks to be connected.
-    pub(super) fn ask(
-        &mut self,
-        namespace: &NamespaceName,
-        auth: Option<Json>,
-        max: usize,
-    ) -> Result<Admission, OutOfTurn> {
-        let early = Early::default();
-        let asked = Presence::Asked(Box::new(Request { auth, early }));
+    /// The client asks to be connected, perhaps once more: pages that build themselves up, tear themselves down and build
+    /// themselves up again do so in one breath.
+    pub(super) fn ask(&mut self, namespace: &NamespaceName, auth: Option<Json>, max: usize) -> Admission {
+        let asked = |auth| Presence::Asked(Box::new(Request::new(auth)));
         match self.position(namespace) {
-            Some(at) => match &mut self.0[at] {
-                (namespace, presence @ Presence::Dismissed) => {
-                    *presence = asked;
-                    Ok(Admission::Asked(namespace.clone()))
+            Some(at) => {
+                let (namespace, presence) = &mut self.0[at];
+                match presence {
+                    Presence::Asked(request) => {
+                        request.then = if request.auth == auth {
+                            Then::Answer
+                        } else {
+                            Then::AskAgain(auth)
+                        };
+                        Admission::Pending
+                    }
+                    Presence::Connected(socket) if socket.auth == AuthDigest::of(auth.as_ref()) => {
+                        Admission::Connected(namespace.clone(), socket.id.clone())
+                    }
+                    Presence::Connected(socket) => {
+                        let left = socket.id.clone();
+                        *presence = asked(auth);
+                        Admission::Replaced(namespace.clone(), left)
+                    }
+                    Presence::Dismissed => {
+                        *presence = asked(auth);
+                        Admission::Asked(namespace.clone())
+                    }
                 }
-                (namespace, Presence::Asked(_) | Presence::Connected(_)) => {
-                    Err(OutOfTurn::AlreadyConnected(namespace.clone()))
-                }
-            },
-            None if self.0.len() >= max && !self.forget_dismissed() => Ok(Admission::Full),
+            }
+            None if self.0.len() >= max && !self.forget_dismissed() => Admission::Full,
             None => {
                 let namespace = namespace.detached();
                 // Most clients are in one namespace: no room for more until there are more.
                 self.0.reserve_exact(1);
-                self.0.push((namespace.clone(), asked));
-                Ok(Admission::Asked(namespace))
+                self.0.push((namespace.clone(), asked(auth)));
+                Admission::Asked(namespace)
             }
         }
     }
 
-    /// Begins anew with what is not answered yet: gives the requests, and drops what was emitted early, as who answers them
-    /// will emit it again.
+    /// Begins anew with what is not answered yet, of those clients that still want it: gives the requests, and drops what was
+    /// emitted early, as who answers them will emit it again.
     pub(super) fn ask_again(&mut self) -> impl Iterator<Item = (NamespaceName, Option<Json>)> {
+        self.0.retain(
+            |(_, presence)| !matches!(presence, Presence::Asked(request) if request.then == Then::Leave),
+        );
         self.0
             .iter_mut()
             .filter_map(|(namespace, presence)| match presence {
                 Presence::Asked(request) => {
-                    request.early = Early::default();
-                    Some((namespace.clone(), request.auth.clone()))
+                    let auth = match std::mem::replace(&mut request.then, Then::Answer) {
+                        Then::AskAgain(auth) => auth,
+                        Then::Answer | Then::Leave => request.auth.take(),
+                    };
+                    **request = Request::new(auth.clone());
+                    Some((namespace.clone(), auth))
                 }
                 Presence::Connected(_) | Presence::Dismissed => None,
             })
     }
 
-    /// The application accepts: gives what was emitted early.
+    /// The application accepts.
     pub(super) fn accept(
         &mut self,
         namespace: &NamespaceName,
         socket: SocketId,
-    ) -> Result<Vec<Encoded>, NotConnecting> {
-        let presence = self.presence_mut(namespace).ok_or(NotConnecting)?;
+    ) -> Result<Accepted, NotConnecting> {
+        let at = self.asked(namespace)?;
+        let presence = &mut self.0[at].1;
         let Presence::Asked(request) = presence else {
             return Err(NotConnecting);
         };
-        let Early { emitted, awaited, .. } = std::mem::take(&mut request.early);
-        *presence = Presence::Connected(Socket { id: socket, awaited });
-        Ok(emitted)
+        let Request { auth, early, then } = std::mem::replace(&mut **request, Request::new(None));
+        Ok(match then {
+            Then::Answer => {
+                *presence = Presence::Connected(Socket {
+                    id: socket,
+                    auth: AuthDigest::of(auth.as_ref()),
+                    awaited: early.awaited,
+                });
+                Accepted::Connected(early.emitted)
+            }
+            Then::Leave => {
+                self.0.remove(at);
+                Accepted::Left
+            }
+            Then::AskAgain(auth) => {
+                request.auth.clone_from(&auth);
+                Accepted::AskedAgain(auth)
+            }
+        })
     }
 
     /// The application refuses.
-    pub(super) fn refuse(&mut self, namespace: &NamespaceName) -> Result<(), NotConnecting> {
-        let at = self.position(namespace).ok_or(NotConnecting)?;
-        match self.0[at].1 {
-            Presence::Asked(_) => {
-                self.0.remove(at);
-                Ok(())
+    pub(super) fn refuse(&mut self, namespace: &NamespaceName) -> Result<Refused, NotConnecting> {
+        let at = self.asked(namespace)?;
+        let Presence::Asked(request) = &mut self.0[at].1 else {
+            return Err(NotConnecting);
+        };
+        let refused = match std::mem::replace(&mut request.then, Then::Answer) {
+            Then::Answer => Refused::Told,
+            Then::Leave => Refused::Left,
+            Then::AskAgain(auth) => {
+                **request = Request::new(auth.clone());
+                return Ok(Refused::AskedAgain(auth));
             }
-            Presence::Connected(_) | Presence::Dismissed => Err(NotConnecting),
-        }
+        };
+        self.0.remove(at);
+        Ok(refused)
     }
 
-    /// The client leaves: gives the socket that it had, unless the server was faster.
+    /// Where a CONNECT waits for its answer.
+    fn asked(&self, namespace: &NamespaceName) -> Result<usize, NotConnecting> {
+        self.position(namespace)
+            .filter(|at| matches!(self.0[*at].1, Presence::Asked(_)))
+            .ok_or(NotConnecting)
+    }
+
+    /// The client leaves: gives the socket that it had, unless the server was faster or has not answered yet.
     pub(super) fn leave(
         &mut self,
         namespace: &NamespaceName,
     ) -> Result<Option<(NamespaceName, SocketId)>, OutOfTurn> {
+        if let Some(Presence::Asked(request)) = self.presence_mut(namespace) {
+            request.then = Then::Leave;
+            return Ok(None);
+        }
         match self.find(namespace)? {
-            Whereabouts::Dismissed => Ok(None),
+            Whereabouts::Nobody => Ok(None),
             Whereabouts::Connected { namespace, socket } => {
                 let left = (namespace.clone(), socket.id.clone());
                 self.0.retain(|(namespace, _)| *namespace != left.0);
@@ -217,8 +332,12 @@ impl Namespaces {
             .ok_or_else(|| OutOfTurn::NotConnected(namespace.detached()))?;
         match &mut self.0[at] {
             (namespace, Presence::Connected(socket)) => Ok(Whereabouts::Connected { namespace, socket }),
-            (_, Presence::Dismissed) => Ok(Whereabouts::Dismissed),
-            (namespace, Presence::Asked(_)) => Err(OutOfTurn::NotConnected(namespace.clone())),
+            (_, Presence::Dismissed) => Ok(Whereabouts::Nobody),
+            (namespace, Presence::Asked(request)) if request.then == Then::Answer => {
+                Err(OutOfTurn::NotConnected(namespace.clone()))
+            }
+            // What it says to the socket that it has left.
+            (_, Presence::Asked(_)) => Ok(Whereabouts::Nobody),
         }
     }
 
@@ -287,8 +406,14 @@ impl Namespaces {
     pub(super) fn standings(&self) -> impl Iterator<Item = (NamespaceName, Standing)> {
         self.0.iter().map(|(namespace, presence)| {
             let standing = match presence {
-                Presence::Asked(request) => Standing::Asked(request.auth.clone()),
-                Presence::Connected(socket) => Standing::Connected(socket.id.clone()),
+                Presence::Asked(request) => Standing::Asked {
+                    auth: request.auth.clone(),
+                    then: request.then.clone(),
+                },
+                Presence::Connected(socket) => Standing::Connected {
+                    socket: socket.id.clone(),
+                    auth: socket.auth,
+                },
                 Presence::Dismissed => Standing::Dismissed,
             };
             (namespace.clone(), standing)
@@ -300,14 +425,15 @@ impl Namespaces {
         self.0.retain(|(namespace, _)| !gone.contains(namespace));
         for (namespace, standing) in changed {
             let presence = match standing {
-                Standing::Asked(auth) => {
-                    let early = Early::default();
-                    Presence::Asked(Box::new(Request { auth, early }))
-                }
-                Standing::Connected(id) => {
-                    let awaited = BTreeSet::new();
-                    Presence::Connected(Socket { id, awaited })
-                }
+                Standing::Asked { auth, then } => Presence::Asked(Box::new(Request {
+                    then,
+                    ..Request::new(auth)
+                })),
+                Standing::Connected { socket: id, auth } => Presence::Connected(Socket {
+                    id,
+                    auth,
+                    awaited: BTreeSet::new(),
+                }),
                 Standing::Dismissed => Presence::Dismissed,
             };
             match self.presence_mut(&namespace) {
@@ -315,6 +441,18 @@ impl Namespaces {
                 None => self.0.push((namespace, presence)),
             }
         }
+    }
+
+    /// Bytes of auth payloads that wait to be put to the application.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let waiting = self.0.iter().filter_map(|(_, presence)| match presence {
+            Presence::Asked(request) => match &request.then {
+                Then::AskAgain(auth) => auth.as_ref(),
+                Then::Answer | Then::Leave => None,
+            },
+            Presence::Connected(_) | Presence::Dismissed => None,
+        });
+        waiting.map(|auth| auth.as_str().len()).sum()
     }
 
     /// An answer to this is awaited.

@@ -8,7 +8,7 @@ use crate::decode::DecodeError;
 use crate::encode::Encoded;
 use crate::event::Event;
 use crate::ids::{AckId, SocketId};
-use crate::json::Json;
+use crate::json::{Json, JsonError};
 use crate::namespace::NamespaceName;
 
 /// One thing to do, in the order given.
@@ -22,6 +22,14 @@ pub enum Output {
         /// The client's auth payload: an object, if there is one.
         auth: Option<Json>,
     },
+    /// The client asks once more for what it has: its CONNECT and the answer crossed, or the answer got lost to it. Answer
+    /// with [`connected_again`](crate::Connection::connected_again); it is the same socket.
+    ConnectRepeated {
+        /// To which namespace.
+        namespace: NamespaceName,
+        /// The socket that it has there.
+        socket: SocketId,
+    },
     /// A socket received an event.
     Event {
         /// In which namespace.
@@ -32,6 +40,15 @@ pub enum Output {
         event: Event,
         /// Where the client wants its answer, if it wants one: give it to [`ack`](crate::Connection::ack) once.
         ack: Option<AckId>,
+    },
+    /// A socket was sent an event that cannot be taken. Who waits for an answer to it has been told; this is for the log.
+    EventUntaken {
+        /// In which namespace.
+        namespace: NamespaceName,
+        /// Which socket.
+        socket: SocketId,
+        /// Why.
+        error: JsonError,
     },
     /// The client answered an [`emit_with_ack`](crate::Connection::emit_with_ack).
     Acked {
@@ -108,9 +125,6 @@ pub enum OutOfTurn {
     /// Anything but CONNECT for a namespace that the client is not connected to, or not yet.
     #[error("packet for {0}, to which the client is not connected")]
     NotConnected(NamespaceName),
-    /// CONNECT to a namespace that the client is connected to, or has asked for.
-    #[error("a second CONNECT to {0}")]
-    AlreadyConnected(NamespaceName),
     /// CONNECT_ERROR, which is for the server to say.
     #[error("CONNECT_ERROR from the client")]
     ConnectError,

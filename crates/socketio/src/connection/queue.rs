@@ -37,6 +37,15 @@ impl OutputQueue {
         });
     }
 
+    /// The client has left: the application is told.
+    pub(super) fn push_departure(&mut self, namespace: NamespaceName, socket: SocketId) {
+        self.push(Output::Disconnected {
+            namespace,
+            socket,
+            reason: DisconnectReason::Client,
+        });
+    }
+
     pub(super) fn pop(&mut self) -> Option<Output> {
         let first = self.first.take();
         self.first = self.rest.pop_front();

@@ -6,13 +6,15 @@ use hither_engineio::Message;
 use serde::{Deserialize, Serialize};
 
 use super::config::ConnectionConfig;
-use super::namespaces::{Admission, Namespaces, Whereabouts};
-use super::output::{CloseReason, DisconnectReason, OutOfTurn, Output};
+use super::namespaces::{Accepted, Admission, Namespaces, NotConnecting, Refused, Whereabouts};
+use super::output::{CloseReason, OutOfTurn, Output};
 use super::queue::OutputQueue;
+use crate::args::Args;
 use crate::connect_error::ConnectError;
-use crate::decode::{Decoder, HalfPacketChange, HalfPacketMark};
+use crate::decode::{Decoded, Decoder, HalfPacketChange, HalfPacketMark, Untaken};
 use crate::encode::Encoded;
-use crate::ids::AckId;
+use crate::ids::{AckId, RecoveryId, SocketId};
+use crate::namespace::NamespaceName;
 use crate::packet::Packet;
 
 /// `Time` is an instant while it lives, and what is left until then while it is on its way to another node.
@@ -74,9 +76,9 @@ impl<Time> Open<Time> {
         self.decoder.half_packet_since(mark)
     }
 
-    /// Bytes of a packet that lacks attachments.
-    pub(super) fn half_packet_bytes(&self) -> usize {
-        self.decoder.half_packet_bytes()
+    /// Bytes of what the client has sent and the application is not given yet.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.decoder.half_packet_bytes() + self.namespaces.waiting_bytes()
     }
 
     pub(super) fn attachment_overdue(&self) -> &Option<Time> {
@@ -139,30 +141,47 @@ impl Open<Instant> {
     ) -> Result<(), CloseReason> {
         match self.decoder.message(message)? {
             None => self.attachment_overdue = now.checked_add(config.attachment_timeout),
-            Some(packet) => {
+            Some(decoded) => {
                 self.attachment_overdue = None;
-                if let Some(output) = self.packet(packet, config)? {
-                    outputs.push(output);
+                match decoded {
+                    Decoded::Packet(packet) => self.packet(packet, config, outputs)?,
+                    Decoded::Untaken(untaken) => self.untaken(untaken, outputs)?,
                 }
             }
         }
         Ok(())
     }
 
-    fn packet(&mut self, packet: Packet, config: &ConnectionConfig) -> Result<Option<Output>, OutOfTurn> {
-        Ok(match packet {
-            Packet::Connect {
-                namespace,
-                payload: auth,
-            } => {
-                match self
+    fn packet(
+        &mut self,
+        packet: Packet,
+        config: &ConnectionConfig,
+        outputs: &mut OutputQueue,
+    ) -> Result<(), OutOfTurn> {
+        match packet {
+            Packet::Connect { namespace, payload } => {
+                let admission = self
                     .namespaces
-                    .ask(&namespace, auth.clone(), config.max_namespaces)?
-                {
-                    Admission::Asked(namespace) => Some(Output::ConnectRequested { namespace, auth }),
+                    .ask(&namespace, payload.clone(), config.max_namespaces);
+                match admission {
+                    Admission::Pending => {}
+                    Admission::Asked(namespace) => outputs.push(Output::ConnectRequested {
+                        namespace,
+                        auth: payload,
+                    }),
+                    Admission::Connected(namespace, socket) => {
+                        outputs.push(Output::ConnectRepeated { namespace, socket })
+                    }
+                    Admission::Replaced(namespace, socket) => {
+                        outputs.push_departure(namespace.clone(), socket);
+                        outputs.push(Output::ConnectRequested {
+                            namespace,
+                            auth: payload,
+                        });
+                    }
                     Admission::Full => {
                         let error = ConnectError::new("Too many namespaces");
-                        Some(Output::Send(Encoded::connect_error(&namespace, &error)))
+                        outputs.push(Output::Send(Encoded::connect_error(namespace.as_str(), &error)));
                     }
                 }
             }
@@ -170,36 +189,111 @@ impl Open<Instant> {
                 namespace,
                 ack,
                 event,
-            } => match self.namespaces.find(&namespace)? {
-                Whereabouts::Dismissed => None,
-                Whereabouts::Connected { namespace, socket } => Some(Output::Event {
-                    namespace: namespace.clone(),
-                    socket: socket.id.clone(),
-                    event,
-                    ack,
-                }),
-            },
-            Packet::Ack { namespace, id, args } => match self.namespaces.find(&namespace)? {
-                Whereabouts::Dismissed => None,
-                Whereabouts::Connected { namespace, socket } => {
-                    socket.awaited.remove(&id).then(|| Output::Acked {
+            } => {
+                if let Whereabouts::Connected { namespace, socket } = self.namespaces.find(&namespace)? {
+                    outputs.push(Output::Event {
+                        namespace: namespace.clone(),
+                        socket: socket.id.clone(),
+                        event,
+                        ack,
+                    });
+                }
+            }
+            Packet::Ack { namespace, id, args } => {
+                if let Whereabouts::Connected { namespace, socket } = self.namespaces.find(&namespace)?
+                    && socket.awaited.remove(&id)
+                {
+                    outputs.push(Output::Acked {
                         namespace: namespace.clone(),
                         socket: socket.id.clone(),
                         id,
                         args,
-                    })
+                    });
                 }
-            },
+            }
             Packet::Disconnect { namespace } => {
-                self.namespaces
-                    .leave(&namespace)?
-                    .map(|(namespace, socket)| Output::Disconnected {
-                        namespace,
-                        socket,
-                        reason: DisconnectReason::Client,
-                    })
+                if let Some((namespace, socket)) = self.namespaces.leave(&namespace)? {
+                    outputs.push_departure(namespace, socket);
+                }
             }
             Packet::ConnectError { .. } => return Err(OutOfTurn::ConnectError),
-        })
+        }
+        Ok(())
+    }
+
+    /// What cannot be taken is answered, where somebody waits for an answer.
+    fn untaken(&mut self, untaken: Untaken, outputs: &mut OutputQueue) -> Result<(), OutOfTurn> {
+        match untaken {
+            Untaken::Connect { name, error } => {
+                outputs.push(Output::Send(Encoded::connect_error(&name, &error)));
+            }
+            Untaken::Event {
+                namespace,
+                ack,
+                error,
+            } => {
+                if let Whereabouts::Connected { namespace, socket } = self.namespaces.find(&namespace)? {
+                    if let Some(ack) = ack {
+                        let answer = Encoded::ack(namespace, ack, &Args::rejection(&error));
+                        outputs.push(Output::Send(answer));
+                    }
+                    outputs.push(Output::EventUntaken {
+                        namespace: namespace.clone(),
+                        socket: socket.id.clone(),
+                        error,
+                    });
+                }
+            }
+            Untaken::Ack { namespace } => {
+                self.namespaces.find(&namespace)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The application accepts a CONNECT.
+    pub(super) fn accept(
+        &mut self,
+        namespace: &NamespaceName,
+        socket: SocketId,
+        recovery: Option<&RecoveryId>,
+        outputs: &mut OutputQueue,
+    ) -> Result<(), NotConnecting> {
+        match self.namespaces.accept(namespace, socket.clone())? {
+            Accepted::Connected(early) => {
+                self.connect_overdue = None;
+                outputs.push(Output::Send(Encoded::connected(namespace, &socket, recovery)));
+                for encoded in early {
+                    outputs.push(Output::Send(encoded));
+                }
+            }
+            Accepted::Left => outputs.push_departure(namespace.clone(), socket),
+            Accepted::AskedAgain(auth) => {
+                outputs.push_departure(namespace.clone(), socket);
+                outputs.push(Output::ConnectRequested {
+                    namespace: namespace.clone(),
+                    auth,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The application refuses a CONNECT.
+    pub(super) fn refuse(
+        &mut self,
+        namespace: &NamespaceName,
+        error: &ConnectError,
+        outputs: &mut OutputQueue,
+    ) -> Result<(), NotConnecting> {
+        match self.namespaces.refuse(namespace)? {
+            Refused::Told => outputs.push(Output::Send(Encoded::connect_error(namespace.as_str(), error))),
+            Refused::Left => {}
+            Refused::AskedAgain(auth) => outputs.push(Output::ConnectRequested {
+                namespace: namespace.clone(),
+                auth,
+            }),
+        }
+        Ok(())
     }
 }

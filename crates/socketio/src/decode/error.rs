@@ -31,15 +31,6 @@ pub enum DecodeError {
     /// The namespace is none.
     #[error(transparent)]
     Namespace(#[from] NamespaceNameError),
-    /// An ack id beyond 2⁶⁴ − 1.
-    #[error("an ack id is a whole number below 2^64")]
-    AckId,
-    /// An ack without the id of what it answers.
-    #[error("an ack names the event it answers")]
-    AckIdMissing,
-    /// An ack id where nothing can be answered.
-    #[error("only events and acks have an ack id")]
-    AckIdUnexpected,
     /// The payload is missing, or of a kind that this type of packet does not have.
     #[error("the payload must be {expected}")]
     Payload {
@@ -49,8 +40,8 @@ pub enum DecodeError {
     /// The payload is not JSON that we take.
     #[error("the payload is not acceptable: {0}")]
     Json(#[from] JsonError),
-    /// An event's first element is neither text nor an integer.
-    #[error("an event begins with its name, which is text or an integer of at most 15 digits")]
+    /// An event's first element is neither text nor a number.
+    #[error("an event begins with its name, which is text or a number")]
     EventName,
     /// An event bears a name that is reserved.
     #[error(transparent)]

@@ -3,13 +3,12 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::Decoder;
-use crate::packet::Packet;
+use super::{Decoded, Decoder};
 
 /// A packet that lacks attachments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Begun {
-    pub(super) packet: Packet,
+    pub(super) decoded: Decoded,
     pub(super) announced: usize,
     pub(super) attachments: Vec<Bytes>,
     pub(super) bytes: usize,

@@ -6,16 +6,19 @@ use bytestring::ByteString;
 
 use super::error::DecodeError;
 use super::payload;
+use super::untaken::{Decoded, Untaken};
+use crate::connect_error::ConnectError;
+use crate::event::Event;
 use crate::ids::AckId;
-use crate::json::check_placeholders;
+use crate::json::{JsonError, Placeholders};
 use crate::namespace::NamespaceName;
 use crate::packet::{Packet, PacketType};
 
 /// A packet's text, decoded.
 pub(super) struct Head {
     /// The packet, without attachments.
-    pub(super) packet: Packet,
-    /// How many attachments follow. Its placeholders stand for exactly these.
+    pub(super) decoded: Decoded,
+    /// How many attachments follow. Its placeholders stand for none but these.
     pub(super) announced: usize,
 }
 
@@ -28,49 +31,88 @@ impl Head {
             PacketType::BinaryEvent | PacketType::BinaryAck => attachments(rest, max_attachments)?,
             _ => (0, rest),
         };
-        let (namespace, rest) = namespace(text, rest)?;
-        let (id, payload) = ack_id(rest)?;
-
-        let mut packet = match kind {
-            PacketType::Connect => {
-                refuse_id(id)?;
-                Packet::Connect {
-                    namespace,
-                    payload: payload::object(text, payload)?,
-                }
-            }
+        let (name, rest) = namespace(text, rest);
+        // Where nothing can be answered an id means nothing.
+        let (id, payload) = ack_id(rest);
+        let decoded = match kind {
+            PacketType::Connect => connect(text, name, payload)?,
             PacketType::Disconnect => {
-                refuse_id(id)?;
+                let namespace = NamespaceName::new(name)?;
                 payload::nothing(payload)?;
-                Packet::Disconnect { namespace }
+                Packet::Disconnect { namespace }.into()
             }
-            PacketType::ConnectError => {
-                refuse_id(id)?;
-                Packet::ConnectError {
-                    namespace,
-                    error: payload::connect_error(text, payload)?,
-                }
+            PacketType::ConnectError => Packet::ConnectError {
+                namespace: NamespaceName::new(name)?,
+                error: payload::connect_error(text, payload)?,
             }
-            PacketType::Event | PacketType::BinaryEvent => Packet::Event {
-                namespace,
-                ack: id,
-                event: payload::event(text, payload)?,
-            },
-            PacketType::Ack | PacketType::BinaryAck => {
-                let id = id.ok_or(DecodeError::AckIdMissing)?;
-                Packet::Ack {
-                    namespace,
-                    id,
-                    args: payload::args(text, payload)?,
-                }
+            .into(),
+            PacketType::Event | PacketType::BinaryEvent => {
+                event(text, NamespaceName::new(name)?, id, payload)?
             }
+            PacketType::Ack | PacketType::BinaryAck => ack(text, NamespaceName::new(name)?, id, payload)?,
         };
-        if matches!(kind, PacketType::BinaryEvent | PacketType::BinaryAck)
-            && let Some(args) = packet.args_mut()
+        if let Decoded::Packet(
+            Packet::Event {
+                event: Event { args, .. },
+                ..
+            }
+            | Packet::Ack { args, .. },
+        ) = &decoded
+            && matches!(kind, PacketType::BinaryEvent | PacketType::BinaryAck)
         {
-            check_placeholders(args.json(), announced)?;
+            Placeholders::read(args.json(), announced)?;
         }
-        Ok(Head { packet, announced })
+        Ok(Head { decoded, announced })
+    }
+}
+
+fn connect(text: &ByteString, name: ByteString, payload: &str) -> Result<Decoded, DecodeError> {
+    let refused = |name, error| Untaken::Connect { name, error }.into();
+    match (NamespaceName::new(name.clone()), payload::object(text, payload)) {
+        (_, Err(DecodeError::Json(error @ JsonError::TooDeep))) => {
+            Ok(refused(name, ConnectError::new(error.to_string())))
+        }
+        (_, Err(error)) => Err(error),
+        (Err(_), Ok(_)) => Ok(refused(name, ConnectError::invalid_namespace())),
+        (Ok(namespace), Ok(payload)) => Ok(Packet::Connect { namespace, payload }.into()),
+    }
+}
+
+fn event(
+    text: &ByteString,
+    namespace: NamespaceName,
+    ack: Option<AckId>,
+    payload: &str,
+) -> Result<Decoded, DecodeError> {
+    match payload::event(text, payload) {
+        Err(DecodeError::Json(error @ JsonError::TooDeep)) => Ok(Untaken::Event {
+            namespace,
+            ack,
+            error,
+        }
+        .into()),
+        event => Ok(Packet::Event {
+            namespace,
+            ack,
+            event: event?,
+        }
+        .into()),
+    }
+}
+
+/// As with the reference, an ack that does not say what it answers is none.
+fn ack(
+    text: &ByteString,
+    namespace: NamespaceName,
+    id: Option<AckId>,
+    payload: &str,
+) -> Result<Decoded, DecodeError> {
+    match (id, payload::args(text, payload)) {
+        (_, Err(DecodeError::Json(JsonError::TooDeep))) | (None, Ok(_)) => {
+            Ok(Untaken::Ack { namespace }.into())
+        }
+        (_, Err(error)) => Err(error),
+        (Some(id), Ok(args)) => Ok(Packet::Ack { namespace, id, args }.into()),
     }
 }
 
@@ -87,29 +129,19 @@ fn attachments(text: &str, max: usize) -> Result<(usize, &str), DecodeError> {
     }
 }
 
-/// A namespace reaches to a comma, or to the end.
-fn namespace<'a>(text: &ByteString, rest: &'a str) -> Result<(NamespaceName, &'a str), DecodeError> {
+/// A namespace reaches to a comma, or to the end. What it is called need not be a name.
+fn namespace<'a>(text: &ByteString, rest: &'a str) -> (ByteString, &'a str) {
     if !rest.starts_with('/') {
-        return Ok((NamespaceName::MAIN, rest));
+        return (NamespaceName::MAIN.into(), rest);
     }
     let (name, rest) = rest.split_once(',').unwrap_or((rest, ""));
-    Ok((NamespaceName::new(text.slice_ref(name))?, rest))
+    (text.slice_ref(name), rest)
 }
 
-fn ack_id(text: &str) -> Result<(Option<AckId>, &str), DecodeError> {
+fn ack_id(text: &str) -> (Option<AckId>, &str) {
     let (digits, rest) = split_digits(text);
-    if digits.is_empty() {
-        return Ok((None, rest));
-    }
-    let number = digits.parse().map_err(|_| DecodeError::AckId)?;
-    Ok((Some(AckId::new(number)), rest))
-}
-
-fn refuse_id(id: Option<AckId>) -> Result<(), DecodeError> {
-    match id {
-        None => Ok(()),
-        Some(_) => Err(DecodeError::AckIdUnexpected),
-    }
+    let id = (!digits.is_empty()).then(|| AckId::of_digits(digits));
+    (id, rest)
 }
 
 fn split_digits(text: &str) -> (&str, &str) {

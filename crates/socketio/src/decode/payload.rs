@@ -11,7 +11,7 @@ use super::error::DecodeError;
 use crate::args::Args;
 use crate::connect_error::ConnectError;
 use crate::event::{Event, EventName};
-use crate::json::{Json, JsonError, check_depth, trim, trim_start};
+use crate::json::{Json, JsonError, check_depth, in_javascript, read_string, trim, trim_start};
 
 /// No payload at all.
 pub(super) fn nothing(payload: &str) -> Result<(), DecodeError> {
@@ -46,9 +46,12 @@ pub(super) fn connect_error(text: &ByteString, payload: &str) -> Result<ConnectE
     ConnectError::decode(&json).map_err(|_| expected)
 }
 
-/// The arguments of an ack: an array.
+/// The arguments of an ack: an array. The reference takes nothing for an empty one.
 pub(super) fn args(text: &ByteString, payload: &str) -> Result<Args, DecodeError> {
     const EXPECTED: &str = "an array";
+    if payload.is_empty() {
+        return Ok(Args::NONE);
+    }
     first_element(payload, EXPECTED)?;
     Ok(Args::trusted(text.slice_ref(payload)))
 }
@@ -112,16 +115,15 @@ fn after_first<'a>(array: &'a str, first: &str) -> Option<&'a str> {
 fn event_name(text: &ByteString, raw: &str) -> Result<EventName, DecodeError> {
     let name = match raw.as_bytes() {
         [b'"', .., b'"'] if !raw.contains('\\') => text.slice_ref(&raw[1..raw.len() - 1]),
-        [b'"', ..] => serde_json::from_str::<String>(raw)
-            .map_err(|_| DecodeError::EventName)?
-            .into(),
-        _ if is_plain_integer(raw) => ByteString::from(raw),
+        [b'"', ..] => read_string(raw)?.into(),
+        [b'-' | b'0'..=b'9', ..] if is_plain_integer(raw) => text.slice_ref(raw),
+        [b'-' | b'0'..=b'9', ..] => in_javascript(raw).ok_or(DecodeError::EventName)?.into(),
         _ => return Err(DecodeError::EventName),
     };
     Ok(EventName::new(name)?)
 }
 
-/// Whether JavaScript would write this number in the same way: then it is the same name at both ends.
+/// Whether JavaScript would write this number in the same way.
 fn is_plain_integer(raw: &str) -> bool {
     let digits = raw.strip_prefix('-').unwrap_or(raw);
     digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()) && raw != "-0"

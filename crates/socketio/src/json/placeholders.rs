@@ -7,32 +7,46 @@ pub(crate) const MARK: &str = "_placeholder";
 /// The key of the attachment's index.
 pub(crate) const NUMBER: &str = "num";
 
-/// Checks that the placeholders in valid JSON stand for `attachments` attachments, each exactly once.
-///
-/// The reference checks the range alone, and only when the last attachment has come. Every client writes each placeholder
-/// once, so being stricter refuses none; and a decoded packet's placeholders can be trusted from then on.
-pub(crate) fn check_placeholders(json: &str, attachments: usize) -> Result<(), PlaceholderError> {
-    let mut named = vec![false; attachments];
-    let mut objects: Vec<Candidate> = Vec::new();
-    let mut member = Member::Other;
-    for token in Tokens::of(json) {
-        match token {
-            Token::Key(key) => member = Member::of(key),
-            Token::Scalar(value) => set(&mut objects, member.take(), Some(value)),
-            Token::Open => {
-                set(&mut objects, member.take(), None);
-                objects.push(Candidate::default());
-            }
-            Token::Close => {
-                if let Some(Candidate { marked: true, number }) = objects.pop() {
-                    claim(&mut named, number)?;
+/// The attachments that the placeholders in valid JSON name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Placeholders {
+    /// How often each attachment is named.
+    named: Vec<usize>,
+}
+
+impl Placeholders {
+    /// Those in a JSON that goes with so many attachments, each of which they may name several times, or never, as with the
+    /// reference. A decoded packet's placeholders can be trusted from then on.
+    pub(crate) fn read(json: &str, attachments: usize) -> Result<Placeholders, PlaceholderError> {
+        let mut named = vec![0; attachments];
+        let mut objects: Vec<Candidate> = Vec::new();
+        let mut member = Member::Other;
+        for token in Tokens::of(json) {
+            match token {
+                Token::Key(key) => member = Member::of(key),
+                Token::Scalar(value) => set(&mut objects, member.take(), Some(value)),
+                Token::Open => {
+                    set(&mut objects, member.take(), None);
+                    objects.push(Candidate::default());
+                }
+                Token::Close => {
+                    if let Some(Candidate { marked: true, number }) = objects.pop() {
+                        name(&mut named, number)?;
+                    }
                 }
             }
         }
+        Ok(Placeholders { named })
     }
-    match named.iter().position(|named| !named) {
-        Some(index) => Err(PlaceholderError::Unused { index }),
-        None => Ok(()),
+
+    /// Checks that each attachment is named once: what is encoded here names those of its own, and what names them besides is
+    /// a value from elsewhere that looks like a placeholder.
+    pub(crate) fn each_once(&self) -> Result<(), PlaceholderError> {
+        match self.named.iter().position(|named| *named != 1) {
+            None => Ok(()),
+            Some(index) if self.named[index] == 0 => Err(PlaceholderError::Unused { index }),
+            Some(index) => Err(PlaceholderError::Reused { index }),
+        }
     }
 }
 
@@ -79,19 +93,16 @@ fn set<'a>(objects: &mut [Candidate<'a>], member: Member, value: Option<&'a str>
     }
 }
 
-fn claim(named: &mut [bool], number: Option<&str>) -> Result<(), PlaceholderError> {
+fn name(named: &mut [usize], number: Option<&str>) -> Result<(), PlaceholderError> {
     let index: usize = number
         .and_then(|number| number.parse().ok())
         .ok_or(PlaceholderError::NotAnIndex)?;
     let attachments = named.len();
-    match named.get_mut(index) {
-        None => Err(PlaceholderError::OutOfRange { index, attachments }),
-        Some(true) => Err(PlaceholderError::Reused { index }),
-        Some(named) => {
-            *named = true;
-            Ok(())
-        }
-    }
+    let named = named
+        .get_mut(index)
+        .ok_or(PlaceholderError::OutOfRange { index, attachments })?;
+    *named += 1;
+    Ok(())
 }
 
 /// Why placeholders and attachments do not belong together.
@@ -125,6 +136,22 @@ pub enum PlaceholderError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check_placeholders(json: &str, attachments: usize) -> Result<(), PlaceholderError> {
+        Placeholders::read(json, attachments)?.each_once()
+    }
+
+    /// The reference delivers both.
+    #[test]
+    fn what_comes_in_may_name_an_attachment_twice_or_never() {
+        for json in [
+            r#"[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#,
+            r#"[{"_placeholder":true,"num":1}]"#,
+            "[]",
+        ] {
+            assert!(Placeholders::read(json, 2).is_ok(), "{json}");
+        }
+    }
 
     #[test]
     fn each_attachment_is_named_once_anywhere() {

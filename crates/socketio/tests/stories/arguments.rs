@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hither_socketio::{Args, ArgsError, Binary, Json, JsonError, MAX_DEPTH, PlaceholderError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Message {
@@ -146,11 +147,13 @@ fn errors_say_what_was_expected() {
     assert!(refused::<Binary>(&args(r#"[{"_placeholder":true,"num":0}]"#)).contains("expected binary data"));
 }
 
-/// JavaScript has such text, Rust has not. That is the handler's trouble and no reason to close the connection.
+/// JavaScript has such text, Rust has not.
 #[test]
-fn half_a_character_cannot_be_read() {
+fn half_a_character_is_read_as_a_replacement() {
     let args = Args::from_json(r#"["\ud83d"]"#, Vec::new()).expect("arguments");
-    assert!(matches!(args.parse::<(String,)>(), Err(ArgsError::Parse(_))));
+    assert_eq!(args.parse(), Ok(("\u{fffd}".to_owned(),)));
+    assert_eq!(args.parse_first(), Ok("\u{fffd}".to_owned()));
+    assert_eq!(args.json(), r#"["\ud83d"]"#);
 }
 
 #[test]
@@ -271,17 +274,38 @@ fn values_that_json_does_not_have_are_refused() {
 
 #[test]
 fn what_nobody_could_read_is_not_sent() {
-    let nested = |levels| (1..levels).fold(json!([]), |inner, _| json!([inner]));
-    assert!(Args::encode(&nested(MAX_DEPTH)).is_ok());
-    assert_eq!(
-        Args::encode(&nested(MAX_DEPTH + 1)),
-        Err(ArgsError::Json(JsonError::TooDeep))
-    );
+    let nested = |levels: usize| {
+        let json = "[".repeat(levels) + &"]".repeat(levels);
+        RawValue::from_string(json).expect("JSON")
+    };
+    assert!(Args::encode(&(nested(MAX_DEPTH - 1),)).is_ok());
     assert_eq!(
         Args::encode(&(nested(MAX_DEPTH),)),
         Err(ArgsError::Json(JsonError::TooDeep))
     );
     assert_eq!(Json::encode(&nested(MAX_DEPTH + 1)), Err(JsonError::TooDeep));
+}
+
+/// They can be passed on, and a handler that wants their values is told why it cannot have them.
+#[test]
+fn arguments_that_nest_too_deep_for_values_are_an_error() {
+    let json = "[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH);
+    let args = Args::from_json(json.clone(), Vec::new()).expect("arguments");
+    assert_eq!((args.json(), args.len()), (json.as_str(), 1));
+    let error = args.parse::<serde_json::Value>().expect_err("too deep");
+    assert!(error.to_string().contains("recursion limit"), "{error}");
+}
+
+#[test]
+fn a_rejection_says_why() {
+    let error = Args::encode(&"text")
+        .expect("text")
+        .parse::<u32>()
+        .expect_err("no number");
+    assert_eq!(
+        Args::rejection(&error).json(),
+        format!("[{{\"error\":{}}}]", json!(error.to_string()))
+    );
 }
 
 #[test]
@@ -291,7 +315,7 @@ fn arguments_that_are_json_already_are_checked() {
     assert!(matches!(refused("[1"), ArgsError::Json(_)));
     assert!(matches!(refused(""), ArgsError::Json(_)));
     assert!(matches!(
-        Args::from_json("[]", vec!["b".into()]),
+        Args::from_json(r#"[{"_placeholder":true,"num":1}]"#, vec!["b".into()]),
         Err(ArgsError::Placeholder(_))
     ));
     assert_eq!(

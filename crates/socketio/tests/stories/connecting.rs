@@ -3,6 +3,7 @@
 use hither_socketio::{ConnectError, ConnectionConfig, EmitError, NotConnected, RecoveryId, SocketId};
 use serde_json::json;
 
+use crate::moving::moved;
 use crate::story::{Story, event, namespace, seconds};
 
 #[test]
@@ -109,8 +110,8 @@ fn anything_but_connect_first_closes() {
 }
 
 #[test]
-fn anything_before_the_answer_closes() {
-    for text in [r#"2["a"]"#, "31[]", "1"] {
+fn to_speak_before_the_answer_closes() {
+    for text in [r#"2["a"]"#, "31[]"] {
         let mut story = Story::new();
         story.says("0");
         assert_eq!(
@@ -122,19 +123,127 @@ fn anything_before_the_answer_closes() {
     }
 }
 
+/// Pages that build themselves up, tear themselves down and build themselves up again in one breath say this.
 #[test]
-fn a_second_connect_closes() {
+fn a_second_connect_before_the_answer_gets_the_same() {
     let mut story = Story::connected();
-    assert_eq!(
-        story.says("0"),
-        ["disconnected / S: forced close", "close: a second CONNECT to /"]
-    );
-    story.assert_closed();
+    assert_eq!(story.says("0/chat,{}"), ["ask /chat {}"]);
+    assert_eq!(story.says("0/chat,{}"), [""; 0]);
+    assert_eq!(story.says("1/chat,"), [""; 0]);
+    assert_eq!(story.says("0/chat,{}"), [""; 0]);
+    assert_eq!(story.accepts("/chat", "C"), [r#"send 0/chat,{"sid":"C"}"#]);
+    assert_eq!(story.says(r#"2/chat,["hi"]"#), ["event /chat C hi[]"]);
+    story.assert_connected();
+}
 
-    let mut story = Story::new();
+/// Its answer was on the way, or got lost to the client.
+#[test]
+fn a_second_connect_after_the_answer_is_answered_again() {
+    let mut story = Story::connected();
+    assert_eq!(story.says("0"), ["repeated / S"]);
+    let pid = RecoveryId::new("P");
+    assert_eq!(
+        story.connection.connected_again(&namespace("/"), Some(&pid)),
+        Ok(())
+    );
+    assert_eq!(story.outputs(), [r#"send 0{"sid":"S","pid":"P"}"#]);
+    assert_eq!(
+        story.connection.connected_again(&namespace("/other"), None),
+        Err(NotConnected)
+    );
+    story.assert_connected();
+}
+
+/// Somebody else, perhaps: what the first was accepted for is not theirs.
+#[test]
+fn a_second_connect_as_somebody_else_is_another_socket() {
+    let mut story = Story::connected();
+    let left = "disconnected / S: client namespace disconnect";
+    assert_eq!(story.says(r#"0{"token":2}"#), [left, r#"ask / {"token":2}"#]);
+    assert_eq!(story.accepts("/", "T"), [r#"send 0{"sid":"T"}"#]);
+    assert_eq!(story.says(r#"2["hi"]"#), ["event / T hi[]"]);
+    assert_eq!(story.says(r#"0{"token":2}"#), ["repeated / T"]);
+}
+
+#[test]
+fn a_second_connect_as_somebody_else_before_the_answer_is_asked_for_after_it() {
+    let mut story = Story::connected();
+    assert_eq!(story.says("0/chat,{\"token\":1}"), ["ask /chat {\"token\":1}"]);
+    assert_eq!(story.says("0/chat,{\"token\":2}"), [""; 0]);
+    assert_eq!(story.says("0/chat,{\"token\":3}"), [""; 0]);
+    assert_eq!(
+        story.says(r#"2/chat,["to the first"]"#),
+        [""; 0],
+        "which it has left"
+    );
+    assert_eq!(story.emits("/chat", "for the first", ()), [""; 0]);
+    assert_eq!(
+        story.accepts("/chat", "C"),
+        [
+            "disconnected /chat C: client namespace disconnect",
+            "ask /chat {\"token\":3}"
+        ]
+    );
+    assert_eq!(story.accepts("/chat", "D"), [r#"send 0/chat,{"sid":"D"}"#]);
+    story.assert_connected();
+}
+
+#[test]
+fn a_refusal_of_the_first_is_not_for_the_second() {
+    let mut story = Story::connected();
+    story.says("0/chat,{\"token\":1}");
+    story.says("0/chat,{\"token\":2}");
+    let refused = story
+        .connection
+        .refuse(&namespace("/chat"), &ConnectError::new("no"));
+    assert_eq!(refused, Ok(()));
+    assert_eq!(story.outputs(), ["ask /chat {\"token\":2}"]);
+    assert_eq!(story.accepts("/chat", "D"), [r#"send 0/chat,{"sid":"D"}"#]);
+}
+
+#[test]
+fn a_client_may_leave_before_the_answer() {
+    let mut story = Story::connected();
     story.says("0/chat");
-    assert_eq!(story.says("0/chat,{}"), ["close: a second CONNECT to /chat"]);
-    story.assert_closed();
+    assert_eq!(story.says("1/chat"), [""; 0]);
+    assert_eq!(story.says("1/chat"), [""; 0]);
+    assert_eq!(story.says(r#"2/chat,["late"]"#), [""; 0]);
+    assert_eq!(
+        story.accepts("/chat", "C"),
+        ["disconnected /chat C: client namespace disconnect"]
+    );
+    assert_eq!(story.connection.socket(&namespace("/chat")), None);
+    story.says("0/chat");
+    story.says("1/chat");
+    let refused = story
+        .connection
+        .refuse(&namespace("/chat"), &ConnectError::new("no"));
+    assert_eq!((refused, story.outputs()), (Ok(()), vec![]));
+    story.assert_connected();
+    assert_eq!(story.says("0/chat"), ["ask /chat -"]);
+}
+
+/// Who answers it is not the one who was asked first.
+#[test]
+fn second_thoughts_come_along() {
+    let mut story = Story::connected();
+    for text in [
+        "0/a,{\"n\":1}",
+        "0/a,{\"n\":2}",
+        "0/b",
+        "1/b",
+        "0/c",
+        "1/c",
+        "0/c",
+    ] {
+        story.says(text);
+    }
+    let mut story = moved(&story);
+    assert_eq!(story.outputs(), ["ask /a {\"n\":2}", "ask /c -"]);
+    assert_eq!(story.accepts("/a", "A"), [r#"send 0/a,{"sid":"A"}"#]);
+    assert_eq!(story.accepts("/c", "C"), [r#"send 0/c,{"sid":"C"}"#]);
+    assert_eq!(story.says("0/c"), ["repeated /c C"]);
+    story.assert_connected();
 }
 
 #[test]

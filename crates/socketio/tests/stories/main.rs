@@ -16,4 +16,5 @@ mod moving;
 mod random_inputs;
 mod story;
 mod talking;
+mod untaken;
 mod wire;

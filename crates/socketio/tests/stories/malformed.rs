@@ -2,8 +2,7 @@
 
 use hither_engineio::Message;
 use hither_socketio::{
-    DecodeError, Decoder, JsonError, MAX_DEPTH, NamespaceNameError, PacketLimits, PlaceholderError,
-    ReservedName,
+    DecodeError, Decoder, JsonError, NamespaceNameError, PacketLimits, PlaceholderError, ReservedName,
 };
 
 use crate::story::Story;
@@ -112,11 +111,6 @@ fn event_names() {
         r#"2[true,"foo"]"#,
         r#"2[null,"bar"]"#,
         r#"2[["a"]]"#,
-        "2[1.5]",
-        "2[1e3]",
-        "2[-0]",
-        "2[1234567890123456]",
-        r#"2["\ud83d"]"#,
     ] {
         assert_eq!(error(text), DecodeError::EventName, "{text}");
     }
@@ -151,20 +145,10 @@ fn reserved_names() {
 
 #[test]
 fn payloads_of_acks() {
-    for text in ["31", "31{}", "31\"a\"", "31null"] {
+    for text in ["31{}", "31\"a\"", "31null", "3{}"] {
         assert_eq!(error(text), payload("an array"), "{text}");
     }
-    assert_eq!(error("3[]"), DecodeError::AckIdMissing);
-    assert_eq!(error("3/admin,[]"), DecodeError::AckIdMissing);
     assert!(matches!(error("31[1"), DecodeError::Json(JsonError::Syntax(_))));
-}
-
-#[test]
-fn ack_ids() {
-    assert_eq!(error("218446744073709551616[\"a\"]"), DecodeError::AckId);
-    assert_eq!(error("012{}"), DecodeError::AckIdUnexpected);
-    assert_eq!(error("11"), DecodeError::AckIdUnexpected);
-    assert_eq!(error("442[\"some\",\"data\""), DecodeError::AckIdUnexpected);
 }
 
 /// socket.io-parser 4.2.4 as well: only plain objects.
@@ -189,46 +173,30 @@ fn payloads_of_connect_and_disconnect() {
 
 #[test]
 fn namespaces() {
-    let too_long = format!("0/{},", "n".repeat(256));
+    let too_long = format!("1/{},", "n".repeat(256));
     assert_eq!(
         error(&too_long),
         DecodeError::Namespace(NamespaceNameError::TooLong { len: 257 })
     );
     assert_eq!(
-        error("0/a\u{1e}b,"),
+        error("2/a\u{1e}b,[\"a\"]"),
         DecodeError::Namespace(NamespaceNameError::Control)
     );
     // Without its comma a namespace swallows what follows.
     assert_eq!(error("2/admin[\"a\"]"), payload(EVENT));
+    // To no namespace, and malformed besides.
+    assert_eq!(error("0/a\u{1e}b,[]"), payload("an object"));
 }
 
 #[test]
-fn nesting() {
-    let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
-    let mut story = Story::connected();
-    let deepest = format!("2[\"a\",{}]", nested(MAX_DEPTH - 1));
-    assert_eq!(story.says(&deepest).len(), 1);
-    story.assert_connected();
-    for text in [
-        format!("2[\"a\",{}]", nested(MAX_DEPTH)),
-        format!("31[{}]", nested(MAX_DEPTH)),
-        format!("2[\"a\",{}]", nested(100_000)),
-        format!(
-            "0{}1{}",
-            "{\"a\":".repeat(MAX_DEPTH + 1),
-            "}".repeat(MAX_DEPTH + 1)
-        ),
-    ] {
-        assert_eq!(error(&text), DecodeError::Json(JsonError::TooDeep));
-    }
-    // Not even JSON, but as deep as a stack.
+fn what_is_deep_and_no_json() {
     assert!(matches!(
         error(&format!("2{}", "[".repeat(100_000))),
         DecodeError::Json(JsonError::Syntax(_))
     ));
 }
 
-/// socket.io-parser 4.2.1, and more than it: see `check_placeholders`.
+/// socket.io-parser 4.2.1.
 #[test]
 fn placeholders() {
     let placeholder = |error| DecodeError::Placeholder(error);
@@ -249,14 +217,6 @@ fn placeholders() {
             index: 0,
             attachments: 0
         })
-    );
-    assert_eq!(
-        error(r#"52-["hello",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#),
-        placeholder(PlaceholderError::Reused { index: 0 })
-    );
-    assert_eq!(
-        error(r#"61-7["hello"]"#),
-        placeholder(PlaceholderError::Unused { index: 0 })
     );
 }
 

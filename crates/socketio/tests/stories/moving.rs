@@ -24,7 +24,7 @@ pub(crate) fn through_snapshot(connection: &Connection, now: Instant) -> Connect
 }
 
 /// Through bytes, and to a clock that has nothing to do with the first.
-fn moved(story: &Story) -> Story {
+pub(crate) fn moved(story: &Story) -> Story {
     let now = Instant::now() + seconds(5400);
     Story {
         connection: Connection::restore(through_snapshot(&story.connection, story.now), now),

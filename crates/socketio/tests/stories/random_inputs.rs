@@ -53,7 +53,10 @@ fn input() -> impl Strategy<Value = Input> {
     let good = &[
         "0",
         "0/a,{}",
+        "0/a,{\"as\":2}",
         "0/b",
+        "0/a\u{1}b,",
+        "3[]",
         "2[\"x\"]",
         "2/a,[\"x\"]",
         "2/b,7[\"x\",1]",
@@ -249,7 +252,15 @@ impl Shell {
                     .insert(namespace.clone(), Standing::Asked { early: Vec::new() });
                 assert_eq!(before, None, "one question at a time");
             }
+            Output::ConnectRepeated { namespace, socket } => {
+                self.assert_connected(namespace, socket);
+                let answered = self.connection.connected_again(namespace, None);
+                assert_eq!(answered, Ok(()));
+            }
             Output::Event {
+                namespace, socket, ..
+            }
+            | Output::EventUntaken {
                 namespace, socket, ..
             } => self.assert_connected(namespace, socket),
             Output::Acked {
@@ -268,6 +279,8 @@ impl Shell {
                 namespace, socket, ..
             } => {
                 self.assert_connected(namespace, socket);
+                // One that has left before it was accepted is not told.
+                self.due.clear();
                 self.standing.remove(namespace);
                 self.awaited.retain(|(at, _)| at != namespace);
             }

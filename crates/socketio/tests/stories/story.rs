@@ -150,6 +150,12 @@ pub(crate) fn tell(output: &Output) -> String {
                 auth.as_ref().map_or("-", |auth| auth.as_str())
             )
         }
+        Output::ConnectRepeated { namespace, socket } => format!("repeated {namespace} {socket}"),
+        Output::EventUntaken {
+            namespace,
+            socket,
+            error,
+        } => format!("untaken {namespace} {socket}: {error}"),
         Output::Event {
             namespace,
             socket,

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use hither_engineio::Message;
 use hither_socketio::{
-    AckId, Args, Binary, ConnectError, Decoder, Encoded, Event, Json, NamespaceName, Packet, PacketLimits,
-    RecoveryId, SocketId,
+    AckId, Args, Binary, ConnectError, Decoded, Decoder, Encoded, Event, Json, NamespaceName, Packet,
+    PacketLimits, RecoveryId, SocketId,
 };
 use serde_json::json;
 
+use crate::moving::through_bytes;
 use crate::story::{event, messages, namespace, wire};
 
 fn decode(messages: impl IntoIterator<Item = Message>) -> Packet {
@@ -15,9 +16,12 @@ fn decode(messages: impl IntoIterator<Item = Message>) -> Packet {
     let mut packets = messages
         .into_iter()
         .map(|message| decoder.message(message).expect("a well-formed packet"));
-    let packet = packets.find_map(|packet| packet).expect("a whole packet");
+    let decoded = packets.find_map(|packet| packet).expect("a whole packet");
     assert_eq!(packets.next(), None, "nothing was left");
-    packet
+    match decoded {
+        Decoded::Packet(packet) => packet,
+        Decoded::Untaken(untaken) => panic!("{untaken:?}"),
+    }
 }
 
 /// That the packet is this on the wire, and that this is the packet.
@@ -217,11 +221,16 @@ fn acks() {
 
 /// `socket.emit(1)` is heard by `socket.on("1")`.
 #[test]
-fn an_integer_may_be_an_event_name() {
+fn a_number_may_be_an_event_name() {
     for (text, name) in [
         ("2[1,\"a\"]", "1"),
         ("2[-12]", "-12"),
         ("2[123456789012345]", "123456789012345"),
+        ("2[1.5,\"a\"]", "1.5"),
+        ("2[1e3]", "1000"),
+        ("2[-0]", "0"),
+        ("2[12345678901234567]", "12345678901234568"),
+        ("2[ 1.50 ]", "1.5"),
     ] {
         let Packet::Event { event, .. } = decode([Message::Text(text.into())]) else {
             panic!("an event")
@@ -264,6 +273,95 @@ fn what_is_relayed_stays_as_it_is() {
         wire(&Encoded::event(&NamespaceName::MAIN, None, &event)),
         format!("2{text}")
     );
+}
+
+/// And who reads it finds what browsers write in its place.
+#[test]
+fn half_a_character_is_text_like_any_other() {
+    let text = r#"2["\ud83d",{"\ude00":"a\ud83d"},"\ud83d\ude00"]"#;
+    let Packet::Event { event, .. } = decode([Message::Text(text.into())]) else {
+        panic!("an event")
+    };
+    assert_eq!(event.name, "\u{fffd}");
+    assert_eq!(event.args.json(), r#"[{"\ude00":"a\ud83d"},"\ud83d\ude00"]"#);
+    assert_eq!(
+        event.args.parse::<serde_json::Value>().expect("data"),
+        json!([{"\u{fffd}": "a\u{fffd}"}, "😀"])
+    );
+    assert_eq!(event.args.clone(), through_bytes(&event.args));
+    let auth = json(r#"{"name":"\ud83d"}"#);
+    assert_eq!(
+        auth.parse::<serde_json::Value>().expect("data"),
+        json!({"name": "\u{fffd}"})
+    );
+}
+
+/// Some clients count in nanoseconds. The reference answers with the nearest number that JavaScript has.
+#[test]
+fn an_ack_id_may_have_many_digits() {
+    for (digits, answered) in [
+        ("0", "0"),
+        ("007", "7"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("18446744073709551616", "18446744073709551616"),
+        (&"9".repeat(38), &"9".repeat(38)),
+        (&"9".repeat(400), "340282366920938463463374607431768211455"),
+    ] {
+        let Packet::Event { ack: Some(ack), .. } =
+            decode([Message::Text(format!("2{digits}[\"a\"]").into())])
+        else {
+            panic!("an event that wants an answer")
+        };
+        let answer = Encoded::ack(&NamespaceName::MAIN, ack, &Args::NONE);
+        assert_eq!(wire(&answer), format!("3{answered}[]"));
+    }
+}
+
+/// As with the reference. What names it goes on as it came.
+#[test]
+fn an_attachment_may_be_named_twice_or_never() {
+    let binary = Message::Binary(Bytes::from_static(b"b"));
+    let twice = r#"51-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#;
+    let Packet::Event { event, .. } = decode([Message::Text(twice.into()), binary.clone()]) else {
+        panic!("an event")
+    };
+    assert_eq!(
+        event.args.parse::<(Binary, Binary)>(),
+        Ok((Binary::from("b"), Binary::from("b")))
+    );
+    let encoded = Encoded::event(&NamespaceName::MAIN, None, &event);
+    assert_eq!(wire(&encoded), format!("{twice} +62"));
+    let Packet::Event { event, .. } = decode([Message::Text(r#"51-["a","x"]"#.into()), binary]) else {
+        panic!("an event")
+    };
+    assert_eq!(event.args.parse(), Ok("x".to_owned()));
+}
+
+/// The reference ignores an id where nothing can be answered, and takes nothing for no arguments.
+#[test]
+fn what_is_merely_odd() {
+    let main = NamespaceName::MAIN;
+    let decoded = |text: &'static str| decode([Message::Text(text.into())]);
+    let payload = Some(json("{}"));
+    assert_eq!(
+        decoded("012{}"),
+        Packet::Connect {
+            namespace: main.clone(),
+            payload
+        }
+    );
+    assert_eq!(
+        decoded("11"),
+        Packet::Disconnect {
+            namespace: main.clone()
+        }
+    );
+    let ack = Packet::Ack {
+        namespace: main,
+        id: AckId::new(7),
+        args: Args::NONE,
+    };
+    assert_eq!(decoded("37"), ack);
 }
 
 /// In a packet without attachments an object that looks like a placeholder is an object.
