@@ -1,4 +1,5 @@
 import http, { type IncomingHttpHeaders } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Answer {
   status: number;
@@ -37,4 +38,50 @@ export function send(
     request.once("error", reject);
     request.end(body);
   });
+}
+
+/** A POST whose body is sent bit by bit, so that one sees how much of it the server takes. */
+export function startUpload(url: string, headers: Record<string, string>) {
+  const request = http.request(url, {
+    method: "POST",
+    headers: { "content-type": "text/plain", ...headers },
+    agent: false,
+  });
+  request.flushHeaders();
+  const closed = new Promise<void>((resolve) => {
+    request.once("close", resolve);
+  });
+  /** The answer's, or what became of the connection before there was one. */
+  const status = new Promise<number | string | undefined>((resolve) => {
+    request.once("response", (response) => {
+      resolve(response.statusCode);
+      response.resume();
+    });
+    // The connection breaks when the server cuts it, which is what is tested.
+    request.on("error", (error) => {
+      resolve(error.message);
+    });
+    request.once("close", () => {
+      resolve("closed");
+    });
+  });
+  /** Writes until `limit` bytes are gone or the connection is; gives how many were. */
+  const pour = async (limit: number): Promise<number> => {
+    const chunk = Buffer.alloc(64 * 1024, "x");
+    let sent = 0;
+    while (sent < limit && !request.destroyed) {
+      // Not as fast as possible: who never looks up from sending may miss the answer, whatever the server does.
+      if (request.write(chunk)) await sleep(1);
+      else await Promise.race([closed, new Promise((resolve) => request.once("drain", resolve))]);
+      sent += chunk.length;
+    }
+    return sent;
+  };
+  return {
+    status,
+    closed,
+    pour,
+    write: (text: string) => request.write(text),
+    destroy: () => request.destroy(),
+  };
 }

@@ -15,6 +15,8 @@ export interface NodeFlags {
   maxPayload?: number;
   corsOrigin?: string;
   corsCredentials?: true;
+  noJsonp?: true;
+  noClientBundle?: true;
   /** For how long clients may come back to where they were, such as `2m`; not at all unless given. */
   recovery?: string;
   noReplication?: true;
@@ -207,6 +209,8 @@ function flagArguments(flags: NodeFlags): string[] {
     value === undefined ? [] : [flag, String(value)],
   );
   if (flags.corsCredentials) args.push("--cors-credentials");
+  if (flags.noJsonp) args.push("--no-jsonp");
+  if (flags.noClientBundle) args.push("--no-client-bundle");
   if (flags.noReplication) args.push("--no-replication");
   if (flags.publicStatus) args.push("--public-status");
   return args;

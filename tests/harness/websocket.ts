@@ -68,8 +68,13 @@ export class RawWebSocket implements Disposable {
   /** Sends one message in several fragments. */
   sendFragments(fragments: readonly string[]): void {
     for (const [index, fragment] of fragments.entries()) {
-      this.#socket.send(fragment, { fin: index === fragments.length - 1 });
+      this.sendFragment(fragment, index === fragments.length - 1);
     }
+  }
+
+  /** Sends a fragment of a message, which may be its last. */
+  sendFragment(fragment: string, isLast: boolean): void {
+    this.#socket.send(fragment, { fin: isLast });
   }
 
   /** A ping of the WebSocket protocol itself, and its pong. */

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import http from "node:http";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { EngineSocket, PollingSession, SEPARATOR } from "../harness/engine.ts";
+import { startUpload } from "../harness/http.ts";
 import { onEveryTarget, unlikeReference } from "../harness/targets.ts";
 import { assertAlive } from "./assertions.ts";
 import { within } from "../harness/wait.ts";
@@ -96,43 +95,3 @@ onEveryTarget("Engine.IO limit on what a client sends", { maxPayload: MAX_PAYLOA
     await socket.isClosed();
   });
 });
-
-/** A POST whose body is sent bit by bit, so that one sees how much of it the server takes. */
-function startUpload(url: string, headers: Record<string, string>) {
-  const request = http.request(url, {
-    method: "POST",
-    headers: { "content-type": "text/plain", ...headers },
-    agent: false,
-  });
-  request.flushHeaders();
-  const closed = new Promise<void>((resolve) => {
-    request.once("close", resolve);
-  });
-  /** The answer's, or what became of the connection before there was one. */
-  const status = new Promise<number | string | undefined>((resolve) => {
-    request.once("response", (response) => {
-      resolve(response.statusCode);
-      response.resume();
-    });
-    // The connection breaks when the server cuts it, which is what is tested.
-    request.on("error", (error) => {
-      resolve(error.message);
-    });
-    request.once("close", () => {
-      resolve("closed");
-    });
-  });
-  /** Writes until `limit` bytes are gone or the connection is; gives how many were. */
-  const pour = async (limit: number): Promise<number> => {
-    const chunk = Buffer.alloc(64 * 1024, "x");
-    let sent = 0;
-    while (sent < limit && !request.destroyed) {
-      // Not as fast as possible: who never looks up from sending may miss the answer, whatever the server does.
-      if (request.write(chunk)) await sleep(1);
-      else await Promise.race([closed, new Promise((resolve) => request.once("drain", resolve))]);
-      sent += chunk.length;
-    }
-    return sent;
-  };
-  return { status, closed, pour, destroy: () => request.destroy() };
-}

@@ -177,8 +177,9 @@ onEveryTarget("Odd Socket.IO clients", {}, (server) => {
       for (const transport of ["websocket", "polling"] as const) {
         const main = await connected(server.url, transport);
         const custom = main.io.socket("/custom");
-        let connects = 0;
-        custom.on("connect", () => (connects += 1));
+        // If the answer to the first crosses the second it comes twice, and is the same.
+        const ids = new Set<string | undefined>();
+        custom.on("connect", () => ids.add(custom.id));
         const back = new Promise<void>((resolve) => custom.once("connect", resolve));
         custom.connect();
         custom.disconnect();
@@ -186,7 +187,7 @@ onEveryTarget("Odd Socket.IO clients", {}, (server) => {
         await back;
         assert.equal(await ask(custom, "echo", "custom"), "custom");
         assert.equal(await ask(main, "echo", "main"), "main");
-        assert.equal(connects, 1);
+        assert.equal(ids.size, 1);
         assert.ok(main.connected);
       }
     });
@@ -194,14 +195,15 @@ onEveryTarget("Odd Socket.IO clients", {}, (server) => {
     test("CONNECT twice, and both are answered by one", strict, async () => {
       using session = await PollingSession.open(server.socketio);
       await session.push(["40", "40", "40/custom,", "41/custom,", "40/custom,"].join(SEPARATOR));
-      await session.push('42/custom,["message","next"]').catch(() => undefined);
       const packets = await session.take(4);
       assert.deepEqual(packets.map((packet) => packet.replace(/\{"sid":.*/, "")).sort(), [
         "40",
         "40/custom,",
-        '42["auth",{}]',
         '42/custom,["auth",{}]',
+        '42["auth",{}]',
       ]);
+      await session.push('42/custom,["message","next"]');
+      assert.deepEqual(await session.take(1), ['42/custom,["message-back","next"]']);
     });
 
     test("CONNECT again after the answer, and get it again", strict, async () => {

@@ -22,6 +22,8 @@ const { values: flags } = parseArgs({
     // Of no meaning to a server that is alone.
     cluster: { type: "string" },
     "leave-grace": { type: "string" },
+    "no-client-bundle": { type: "boolean" },
+    "no-jsonp": { type: "boolean" },
     placement: { type: "string" },
     seed: { type: "string", multiple: true },
   },
@@ -61,7 +63,6 @@ engine.on("connection", (socket: EngineSocket) => {
 const io = new SocketServer(server, {
   ...options,
   destroyUpgrade: false,
-  serveClient: false,
 });
 for (const namespace of ["/", "/custom"]) io.of(namespace).on("connection", serve);
 

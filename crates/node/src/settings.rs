@@ -122,6 +122,8 @@ pub(crate) fn server_config(args: &NodeArgs, descriptors: Option<u32>) -> Server
             ..RecoveryConfig::default()
         }),
         cors: args.clients.cors(),
+        client_bundle: !args.clients.no_client_bundle,
+        jsonp: !args.clients.no_jsonp,
         admission: args.clients.limits(descriptors),
         ..ServerConfig::default()
     }

@@ -114,6 +114,11 @@ pub struct ServerConfig {
     pub placement: SessionPlacement,
     /// Cross-origin rules.
     pub cors: CorsConfig,
+    /// Whether browsers get the client beside the server, as `/socket.io/socket.io.js`, `.min.js`, `.esm.min.js`: that of npm's
+    /// `socket.io-client`. On, as in the reference server.
+    pub client_bundle: bool,
+    /// Whether pages may poll by scripts and push by forms (JSONP). On, as in the reference server.
+    pub jsonp: bool,
     /// How much clients may ask of a node, beside what their sessions may hold.
     pub admission: AdmissionLimits,
 }
@@ -129,6 +134,8 @@ impl Default for ServerConfig {
             recovery: None,
             placement: SessionPlacement::default(),
             cors: CorsConfig::default(),
+            client_bundle: true,
+            jsonp: true,
             admission: AdmissionLimits::default(),
         }
     }

@@ -36,7 +36,7 @@ pub use hither_socketio::{
     AckId, Args, ArgsError, Binary, ConnectError, DisconnectReason, Event, EventError, Json, NamespaceName,
     NamespaceNameError, SocketId,
 };
-pub use ingress::ClientStream;
+pub use ingress::{ClientStream, RequestLines};
 pub use io::{Io, QueryError, TellError};
 pub use limits::{
     AdmissionLimits, BodyBudget, BodyError, BodyRoom, Connection, Gate, InvalidProxy, NoRoom, Rate, TooMany,

@@ -15,6 +15,11 @@ use crate::{handshake::Handshake, sessions::Surrendered};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct ServiceIndex(pub(crate) u16);
 
+impl ServiceIndex {
+    /// Socket.IO, which every server has.
+    pub(crate) const SOCKET_IO: Self = Self(0);
+}
+
 /// A WebSocket of some client, at the node where it landed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct SocketAddress {
@@ -90,6 +95,8 @@ pub(crate) enum SessionRequest {
         service: ServiceIndex,
         may_hang: bool,
     },
+    /// The client is sending something long, and gets on with it: its pong can only come behind that.
+    Receiving,
     /// The client dropped the poll.
     CancelPull { id: RequestId },
     /// A WebSocket for an existing session wants to take over from polling.

@@ -37,6 +37,14 @@ pub struct ClientArgs {
     /// Those pages may read answers to requests with cookies
     #[arg(long, requires = "cors_origins")]
     pub cors_credentials: bool,
+
+    /// Do not give browsers the client, `/socket.io/socket.io.js` and its like
+    #[arg(long)]
+    pub no_client_bundle: bool,
+
+    /// Do not let pages poll by scripts (JSONP), as very old browsers must
+    #[arg(long)]
+    pub no_jsonp: bool,
 }
 
 impl ClientArgs {
@@ -104,8 +112,9 @@ mod tests {
         let args = parse(
             "--trust-proxy 10.0.0.0/8 --trust-proxy ::1 --max-connections 100 --max-connections-per-address 7 \
              --max-opens 8 --max-opens-per-address 0 --cors-origin https://a.example --cors-origin https://b.example \
-             --cors-credentials",
+             --cors-credentials --no-client-bundle --no-jsonp",
         );
+        assert!(args.no_client_bundle && args.no_jsonp);
         let limits = args.limits(None);
         for proxy in ["10.1.2.3", "::1"] {
             assert!(limits.trusted_proxies.contains(proxy.parse().unwrap()));

@@ -14,9 +14,9 @@ use axum::{
     extract::ConnectInfo,
     http::{HeaderValue, Request, Response, StatusCode, header},
 };
-use hither::{ClientStream, TooMany};
+use hither::{ClientStream, RequestLines, TooMany};
 use hyper::{
-    body::Incoming,
+    body::{Body as _, Incoming},
     server::conn::http1,
     service::{Service, service_fn},
 };
@@ -118,13 +118,15 @@ pub(super) async fn serve(
     let accepted = Instant::now();
     let closing = goodbyes.closing.clone();
     let asked = Arc::new(SetOnce::new());
-    let service = answering(router, client, goodbyes.leaving, asked.clone());
+    let stream = ClientStream::new(stream, patience.stalled);
+    let lines = stream.request_lines();
+    let service = answering(router, client, goodbyes.leaving, asked.clone(), lines);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience.idle)
         .max_header_size(MAX_HEADERS)
         .max_buf_size(MAX_BUFFER)
-        .serve_connection(TokioIo::new(ClientStream::new(stream, patience.stalled)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let may_close = async {
         closing.cancelled().await;
@@ -145,7 +147,8 @@ pub(super) async fn serve(
     }
     // Nothing is left here of a connection that became a WebSocket.
     if let Some(parts) = connection.into_parts() {
-        linger(&parts.io.into_inner().into_inner(), patience.linger, &closing).await;
+        let (stream, _) = parts.io.into_inner().into_parts();
+        linger(&stream, patience.linger, &closing).await;
     }
 }
 
@@ -183,6 +186,7 @@ fn answering(
     Client { peer, place }: Client,
     leaving: CancellationToken,
     asked: Arc<SetOnce<()>>,
+    lines: RequestLines,
 ) -> impl Service<
     Request<Incoming>,
     Response = Response<Body>,
@@ -193,6 +197,7 @@ fn answering(
     service_fn(move |mut request: Request<Incoming>| {
         // Set already by any request but the first.
         drop(asked.set(()));
+        lines.request(request.headers(), request.body().size_hint().exact());
         request.extensions_mut().insert(ConnectInfo(peer));
         if let Some(place) = &place {
             request.extensions_mut().insert(place.clone());

@@ -9,17 +9,18 @@ use hither_engineio::{Refusal, TransportName, check_revision};
 
 use super::{
     denial::Denial,
+    jsonp::Jsonp,
     websocket::{self, UpgradeRequest},
 };
 
 /// What a request asks for, as far as it can be told without asking the session.
 pub(super) enum Asked {
-    /// A new session that polls.
-    OpenPolling,
+    /// A new session that polls, perhaps by scripts.
+    OpenPolling(Option<Jsonp>),
     /// What the session has to say.
-    Poll(Key),
+    Poll(Key, Option<Jsonp>),
     /// To hand the body to the session.
-    Push(Key),
+    Push(Key, Option<Jsonp>),
     /// A new session on a WebSocket.
     OpenWebSocket(UpgradeRequest),
     /// A WebSocket for a session that polls.
@@ -29,12 +30,12 @@ pub(super) enum Asked {
 impl Asked {
     /// Whether it does more than to hear what there is to say.
     pub(super) fn acts(&self) -> bool {
-        !matches!(self, Self::Poll(_))
+        !matches!(self, Self::Poll(..))
     }
 
     /// Whether it is a new session that is asked for.
     pub(super) fn opens(&self) -> bool {
-        matches!(self, Self::OpenPolling | Self::OpenWebSocket(_))
+        matches!(self, Self::OpenPolling(_) | Self::OpenWebSocket(_))
     }
 }
 
@@ -44,9 +45,18 @@ impl Asked {
 ///
 /// Departures: an Upgrade request for polling is refused instead of being upgraded and dropped, for it must not be
 /// served as a poll either; and a method that polling does not have is 400 on a session as it is without one, not 500.
-pub(super) fn read(parts: &mut Parts, has_minted: impl FnOnce(&str) -> bool) -> Result<Asked, Denial> {
+pub(super) fn read(
+    parts: &mut Parts,
+    allows_jsonp: bool,
+    has_minted: impl FnOnce(&str) -> bool,
+) -> Result<Asked, Denial> {
     let query = EngineQuery::of(&parts.uri);
     let transport: TransportName = query.transport.as_deref().unwrap_or_default().parse()?;
+    let script = query.script.filter(|_| transport == TransportName::Polling);
+    if script.is_some() && !allows_jsonp {
+        return Err(Refusal::UnknownTransport.into());
+    }
+    let script = script.as_deref().map(Jsonp::of_query);
     let fits_transport = websocket::is_wanted(&parts.headers) == (transport == TransportName::WebSocket);
     let Some(sid) = query.sid else {
         if parts.method != Method::GET {
@@ -57,7 +67,7 @@ pub(super) fn read(parts: &mut Parts, has_minted: impl FnOnce(&str) -> bool) -> 
         }
         check_revision(query.revision.as_deref())?;
         return Ok(match transport {
-            TransportName::Polling => Asked::OpenPolling,
+            TransportName::Polling => Asked::OpenPolling(script),
             TransportName::WebSocket => Asked::OpenWebSocket(UpgradeRequest::take(parts)?),
         });
     };
@@ -69,8 +79,8 @@ pub(super) fn read(parts: &mut Parts, has_minted: impl FnOnce(&str) -> bool) -> 
         return Err(Refusal::BadRequest.into());
     }
     match (transport, &parts.method) {
-        (TransportName::Polling, &Method::GET) => Ok(Asked::Poll(sid)),
-        (TransportName::Polling, &Method::POST) => Ok(Asked::Push(sid)),
+        (TransportName::Polling, &Method::GET) => Ok(Asked::Poll(sid, script)),
+        (TransportName::Polling, &Method::POST) => Ok(Asked::Push(sid, script)),
         (TransportName::Polling, _) => Err(Refusal::BadRequest.into()),
         (TransportName::WebSocket, _) => Ok(Asked::AttachWebSocket(sid, UpgradeRequest::take(parts)?)),
     }
@@ -83,6 +93,8 @@ struct EngineQuery {
     transport: Option<String>,
     /// An empty one is as good as none.
     sid: Option<String>,
+    /// Which function of the page takes what is polled, if it polls by scripts.
+    script: Option<String>,
 }
 
 impl EngineQuery {
@@ -94,6 +106,7 @@ impl EngineQuery {
             match name.as_str() {
                 "EIO" => query.revision = Some(value),
                 "transport" => query.transport = Some(value),
+                "j" => query.script = Some(value),
                 "sid" => query.sid = (!value.is_empty()).then_some(value),
                 _ => {}
             }

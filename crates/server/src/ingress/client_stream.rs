@@ -3,7 +3,7 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -13,7 +13,10 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A client's connection whose writes fail when the client takes nothing for so long.
+use super::request_lines::RequestLines;
+
+/// A client's connection whose writes fail when the client takes nothing for so long, and whose requests may have in their
+/// targets what belongs escaped, if whoever serves it tells its [`RequestLines`] of each request.
 ///
 /// HTTP servers do not bound how long a client may take for an answer. Whoever serves [`Server::router`] over hyper may wrap
 /// what it accepts in this; a WebSocket takes it apart again and minds its client by itself.
@@ -25,6 +28,9 @@ pub struct ClientStream<S = TcpStream> {
     patience: Duration,
     /// While a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
+    lines: RequestLines,
+    /// What was read and escaped, and had no room where it was to be read to.
+    escaped: Vec<u8>,
 }
 
 impl<S> ClientStream<S> {
@@ -34,12 +40,29 @@ impl<S> ClientStream<S> {
             stream,
             patience,
             stalled: None,
+            lines: RequestLines::new(),
+            escaped: Vec::new(),
         }
     }
 
-    /// The connection as it was.
-    pub fn into_inner(self) -> S {
-        self.stream
+    /// The request lines that come over the connection.
+    pub fn request_lines(&self) -> RequestLines {
+        self.lines.clone()
+    }
+
+    /// The connection as it was, and what was read of it and nobody has taken.
+    pub fn into_parts(self) -> (S, Vec<u8>) {
+        (self.stream, self.escaped)
+    }
+
+    /// Gives as much as there is room for of what is escaped.
+    fn give_escaped(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = self.escaped.len().min(buffer.remaining());
+        buffer.put_slice(&self.escaped[..length]);
+        self.escaped.drain(..length);
+        if self.escaped.is_empty() {
+            self.escaped = Vec::new();
+        }
     }
 
     /// Sees that a write does not wait for too long.
@@ -63,7 +86,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if self.escaped.is_empty() {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+            let Some(escaped) = self.lines.read(&buffer.filled()[before..]) else {
+                return Poll::Ready(Ok(()));
+            };
+            buffer.set_filled(before);
+            self.escaped = escaped;
+        }
+        self.give_escaped(buffer);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -111,6 +144,25 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn what_is_escaped_is_read_however_small_the_room_is() {
+        let (server, mut client) = duplex(1024);
+        let mut stream = ClientStream::new(server, PATIENCE);
+        let line = b"GET /?\"<><><>\" HTTP/1.1\r\n\r\n\"body\"";
+        client.write_all(line).await.unwrap();
+        drop(client);
+        let (mut read, mut small) = (Vec::new(), [0; 5]);
+        loop {
+            match stream.read(&mut small).await.unwrap() {
+                0 => break,
+                length => read.extend_from_slice(&small[..length]),
+            }
+        }
+        let read = String::from_utf8(read).unwrap();
+        assert_eq!(read, "GET /?%22%3C%3E%3C%3E%3C%3E%22 HTTP/1.1\r\n\r\n\"body\"");
+        assert_eq!(stream.into_parts().1, b"");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_given_up() {

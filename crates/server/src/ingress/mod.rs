@@ -7,19 +7,23 @@
 
 mod asked;
 mod backend;
+mod client_bundle;
 mod client_stream;
 mod cors;
 mod denial;
 mod introduction;
+mod jsonp;
 mod origin;
 mod polling;
+mod progress;
+mod request_lines;
 mod requester;
 mod short_sid;
 #[cfg(test)]
 mod tests;
 mod websocket;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -33,13 +37,15 @@ use hither_cluster::{Key, RequestError};
 use hither_engineio::Refusal;
 use tracing::{debug, warn};
 
-pub use self::client_stream::ClientStream;
-use self::{asked::Asked, cors::CorsHeaders, denial::Denial, requester::Requester};
+use self::{
+    asked::Asked, client_bundle::ClientFile, cors::CorsHeaders, denial::Denial, requester::Requester,
+};
 pub(crate) use self::{
     backend::Backend,
     short_sid::ShortSid,
     websocket::{CloseCode, SocketWriter, WriteOutcome},
 };
+pub use self::{client_stream::ClientStream, request_lines::RequestLines};
 use crate::{
     limits::{Connection, Use},
     request::{ServiceIndex, SessionReply, SessionRequest},
@@ -52,21 +58,32 @@ const REQUESTS: &str = "hither::requests";
 /// How long a session may take to begin or to take a WebSocket. The stock client waits as long for a connection.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Serves one service under a path, with and without the trailing slash.
+/// Serves one service under a path, with and without the trailing slash, and with anything behind it, as the reference
+/// does: proxies add slashes, for example. At the root it leaves all other paths to others.
 pub(crate) fn router<B: Backend>(backend: B, service: ServiceIndex, path: &str) -> Router {
     let path = path.trim_matches('/');
-    let mut router = Router::new();
-    if !path.is_empty() {
-        router = router.route(&format!("/{path}"), any(handle::<B>));
-    }
-    let with_slash = if path.is_empty() {
-        "/".to_owned()
-    } else {
-        format!("/{path}/")
+    let paths = match path {
+        "" => vec!["/".to_owned()],
+        path => vec![
+            format!("/{path}"),
+            format!("/{path}/"),
+            format!("/{path}/{{*below}}"),
+        ],
     };
-    router
-        .route(&with_slash, any(handle::<B>))
-        .with_state(Ingress { backend, service })
+    let base = paths
+        .iter()
+        .find(|path| path.ends_with('/'))
+        .cloned()
+        .unwrap_or_default();
+    let ingress = Ingress {
+        backend,
+        service,
+        base: base.into(),
+    };
+    paths
+        .iter()
+        .fold(Router::new(), |router, path| router.route(path, any(handle::<B>)))
+        .with_state(ingress)
 }
 
 /// One service at this node's doors.
@@ -74,6 +91,8 @@ pub(crate) fn router<B: Backend>(backend: B, service: ServiceIndex, path: &str) 
 struct Ingress<B> {
     backend: B,
     service: ServiceIndex,
+    /// Its path, with the trailing slash.
+    base: Arc<str>,
 }
 
 /// The place that a request has at the node; a WebSocket keeps it.
@@ -95,10 +114,13 @@ async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request)
         return cors.preflight();
     }
     let wants_websocket = websocket::is_wanted(request.headers());
-    let mut answer = ingress
-        .answer(request)
-        .await
-        .unwrap_or_else(Denial::into_response);
+    let mut answer = match ingress.client_file(&request) {
+        Some(file) => file.answer(request.headers()),
+        None => ingress
+            .answer(request)
+            .await
+            .unwrap_or_else(Denial::into_response),
+    };
     let upgraded = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
     if !upgraded && (wants_websocket || ingress.backend.leaving().is_cancelled()) {
         // Who asked for a WebSocket does not go on with HTTP, and at a node that leaves the next request shall find another.
@@ -111,6 +133,13 @@ async fn handle<B: Backend>(State(ingress): State<Ingress<B>>, request: Request)
 }
 
 impl<B: Backend> Ingress<B> {
+    /// The file of the client that is asked for, if it is one.
+    fn client_file(&self, request: &Request) -> Option<&'static ClientFile> {
+        let has_files = self.service == ServiceIndex::SOCKET_IO && self.backend.config().client_bundle;
+        let name = request.uri().path().strip_prefix(&*self.base)?;
+        ClientFile::requested(request.method(), name).filter(|_| has_files)
+    }
+
     async fn answer(&self, request: Request) -> Result<Response, Denial> {
         let (mut parts, body) = request.into_parts();
         let requester = Requester::of(&parts, self.backend.gate().trusted_proxies());
@@ -125,9 +154,9 @@ impl<B: Backend> Ingress<B> {
             }
         };
         match asked {
-            Asked::OpenPolling => self.open_polling(&parts, &requester).await,
-            Asked::Poll(sid) => self.poll(sid).await,
-            Asked::Push(sid) => self.push(&sid, &parts.headers, body).await,
+            Asked::OpenPolling(script) => self.open_polling(&parts, &requester, script).await,
+            Asked::Poll(sid, script) => self.poll(sid, script).await,
+            Asked::Push(sid, script) => self.push(&sid, script, &parts.headers, body).await,
             Asked::OpenWebSocket(upgrade) => {
                 self.open_websocket(&parts, &requester, upgrade, admission).await
             }
@@ -138,7 +167,7 @@ impl<B: Backend> Ingress<B> {
     /// Reads what a request asks for, and whether it may.
     fn admit(&self, parts: &mut Parts, requester: &Requester) -> Result<(Asked, Admission), Denial> {
         let (backend, gate) = (&self.backend, self.backend.gate());
-        let asked = asked::read(parts, |sid| backend.has_minted(sid))?;
+        let asked = asked::read(parts, backend.config().jsonp, |sid| backend.has_minted(sid))?;
         if asked.acts() && !origin::is_allowed(&parts.headers, requester, &backend.config().cors.origins) {
             let origin = parts.headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
             let origin = String::from_utf8_lossy(origin.unwrap_or_default());

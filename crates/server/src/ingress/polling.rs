@@ -13,7 +13,11 @@ use tokio::runtime::Handle;
 use tracing::{debug, error, info};
 
 use super::{
-    Backend, Ingress, OPEN_TIMEOUT, REQUESTS, ShortSid, close_connection, denial::Denial, introduction,
+    Backend, Ingress, OPEN_TIMEOUT, REQUESTS, ShortSid, close_connection,
+    denial::Denial,
+    introduction,
+    jsonp::{self, Jsonp},
+    progress,
     requester::Requester,
 };
 use crate::{
@@ -33,6 +37,7 @@ impl<B: Backend> Ingress<B> {
         &self,
         parts: &Parts,
         requester: &Requester,
+        script: Option<Jsonp>,
     ) -> Result<Response, Denial> {
         let handshake = introduction::read(parts, requester.address, self.backend.node())?;
         let sid = self.backend.mint();
@@ -53,13 +58,13 @@ impl<B: Backend> Ingress<B> {
         };
         let reply = self.ask(&sid, request, OPEN_TIMEOUT).await;
         match hanging.answered(reply)? {
-            SessionReply::Opened(frames) => Ok(payload_of(&frames)),
+            SessionReply::Opened(frames) => Ok(payload_of(&frames, script.as_ref())),
             _ => Err(unfit("open")),
         }
     }
 
     /// Waits for what the session has to say.
-    pub(super) async fn poll(&self, sid: Key) -> Result<Response, Denial> {
+    pub(super) async fn poll(&self, sid: Key, script: Option<Jsonp>) -> Result<Response, Denial> {
         info!(target: REQUESTS, sid = %ShortSid(&sid), owner = self.owner(&sid), "poll");
         let id = RequestId::random();
         let engine = &self.backend.config().engine;
@@ -86,13 +91,20 @@ impl<B: Backend> Ingress<B> {
             }
         };
         match hanging.answered(reply)? {
-            SessionReply::Pulled(frames) => Ok(payload_of(&frames)),
+            SessionReply::Pulled(frames) => Ok(payload_of(&frames, script.as_ref())),
             _ => Err(unfit("pull")),
         }
     }
 
     /// Hands what the client posted to the session.
-    pub(super) async fn push(&self, sid: &Key, headers: &HeaderMap, body: Body) -> Result<Response, Denial> {
+    pub(super) async fn push(
+        &self,
+        sid: &Key,
+        script: Option<Jsonp>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Response, Denial> {
+        let body = progress::watched(&self.backend, sid, body);
         let limit = self.backend.config().engine.max_payload;
         // Its room is held until the session has taken it.
         let (body, _room) = match self.backend.gate().read_body(headers, body, limit).await {
@@ -112,13 +124,21 @@ impl<B: Backend> Ingress<B> {
             bytes = body.len(),
             "push"
         );
+        let done = || answer(HeaderValue::from_static("text/html"), "ok");
+        let body = match script {
+            None => body,
+            Some(_) => match jsonp::payload_of_form(&body) {
+                Some(payload) => payload,
+                None => return Ok(done()),
+            },
+        };
         let request = SessionRequest::Push {
             id: RequestId::random(),
             service: self.service,
             body,
         };
         match self.ask(sid, request, PUSH_TIMEOUT).await? {
-            SessionReply::Done => Ok(answer(HeaderValue::from_static("text/html"), "ok")),
+            SessionReply::Done => Ok(done()),
             _ => Err(unfit("push")),
         }
     }
@@ -199,11 +219,12 @@ fn unread(error: BodyError, sid: &Key) -> Denial {
     }
 }
 
-fn payload_of(frames: &[Frame]) -> Response {
-    answer(
-        HeaderValue::from_static("text/plain; charset=UTF-8"),
-        payload::encode(frames),
-    )
+fn payload_of(frames: &[Frame], script: Option<&Jsonp>) -> Response {
+    let payload = payload::encode(frames);
+    match script {
+        None => answer(HeaderValue::from_static("text/plain; charset=UTF-8"), payload),
+        Some(script) => script.script(&payload),
+    }
 }
 
 fn answer(content_type: HeaderValue, body: impl IntoResponse) -> Response {

@@ -16,7 +16,7 @@ use super::body_budget::{BodyBudget, BodyRoom, NoRoom};
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The lowest rate at which a body may come, in bytes a second: that of the slowest of mobile links.
-const RATE: u32 = 8 << 10;
+pub(crate) const LOWEST_RATE: u32 = 8 << 10;
 
 /// Why a body was not read. The rest of it may still come, so the connection cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ impl BodyBudget {
 
 /// When this much of a body must have come that began then.
 fn due(began: Instant, bytes: usize) -> Instant {
-    let at_lowest_rate = Duration::from_secs(1) * u32::try_from(bytes).unwrap_or(u32::MAX) / RATE;
+    let at_lowest_rate = Duration::from_secs(1) * u32::try_from(bytes).unwrap_or(u32::MAX) / LOWEST_RATE;
     began + GRACE + at_lowest_rate
 }
 

@@ -17,4 +17,4 @@ pub use self::{
     gate::{Connection, Gate, TooMany},
     proxies::{InvalidProxy, TrustedProxies},
 };
-pub(crate) use self::{gate::Use, token_bucket::TokenBucket};
+pub(crate) use self::{body::LOWEST_RATE, gate::Use, token_bucket::TokenBucket};

@@ -94,6 +94,10 @@ impl Entities for Sessions {
                     });
                 }
             }
+            SessionRequest::Receiving => {
+                self.with(lane, key, |session, _, lane| session.receiving(lane));
+                reply.send(SessionReply::Done);
+            }
             SessionRequest::CancelPull { id } => {
                 self.with(lane, key, |session, env, lane| session.cancel_pull(env, lane, id));
                 reply.send(SessionReply::Done);

@@ -23,6 +23,12 @@ impl Session {
         }
     }
 
+    /// What the client is sending gets on.
+    pub(crate) fn receiving(&mut self, lane: &Lane) {
+        self.heard_at = lane.now();
+        self.engine.receiving(lane.now());
+    }
+
     pub(crate) fn push_too_large(&mut self, env: &mut Env, lane: &mut Lane) {
         self.engine.close(CloseReason::TransportError);
         self.drive(env, lane);

@@ -39,7 +39,7 @@ fn arguments_nest_to_a_limit() {
         let untaken = format!("untaken / S: {TOO_DEEP}");
         assert_eq!(
             story.says(&format!("2[\"a\",{deeper}]")),
-            [untaken.clone()],
+            std::slice::from_ref(&untaken),
             "nobody asked for an answer"
         );
         assert_eq!(

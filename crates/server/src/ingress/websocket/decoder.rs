@@ -32,6 +32,8 @@ pub(super) struct Batch {
     pub(super) ping: Option<Bytes>,
     /// Why there is nothing after these frames.
     pub(super) end: Option<SocketEnd>,
+    /// Whether the session is to be told that a long message gets on.
+    pub(super) gets_on: bool,
     weight: usize,
 }
 
@@ -42,6 +44,11 @@ impl Batch {
     }
 
     pub(super) fn is_empty(&self) -> bool {
+        self.has_nothing_whole() && !self.gets_on
+    }
+
+    /// Whether all that was decoded are parts of a message.
+    pub(super) fn has_nothing_whole(&self) -> bool {
         self.frames.is_empty() && self.ping.is_none() && self.end.is_none()
     }
 

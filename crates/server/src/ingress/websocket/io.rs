@@ -99,7 +99,10 @@ fn split_stream(upgraded: Upgraded, tasks: &TaskTracker) -> (ReadHalf, WriteHalf
 /// The TCP connection beneath, as `axum::serve` and as a bare hyper server wrap it.
 fn tcp_stream(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     let upgraded = match upgraded.downcast::<TokioIo<ClientStream>>() {
-        Ok(parts) => return Ok((parts.io.into_inner().into_inner(), parts.read_buf)),
+        Ok(parts) => {
+            let (stream, more) = parts.io.into_inner().into_parts();
+            return Ok((stream, [parts.read_buf, more.into()].concat().into()));
+        }
         Err(upgraded) => upgraded,
     };
     match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {

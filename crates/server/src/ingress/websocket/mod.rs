@@ -137,8 +137,7 @@ async fn serve<B: Backend>(attachment: Attachment<B>, on_upgrade: OnUpgrade, _ad
         Ok(upgraded) => {
             let (half, writer, early) = io::split(upgraded, backend.tasks());
             backend.socket_opened(attachment.address(), writer);
-            let max_payload = backend.config().engine.max_payload;
-            let reader = SocketReader::new(attachment, half, &early, max_payload);
+            let reader = SocketReader::new(attachment, half, &early);
             drop(early);
             // Boxed, so that the task does not keep room for the upgrade.
             Box::pin(Box::new(reader).run()).await;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     io::{LINGER, ReadHalf},
 };
 use crate::{
-    ingress::{Backend, REQUESTS, ShortSid, why},
+    ingress::{Backend, REQUESTS, ShortSid, progress::Progress, why},
     request::{SessionReply, SessionRequest, SocketFrame},
 };
 
@@ -34,12 +34,15 @@ pub(super) struct SocketReader<B: Backend> {
     batch: Batch,
     /// The number of the next frame.
     next: u64,
+    progress: Progress,
 }
 
 impl<B: Backend> SocketReader<B> {
     /// `early` are the first bytes, which were read before.
-    pub(super) fn new(attachment: Attachment<B>, half: ReadHalf, early: &[u8], max_payload: usize) -> Self {
-        let (mut decoder, mut batch) = (Decoder::new(max_payload), Batch::default());
+    pub(super) fn new(attachment: Attachment<B>, half: ReadHalf, early: &[u8]) -> Self {
+        let engine = &attachment.backend().config().engine;
+        let progress = Progress::new(engine.ping_timeout);
+        let (mut decoder, mut batch) = (Decoder::new(engine.max_payload), Batch::default());
         decoder.feed(early, &mut batch);
         Self {
             attachment,
@@ -47,6 +50,7 @@ impl<B: Backend> SocketReader<B> {
             decoder,
             batch,
             next: 0,
+            progress,
         }
     }
 
@@ -85,15 +89,25 @@ impl<B: Backend> SocketReader<B> {
     /// Decodes what has arrived, until there is no more or it is enough for one push.
     fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Self {
-            half, decoder, batch, ..
+            half,
+            decoder,
+            batch,
+            progress,
+            ..
         } = self;
         while !batch.is_full() {
-            let read = half.poll_read(context, |bytes| match bytes {
-                [] => batch.end = Some(SocketEnd::Lost),
-                bytes => decoder.feed(bytes, batch),
+            let read = half.poll_read(context, |bytes| {
+                match bytes {
+                    [] => batch.end = Some(SocketEnd::Lost),
+                    bytes => decoder.feed(bytes, batch),
+                }
+                bytes.len()
             });
             match read {
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(length)) if batch.has_nothing_whole() => {
+                    batch.gets_on |= progress.more(length, Instant::now());
+                }
+                Poll::Ready(Ok(_)) => progress.done(),
                 Poll::Ready(Err(error)) => {
                     debug!(%error, "a socket was lost");
                     batch.end = Some(SocketEnd::Lost);
@@ -108,6 +122,10 @@ impl<B: Backend> SocketReader<B> {
     /// Gives the lane and the session what is theirs, and says whether that was the end.
     async fn hand_on(&mut self) -> Option<SocketEnd> {
         let batch = std::mem::take(&mut self.batch);
+        if batch.gets_on {
+            let attachment = &self.attachment;
+            self.progress.tell(attachment.backend(), attachment.sid());
+        }
         if let Some(payload) = batch.ping {
             let attachment = &self.attachment;
             attachment
