@@ -1,3 +1,7 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import { loadEnv, type Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
@@ -17,11 +21,30 @@ function contentSecurityPolicy(): Plugin {
   };
 }
 
+const gzipped = promisify(gzip);
+
+/** Adds to every text that is built the same in fewer bytes: nodes send that to browsers that take it. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    async writeBundle({ dir = "dist" }, bundle) {
+      const texts = Object.keys(bundle).filter((name) => /\.(?:css|html|js)$/u.test(name));
+      await Promise.all(
+        texts.map(async (name) => {
+          const path = join(dir, name);
+          await writeFile(`${path}.gz`, await gzipped(await readFile(path), { level: 9 }));
+        }),
+      );
+    },
+  };
+}
+
 /** `npm run dev` hands requests to the server to the node that the environment variable HITHER_NODE names. */
 export default defineConfig(({ mode }) => {
   const node = loadEnv(mode, ".", "HITHER_")["HITHER_NODE"] ?? "http://localhost:9001";
   return {
-    plugins: [contentSecurityPolicy()],
+    plugins: [contentSecurityPolicy(), compressed()],
     build: {
       // The policy above forbids data: URLs.
       assetsInlineLimit: 0,

@@ -33,7 +33,7 @@ pub fn pages() -> Router {
 /// Serves the cluster page and what it is made of.
 pub(super) fn cluster_page() -> Router {
     let page = async |headers: HeaderMap| match WebClient::get(CLUSTER_PAGE) {
-        Some(file) => (GUARDS, serve(CLUSTER_PAGE, file, &headers)).into_response(),
+        Some(file) => (GUARDS, serve::<WebClient>(CLUSTER_PAGE, file, &headers)).into_response(),
         None => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
     };
     let part = async |uri: Uri, headers: HeaderMap| respond::<WebClient>(uri.path(), &headers);
@@ -51,6 +51,9 @@ const CLUSTER_PAGE: &str = "cluster.html";
 
 /// Where the build puts files whose names change with what is in them.
 const HASHED: &str = "assets/";
+
+/// What the build adds to the name of a file for the same file, compressed by gzip.
+const GZIPPED: &str = ".gz";
 
 const NOT_BUILT: &str = "\
 This node was built without its web page: there was no web/dist.
@@ -74,13 +77,14 @@ const GUARDS: [(HeaderName, HeaderValue); 3] = [
 fn respond<Files: RustEmbed>(path: &str, asked: &HeaderMap) -> Response {
     let path = path.strip_prefix('/').unwrap_or(path);
     match find::<Files>(path) {
-        Some((name, file)) => (GUARDS, serve(&name, file, asked)).into_response(),
+        Some((name, file)) => (GUARDS, serve::<Files>(&name, file, asked)).into_response(),
         None if path.is_empty() => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
         None => (StatusCode::NOT_FOUND, "Not found\n").into_response(),
     }
 }
 
-/// The file at a path: itself, or a page by its name without the ending. Not the cluster page.
+/// The file at a path: itself, or a page by its name without the ending. Not the cluster page, and nothing by the name of its
+/// compressed form.
 fn find<Files: RustEmbed>(path: &str) -> Option<(String, EmbeddedFile)> {
     let name = if path.is_empty() {
         FRONT_PAGE.to_owned()
@@ -90,11 +94,38 @@ fn find<Files: RustEmbed>(path: &str) -> Option<(String, EmbeddedFile)> {
     let page = format!("{path}.html");
     [name, page]
         .into_iter()
-        .filter(|name| name != CLUSTER_PAGE)
+        .filter(|name| name != CLUSTER_PAGE && !name.ends_with(GZIPPED))
         .find_map(|name| Files::get(&name).map(|file| (name, file)))
 }
 
-fn serve(name: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
+/// Whether the browser takes a body that is compressed by gzip (RFC 9110, section 12.5.3).
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    asked
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+            let refused = quality
+                .trim()
+                .strip_prefix("q=")
+                .is_some_and(|quality| quality.bytes().all(|byte| matches!(byte, b'0' | b'.')));
+            name.trim().eq_ignore_ascii_case("gzip") && !refused
+        })
+}
+
+/// A file, compressed where the browser takes that and the build has it.
+fn serve<Files: RustEmbed>(name: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
+    let smaller = takes_gzip(asked)
+        .then(|| Files::get(&format!("{name}{GZIPPED}")))
+        .flatten();
+    let content_type = HeaderValue::from_str(&content_type(&file))
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let encoding = smaller
+        .is_some()
+        .then_some([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
+    let file = smaller.unwrap_or(file);
     let tag = entity_tag(&file);
     let cache = if name.starts_with(HASHED) {
         "public, max-age=31536000, immutable"
@@ -104,15 +135,15 @@ fn serve(name: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     let headers = [
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
         (header::ETAG, tag.clone()),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
     ];
     let known = asked.get(header::IF_NONE_MATCH);
     if known.is_some_and(|known| known == tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    let content_type = HeaderValue::from_str(&content_type(&file))
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     (
         headers,
+        encoding,
         [(header::CONTENT_TYPE, content_type)],
         Body::from(file.data),
     )
@@ -186,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_cluster_page_is_not_for_all() {
-        for path in ["/cluster", "/cluster.html"] {
+        for path in ["/cluster", "/cluster.html", "/cluster.html.gz"] {
             assert_eq!(get::<Example>(path).status(), StatusCode::NOT_FOUND, "{path}");
         }
     }
@@ -214,12 +245,35 @@ mod tests {
         assert_eq!(respond::<Example>("/other", &headers).status(), StatusCode::OK);
     }
 
+    #[tokio::test]
+    async fn who_takes_gzip_is_sent_fewer_bytes() {
+        const PATH: &str = "/assets/page-1a2b3c4d.js";
+        let asking = |accepted| HeaderMap::from_iter([(header::ACCEPT_ENCODING, accepted)]);
+        for accepted in ["gzip", "deflate, GZip;q=0.5, br"] {
+            let response = respond::<Example>(PATH, &asking(HeaderValue::from_static(accepted)));
+            assert_eq!(header(&response, "content-encoding"), "gzip");
+            assert_eq!(
+                header(&response, "content-type"),
+                "text/javascript; charset=utf-8"
+            );
+            assert_eq!(header(&response, "vary"), "accept-encoding");
+            assert_ne!(header(&response, "etag"), header(&get::<Example>(PATH), "etag"));
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert!(body.starts_with(&[0x1f, 0x8b]));
+        }
+        for accepted in ["br", "gzip;q=0", "gzipped"] {
+            let response = respond::<Example>(PATH, &asking(HeaderValue::from_static(accepted)));
+            assert!(!response.headers().contains_key("content-encoding"), "{accepted}");
+        }
+    }
+
     #[test]
     fn unknown_paths_are_not_found_and_lead_nowhere_else() {
         for path in [
             "/nothing",
             "/assets",
             "/assets/",
+            "/assets/page-1a2b3c4d.js.gz",
             "/../Cargo.toml",
             "//etc/passwd",
             "/index.html/",
