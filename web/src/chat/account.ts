@@ -1,5 +1,6 @@
 /** Accounts and login sessions over HTTP. The login session itself is a cookie that scripts cannot read. */
 
+import { isAnswer, notUnderstood, unreachable } from "./answers";
 import type { Answer, Person } from "./protocol";
 
 /** In milliseconds; a password is slow to check, on purpose. */
@@ -43,19 +44,15 @@ async function ask<Content>(method: string, path: string, body?: object): Promis
       signal: AbortSignal.timeout(TIMEOUT),
       ...(body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
     });
-    const answer: unknown = await response.json();
+    const answer: unknown = isJson(response) ? await response.json() : null;
     if (isAnswer<Content>(answer)) return answer;
-    return failure("bad_answer", `The server's answer (${response.status}) was not understood.`);
+    return notUnderstood(response.status);
   } catch (error) {
     console.warn(`${method} /api/${path} has failed:`, error);
-    return failure("no_answer", "The server cannot be reached just now. Please try again.");
+    return unreachable();
   }
 }
 
-function isAnswer<Content>(value: unknown): value is Answer<Content> {
-  return typeof value === "object" && value !== null && "ok" in value && typeof value.ok === "boolean";
-}
-
-function failure(code: string, message: string): { ok: false; error: { code: string; message: string } } {
-  return { ok: false, error: { code, message } };
+function isJson({ headers }: Response): boolean {
+  return headers.get("Content-Type")?.startsWith("application/json") ?? false;
 }

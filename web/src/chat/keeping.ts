@@ -99,9 +99,9 @@ export class Keeping {
   }
 }
 
-function formatted(room: string, { id, text, kind, replyTo, at, delivery }: Outgoing): string {
+function formatted(room: string, { id, text, kind, replyTo, attachments, at, delivery }: Outgoing): string {
   const refused = delivery.is === "refused" ? delivery.problem : null;
-  return JSON.stringify({ room, id, text, kind, replyTo, at, refused });
+  return JSON.stringify({ room, id, text, kind, replyTo, attachments, at, refused });
 }
 
 /** Names of one person in another case are one key; a slash would end it. */

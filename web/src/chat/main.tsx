@@ -6,7 +6,7 @@ import { applyTheme, storedTheme } from "../shared/theme";
 import { account } from "./account";
 import { Connection } from "./connection";
 import { Keeping } from "./keeping";
-import { notify } from "./notifier";
+import { notify, onNotificationClick } from "./notifier";
 import { optionsFrom } from "./options";
 import { Performer } from "./performer";
 import { registerShell } from "./shell";
@@ -14,6 +14,7 @@ import type { State } from "./state/model";
 import { starting } from "./state/update";
 import { type Dispatch, Store } from "./store";
 import { App } from "./view/App";
+import { Uploads } from "./uploads";
 import type { Tools } from "./view/tools";
 
 /** How often the state is told the time, in milliseconds: for what ends by itself, and what is to be tried again. */
@@ -44,24 +45,28 @@ function start(root: HTMLElement): void {
   const dispatch: Dispatch = (event) => {
     store.dispatch(event);
   };
-  const connection = new Connection(dispatch, optionsFrom(location.search).transports);
+  const options = optionsFrom(location.search);
+  const connection = new Connection(dispatch, options.transports);
+  const recall: Tools["recall"] = (name) => {
+    const recalled = keeping.recall(name);
+    return { ...recalled, activeRoom: options.room ?? recalled.activeRoom };
+  };
+  const uploads = new Uploads();
   const performer = new Performer({
     account,
     connection,
+    uploads,
     dispatch,
-    recall: (name) => keeping.recall(name),
-    notify: (told) => {
-      notify(told, (room) => {
-        act({ type: "open room", room });
-      });
-    },
+    recall,
+    notify,
   });
   const tools: Tools = {
     dispatch: act,
     dispatchSoon: dispatch,
     request: connection.request,
+    holdFile: (file) => uploads.hold(file),
     account,
-    recall: (name) => keeping.recall(name),
+    recall,
     forget: (name) => {
       keeping.forget(name);
     },
@@ -74,6 +79,9 @@ function start(root: HTMLElement): void {
   });
   window.addEventListener("pagehide", () => {
     keeping.keep(store.state);
+  });
+  onNotificationClick((room) => {
+    act({ type: "open room", room });
   });
   setInterval(() => {
     store.dispatch({ type: "tick", at: Date.now() });

@@ -1,28 +1,50 @@
+import type { NotificationClicked } from "../shared/notificationClicked";
 import { preferences } from "./preferences";
 
-interface Notice {
+export interface Notice {
   readonly room: string;
   readonly title: string;
   readonly text: string;
 }
 
-/** Tells of a message in the ways that the person has chosen; `open` shows the room when the notification is clicked. */
-export function notify({ room, title, text }: Notice, open: (room: string) => void): void {
+/** Tells of a message in the ways that the person has chosen. */
+export function notify(notice: Notice): void {
   const { desktop, sound } = preferences();
   if (sound) chime();
   if (!desktop) return;
+  show(notice).catch((error: unknown) => {
+    console.warn("The browser shows no notification:", error);
+  });
+}
+
+/** By the service worker, which phones ask for, and which hears of the click also when this page is gone by then. */
+async function show({ room, title, text }: Notice): Promise<void> {
+  const registration = await navigator.serviceWorker.ready;
   // One per room: a second replaces the first.
-  const notification = new Notification(title, { body: text, tag: room, icon: "/icon-192.png" });
-  notification.onclick = () => {
-    window.focus();
-    open(room);
-    notification.close();
-  };
+  await registration.showNotification(title, {
+    body: text,
+    tag: room,
+    icon: "/icon-192.png",
+    data: { room },
+  });
+}
+
+/** Calls `open` with the room of a notification that was clicked. */
+export function onNotificationClick(open: (room: string) => void): void {
+  if (!("serviceWorker" in navigator)) return;
+  navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<NotificationClicked>) => {
+    open(data.room);
+  });
 }
 
 /** Two short tones, made here: a file would be one more thing to load. */
 function chime(): void {
   const audio = new AudioContext();
+  if (audio.state === "suspended") {
+    // Nobody has touched the page yet, and till then browsers let it make no sound.
+    void audio.close();
+    return;
+  }
   const volume = audio.createGain();
   volume.connect(audio.destination);
   volume.gain.setValueAtTime(0.08, audio.currentTime);

@@ -1,7 +1,8 @@
 import type { Account } from "./account";
 import { type Connection, NO_ANSWER } from "./connection";
-import type { Problem } from "./protocol";
+import type { Person, Problem } from "./protocol";
 import type { Command, Event } from "./state/events";
+import type { Uploads } from "./uploads";
 
 /** Before it is asked again who is signed in, in milliseconds. */
 const ASK_AGAIN = 2_000;
@@ -12,6 +13,7 @@ const RETRIED: ReadonlySet<string> = new Set([NO_ANSWER, "limited", "unavailable
 interface Tools {
   readonly account: Account;
   readonly connection: Connection;
+  readonly uploads: Uploads;
   readonly dispatch: (event: Event) => void;
   /** What was kept for the person, and the room that this tab had open. */
   readonly recall: (name: string) => Pick<Extract<Event, { type: "signed in" }>, "kept" | "activeRoom">;
@@ -36,6 +38,7 @@ export class Performer {
         break;
       case "disconnect":
         connection.disconnect();
+        this.tools.uploads.forgetAll();
         break;
       case "tell typing":
         connection.tellTyping(command.room);
@@ -46,8 +49,17 @@ export class Performer {
       case "load history":
         void this.#loadHistory(command);
         break;
+      case "load changes":
+        void this.#loadChanges(command);
+        break;
       case "send":
         void this.#send(command);
+        break;
+      case "upload":
+        void this.#upload(command);
+        break;
+      case "forget file":
+        this.tools.uploads.forget(command.id);
         break;
       case "edit":
         void this.#edit(command);
@@ -56,10 +68,10 @@ export class Performer {
         void this.#markRead(command);
         break;
       case "list presence":
-        void this.#listPresence(command.room);
+        void this.#listPresence(command);
         break;
       case "list members":
-        void this.#listMembers(command.room);
+        void this.#listMembers(command);
         break;
     }
   };
@@ -78,14 +90,25 @@ export class Performer {
     else this.tools.dispatch({ type: "history failed", room, ask, problem: spoken(answer.error) });
   }
 
+  async #loadChanges({ room, since, parts }: Extract<Command, { type: "load changes" }>): Promise<void> {
+    const answer = await this.tools.connection.request("message.changes", { room, since });
+    if (answer.ok) {
+      const { messages, changed, more } = answer;
+      this.tools.dispatch({ type: "changes loaded", room, messages, changed, more, parts });
+    } else if (RETRIED.has(answer.error.code)) {
+      this.tools.dispatch({ type: "changes failed", room });
+    }
+  }
+
   async #send({ room, outgoing }: Extract<Command, { type: "send" }>): Promise<void> {
-    const { id, text, kind, replyTo } = outgoing;
+    const { id, text, kind, replyTo, attachments } = outgoing;
     const answer = await this.tools.connection.request("message.send", {
       room,
       id,
       text,
       kind,
       ...(replyTo && { replyTo: replyTo.number }),
+      ...(attachments.length > 0 && { attachments: attachments.map((attachment) => attachment.id) }),
     });
     const at = Date.now();
     if (answer.ok) {
@@ -96,6 +119,16 @@ export class Performer {
       const result = silent ? ({ is: "silence" } as const) : ({ is: "error", error: answer.error } as const);
       this.tools.dispatch({ type: "send answered", room, id, result, at });
     }
+  }
+
+  async #upload({ room, id }: Extract<Command, { type: "upload" }>): Promise<void> {
+    const { uploads, dispatch } = this.tools;
+    const answer = await uploads.send(id, room, (sent) => {
+      dispatch({ type: "upload progressed", room, id, sent });
+    });
+    if (answer === null) return;
+    const result = answer.ok ? { attachment: answer.upload } : { problem: answer.error.message };
+    dispatch({ type: "upload ended", room, id, result });
   }
 
   async #edit({ room, number, text }: Extract<Command, { type: "edit" }>): Promise<void> {
@@ -111,17 +144,45 @@ export class Performer {
     else if (RETRIED.has(answer.error.code)) this.tools.dispatch({ type: "read untold", room, number });
   }
 
-  async #listPresence(room: string): Promise<void> {
-    const answer = await this.tools.connection.request("presence.list", { room });
-    if (!answer.ok) return;
-    this.tools.dispatch({ type: "presence listed", room, persons: answer.persons, count: answer.count });
+  async #listPresence({ room, most }: Extract<Command, { type: "list presence" }>): Promise<void> {
+    const persons: Person[] = [];
+    let after: string | undefined;
+    do {
+      const answer = await this.tools.connection.request("presence.list", { room, ...(after && { after }) });
+      if (!answer.ok) {
+        this.#peopleFailed(room, answer.error);
+        return;
+      }
+      persons.push(...answer.persons);
+      after = persons.length < most ? answer.next : undefined;
+      if (after === undefined) {
+        this.tools.dispatch({
+          type: "presence listed",
+          room,
+          persons: persons.slice(0, most),
+          count: answer.count,
+        });
+      }
+    } while (after !== undefined);
   }
 
-  async #listMembers(room: string): Promise<void> {
-    const answer = await this.tools.connection.request("room.members", { room });
-    if (!answer.ok) return;
-    const more = answer.next !== undefined;
-    this.tools.dispatch({ type: "members listed", room, members: answer.members, more });
+  async #listMembers({ room, after }: Extract<Command, { type: "list members" }>): Promise<void> {
+    const answer = await this.tools.connection.request("room.members", {
+      room,
+      ...(after !== null && { after }),
+    });
+    if (answer.ok) {
+      const { members, next = null } = answer;
+      this.tools.dispatch({ type: "members listed", room, after, members, next });
+    } else if (after === null) {
+      this.#peopleFailed(room, answer.error);
+    } else {
+      this.tools.dispatch({ type: "toast", text: answer.error.message });
+    }
+  }
+
+  #peopleFailed(room: string, { code }: Problem): void {
+    if (RETRIED.has(code)) this.tools.dispatch({ type: "people failed", room });
   }
 }
 

@@ -18,13 +18,18 @@ export function setSound(on: boolean): void {
 
 /** Asks the browser for permission first; gives whether notifications are on now. */
 export async function setDesktop(on: boolean): Promise<boolean> {
-  const granted = on && "Notification" in window && (await Notification.requestPermission()) === "granted";
+  const granted = on && supported() && (await Notification.requestPermission()) === "granted";
   write(DESKTOP, granted);
   return granted;
 }
 
 function permitted(): boolean {
-  return "Notification" in window && Notification.permission === "granted";
+  return supported() && Notification.permission === "granted";
+}
+
+/** Notifications are shown by the service worker. Browsers have neither over plain HTTP, except from this machine. */
+function supported(): boolean {
+  return "Notification" in window && "serviceWorker" in navigator;
 }
 
 function read(key: string): boolean {

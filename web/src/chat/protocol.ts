@@ -37,6 +37,22 @@ export interface Reaction {
   readonly names: readonly string[];
 }
 
+/** A file that was uploaded. What is shown of it comes from `attachmentUrl` and `thumbnailUrl`. */
+export interface Attachment {
+  readonly id: string;
+  /** A label that its uploader gave it. */
+  readonly name: string;
+  /** The media type by its content, as far as the server knows it. */
+  readonly type: string;
+  readonly bytes: number;
+  /** In pixels, of an image that can be shown. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
+export const attachmentUrl = ({ id }: Attachment): string => `/api/uploads/${id}`;
+export const thumbnailUrl = ({ id }: Attachment): string => `/api/uploads/${id}/thumbnail`;
+
 export interface Message {
   readonly room: string;
   /** Counts the messages of a room: 1, 2, 3, … without gaps. */
@@ -52,6 +68,9 @@ export interface Message {
   readonly edited?: number;
   readonly deleted?: boolean;
   readonly reactions?: readonly Reaction[];
+  readonly attachments?: readonly Attachment[];
+  /** The room's count of changes when this message was changed last. */
+  readonly changed?: number;
 }
 
 /** A room as the person who is signed in has it. */
@@ -82,6 +101,12 @@ export interface FoundRoom {
   readonly joined: boolean;
 }
 
+/** A program that may speak in a room. */
+export interface Webhook {
+  readonly id: string;
+  readonly name: string;
+}
+
 export interface RoomMember extends Pick<Person, "name" | "kind"> {
   readonly role: Role;
 }
@@ -96,6 +121,10 @@ export interface Invitation {
 export interface Limits {
   readonly messageBytes: number;
   readonly rooms: number;
+  /** Of one file; 0 where none is taken. */
+  readonly uploadBytes: number;
+  /** Files of one message. */
+  readonly attachments: number;
 }
 
 export interface Welcome {
@@ -115,6 +144,8 @@ export interface HistoryPage {
   /** In ascending order. */
   readonly messages: readonly Message[];
   readonly last: number;
+  /** Counts what happens to the messages of the room: edits, deletions, reactions. */
+  readonly changed: number;
   readonly more: { readonly before: boolean; readonly after: boolean };
 }
 
@@ -155,13 +186,24 @@ export interface Requests {
   "room.settings": [{ room: string; muted?: boolean; order?: number }, object];
   "room.read": [{ room: string; number: number }, { read: number; unread: number }];
   "message.send": [
-    { room: string; id: string; text: string; kind?: "text" | "action"; replyTo?: number },
+    {
+      room: string;
+      id: string;
+      text: string;
+      kind?: "text" | "action";
+      replyTo?: number;
+      attachments?: readonly string[];
+    },
     { number: number; time: number },
   ];
   "message.edit": [{ room: string; number: number; text: string }, { message: Message }];
   "message.delete": [{ room: string; number: number }, { message: Message }];
   "message.react": [{ room: string; number: number; emoji: string; on: boolean }, { message: Message }];
   "message.history": [{ room: string; limit?: number } & HistoryPart, HistoryPage];
+  "message.changes": [
+    { room: string; since: number },
+    { messages: readonly Message[]; changed: number; more: boolean },
+  ];
   "message.search": [
     { room: string; query: string; before?: number },
     { messages: readonly Message[]; more: boolean },
@@ -170,6 +212,10 @@ export interface Requests {
     { room: string; after?: string },
     { persons: readonly Person[]; count: number; next?: string },
   ];
+  /** `path` holds the webhook's secret, and is told this once. */
+  "webhook.create": [{ room: string; name: string }, { webhook: Webhook; path: string }];
+  "webhook.list": [{ room: string }, { webhooks: readonly Webhook[] }];
+  "webhook.delete": [{ room: string; id: string }, object];
 }
 
 export type RequestName = keyof Requests;

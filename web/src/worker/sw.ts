@@ -3,7 +3,7 @@
  * slow one. What people say never goes through here: requests to the server are left alone.
  */
 
-export {};
+import type { NotificationClicked } from "../shared/notificationClicked";
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -25,6 +25,25 @@ self.addEventListener("fetch", (event) => {
   if (request.mode === "navigate" && pathname === PAGE) event.respondWith(freshPage(request));
   else if (pathname.startsWith("/assets/")) event.respondWith(asset(request));
 });
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const { room } = event.notification.data as { room: string };
+  event.waitUntil(openRoom(room));
+});
+
+/** In a page that is open, or in a new one. */
+async function openRoom(room: string): Promise<void> {
+  const pages = await self.clients.matchAll({ type: "window" });
+  const page = pages.find(({ url }) => new URL(url).pathname === PAGE);
+  if (page === undefined) {
+    await self.clients.openWindow(`${PAGE}?room=${encodeURIComponent(room)}`);
+    return;
+  }
+  const clicked: NotificationClicked = { room };
+  page.postMessage(clicked);
+  await page.focus();
+}
 
 /** The page, and what it names. */
 async function keepShell(): Promise<void> {

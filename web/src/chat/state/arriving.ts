@@ -1,8 +1,8 @@
 /** What is said in a room, and what of it is new to the reader. */
 
 import type { Message } from "../protocol";
-import { plainText } from "../text/markdown/plain";
 import { mentions, sameName } from "../text/mentions";
+import { summary } from "../text/summary";
 import type { Command, Step } from "./events";
 import { fillHole } from "./loading";
 import type { Chatting, Room } from "./model";
@@ -117,5 +117,5 @@ function notice({ person }: Chatting, { membership }: Room, message: Message): C
   if (!called) return [];
   const where = membership.kind === "direct" ? "" : ` in ${roomTitle(membership)}`;
   const title = `${message.author.name}${where}`;
-  return [{ type: "notify", room: membership.room, title, text: plainText(message.text).slice(0, 200) }];
+  return [{ type: "notify", room: membership.room, title, text: summary(message).slice(0, 200) }];
 }

@@ -1,10 +1,13 @@
 import type { Message } from "../protocol";
 import { sameName } from "../text/mentions";
 import { arrived, changed, readTold, seeing, tellRead } from "./arriving";
+import { attach, removeUpload, retryUpload, startUploads, uploadEnded, withProgress } from "./attaching";
 import type { Event, Step } from "./events";
 import {
+  afterChanges,
   afterLoadFailed,
   afterPage,
+  askForChanges,
   ensureLoaded,
   jump,
   jumpToDate,
@@ -16,7 +19,10 @@ import { type Chatting, LONG_OFFLINE, type Room } from "./model";
 import { afterDisconnect, afterTime } from "./outbox";
 import {
   attend,
+  listMoreMembers,
+  listMorePersons,
   memberChanged,
+  membersListed,
   openNeighbour,
   openRoom,
   presenceTold,
@@ -45,6 +51,16 @@ export function whileChatting(state: Chatting, event: Event): Step<Chatting> {
       return retry(state, event.room, event.id);
     case "discard":
       return discard(state, event.room, event.id);
+    case "attach":
+      return attach(state, event.room, event.files);
+    case "retry upload":
+      return retryUpload(state, event.room, event.id);
+    case "remove upload":
+      return removeUpload(state, event.room, event.id);
+    case "upload progressed":
+      return unchanged(withProgress(state, event.room, event.id, { is: "sending", sent: event.sent }));
+    case "upload ended":
+      return unchanged(uploadEnded(state, event));
     case "reply":
       return unchanged(inRoom(state, event.room, (room) => replying(room, event.message)));
     case "edit":
@@ -63,6 +79,10 @@ export function whileChatting(state: Chatting, event: Event): Step<Chatting> {
       return jump(state, event.room, event.number);
     case "jump to date":
       return jumpToDate(state, event.room, event.time);
+    case "list more persons":
+      return listMorePersons(state, event.room);
+    case "list more members":
+      return listMoreMembers(state, event.room);
     case "toast":
       return unchanged(withToast(state, event.text));
     case "dismiss toast":
@@ -85,7 +105,7 @@ export function whileChatting(state: Chatting, event: Event): Step<Chatting> {
     case "disconnected":
       return unchanged(disconnected(state, event.at));
     case "welcomed":
-      return inTurn(state, (now) => welcomed(now, event.welcome), flushAll);
+      return inTurn(state, (now) => welcomed(now, event.welcome), flushAll, startUploads);
     case "message arrived":
       return arrived(state, event.message);
     case "message changed":
@@ -135,6 +155,10 @@ export function whileChatting(state: Chatting, event: Event): Step<Chatting> {
       );
     case "history failed":
       return unchanged(afterLoadFailed(state, event.room, event.ask, event.problem));
+    case "changes loaded":
+      return afterChanges(state, event);
+    case "changes failed":
+      return unchanged(inRoom(state, event.room, (room) => ({ ...room, stale: true })));
     case "send answered":
       return afterSend(state, event.room, event.id, event.result, event.at);
     case "edit failed":
@@ -146,13 +170,12 @@ export function whileChatting(state: Chatting, event: Event): Step<Chatting> {
           presence: { ...room.presence, persons: event.persons, count: event.count },
         })),
       );
-    case "members listed":
+    case "people failed":
       return unchanged(
-        inRoom(state, event.room, (room) => ({
-          ...room,
-          members: { members: event.members, more: event.more },
-        })),
+        inRoom(state, event.room, (room) => ({ ...room, presence: { ...room.presence, stale: true } })),
       );
+    case "members listed":
+      return unchanged(membersListed(state, event));
     case "read answered":
       return unchanged(readTold(state, event.room, event.read, event.unread));
     case "read untold":
@@ -190,6 +213,7 @@ function connected(state: Chatting, { recovered, transport }: Connected): Step<C
     (now) => (now.activeRoom === null ? unchanged(now) : ensureLoaded(now, now.activeRoom)),
     attend,
     flushAll,
+    startUploads,
   );
 }
 
@@ -238,7 +262,7 @@ function tick(state: Chatting, at: number): Step<Chatting> {
     const outbox = afterTime(room.outbox, at);
     return outbox === room.outbox ? room : { ...room, outbox };
   });
-  return inTurn(due, flushAll, tellRead, (now) => renewPresence(now, at));
+  return inTurn(due, flushAll, startUploads, askForChanges, tellRead, (now) => renewPresence(now, at));
 }
 
 function replying(room: Room, to: Message): Room {

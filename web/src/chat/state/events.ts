@@ -1,4 +1,5 @@
 import type {
+  Attachment,
   HistoryPage,
   HistoryPart,
   Message,
@@ -9,6 +10,7 @@ import type {
   SignedOutReason,
   Transport,
 } from "../protocol";
+import type { ChosenFile } from "./attaching";
 import type { Kept, State } from "./model";
 import type { Outgoing, SendResult } from "./outbox";
 
@@ -24,6 +26,10 @@ export type ViewEvent =
   | { type: "send"; room: string; text: string; kind: "text" | "action"; id: string; at: number }
   | { type: "retry"; room: string; id: string }
   | { type: "discard"; room: string; id: string }
+  /** Files that were chosen; `id` is that of the file, new for each. */
+  | { type: "attach"; room: string; files: readonly ChosenFile[] }
+  | { type: "retry upload"; room: string; id: number }
+  | { type: "remove upload"; room: string; id: number }
   | { type: "reply"; room: string; message: Message }
   | { type: "edit"; room: string; message: Message }
   | { type: "edit last"; room: string }
@@ -33,6 +39,8 @@ export type ViewEvent =
   | { type: "to newest"; room: string }
   | { type: "jump"; room: string; number: number }
   | { type: "jump to date"; room: string; time: number }
+  | { type: "list more persons"; room: string }
+  | { type: "list more members"; room: string }
   | { type: "toast"; text: string }
   | { type: "dismiss toast"; id: number }
   | { type: "page shown" }
@@ -76,9 +84,31 @@ export type AnswerEvent =
   | { type: "history loaded"; room: string; ask: number; page: HistoryPage }
   /** `problem` is null when no answer came. */
   | { type: "history failed"; room: string; ask: number; problem: string | null }
+  /** One part of an answer in several; `parts` counts them. */
+  | {
+      type: "changes loaded";
+      room: string;
+      messages: readonly Message[];
+      changed: number;
+      more: boolean;
+      parts: number;
+    }
+  /** They are to be asked for again. */
+  | { type: "changes failed"; room: string }
   | { type: "send answered"; room: string; id: string; result: SendAnswer; at: number }
+  | { type: "upload progressed"; room: string; id: number; sent: number }
+  | { type: "upload ended"; room: string; id: number; result: UploadResult }
   | { type: "presence listed"; room: string; persons: readonly Person[]; count: number }
-  | { type: "members listed"; room: string; members: readonly RoomMember[]; more: boolean }
+  /** The part of the list that was asked for by `after`, and where it goes on. */
+  | {
+      type: "members listed";
+      room: string;
+      after: string | null;
+      members: readonly RoomMember[];
+      next: string | null;
+    }
+  /** A list of people is to be asked for again. */
+  | { type: "people failed"; room: string }
   /** The server does not know of it yet. */
   | { type: "read untold"; room: string; number: number }
   | { type: "edit failed"; room: string; number: number; text: string; problem: string }
@@ -88,6 +118,8 @@ export type SendAnswer =
   | Exclude<SendResult, { is: "stored" }>
   | { readonly is: "stored"; readonly number: number; readonly time: number };
 
+export type UploadResult = { readonly attachment: Attachment } | { readonly problem: string };
+
 /** What `update` wants done. */
 export type Command =
   /** `later`: the last answer was that nobody knows. */
@@ -95,11 +127,17 @@ export type Command =
   | { type: "connect" }
   | { type: "disconnect" }
   | { type: "load history"; room: string; ask: number; part: HistoryPart }
+  | { type: "load changes"; room: string; since: number; parts: number }
   | { type: "send"; room: string; outgoing: Outgoing }
+  | { type: "upload"; room: string; id: number }
+  /** Also ends its upload. */
+  | { type: "forget file"; id: number }
   | { type: "edit"; room: string; number: number; text: string }
   | { type: "mark read"; room: string; number: number }
-  | { type: "list presence"; room: string }
-  | { type: "list members"; room: string }
+  /** At most so many persons. */
+  | { type: "list presence"; room: string; most: number }
+  /** The first members if `after` is null. */
+  | { type: "list members"; room: string; after: string | null }
   | { type: "tell typing"; room: string }
   | { type: "notify"; room: string; title: string; text: string };
 

@@ -1,7 +1,7 @@
 /** What of a room's history is asked for, and what comes of the answers. */
 
 import type { HistoryPage, HistoryPart } from "../protocol";
-import type { Step } from "./events";
+import type { Command, Event, Step } from "./events";
 import type { Chatting } from "./model";
 import {
   atEnd,
@@ -11,9 +11,10 @@ import {
   type Loading,
   withLoadFailed,
   withLoading,
+  withChanges,
   withPage,
 } from "./timeline";
-import { findRoom, inRoom, isReady, unchanged } from "./within";
+import { activeRoom, findRoom, inRoom, inTurn, isReady, unchanged } from "./within";
 
 /** Asks for a part; a `replace` overrides what is under way, anything else waits for it. */
 export function load(state: Chatting, id: string, part: HistoryPart, how: Loading["how"]): Step<Chatting> {
@@ -76,19 +77,54 @@ export function jumpToDate(state: Chatting, id: string, time: number): Step<Chat
   return load(withoutTarget(state, id), id, { date: time }, "replace");
 }
 
-/** After an absence: what is shown is asked for again, for it may have been changed. */
+/** After an absence: asks for what has been said and changed meanwhile, from where the reader is. */
 export function refresh(state: Chatting, id: string): Step<Chatting> {
-  const timeline = findRoom(state, id)?.timeline;
-  if (timeline?.loaded !== true) return ensureLoaded(state, id);
-  if (timeline.messages.length === 0 || atEndBefore(state, id)) return load(state, id, {}, "refresh");
-  const middle = timeline.messages[Math.floor(timeline.messages.length / 2)]?.number ?? 1;
-  return load(state, id, { around: middle }, "refresh");
+  const room = findRoom(state, id);
+  if (room?.timeline.loaded !== true) return ensureLoaded(state, id);
+  const { timeline, membership } = room;
+  // A reader of the past is brought what came meanwhile on the way back.
+  const current = atEnd(timeline);
+  const behind = inRoom(state, id, (before) => ({
+    ...before,
+    stale: true,
+    timeline: { ...timeline, newest: Math.max(timeline.newest, membership.last) },
+  }));
+  return inTurn(
+    behind,
+    (now) => (current ? load(now, id, {}, "extend") : unchanged(now)),
+    (now) => askForChanges(now),
+  );
 }
 
-/** Whether the window reached to the end of the room as it was last counted. */
-function atEndBefore(state: Chatting, id: string): boolean {
-  const room = findRoom(state, id);
-  return room !== undefined && lastNumber(room.timeline) >= room.timeline.newest;
+/** Asks what happened to the messages of the open room while changes could be missed. */
+export function askForChanges(state: Chatting): Step<Chatting> {
+  const room = activeRoom(state);
+  if (room?.stale !== true || !room.timeline.loaded || !isReady(state)) return unchanged(state);
+  const { membership, timeline } = room;
+  return {
+    state: inRoom(state, membership.room, (asking) => ({ ...asking, stale: false })),
+    commands: [{ type: "load changes", room: membership.room, since: timeline.changed, parts: 1 }],
+  };
+}
+
+/** With more than so many answers, it is less to load what is shown anew. */
+const PARTS_OF_CHANGES = 4;
+
+type ChangesLoaded = Extract<Event, { type: "changes loaded" }>;
+
+export function afterChanges(state: Chatting, { room: id, messages, changed, more, parts }: ChangesLoaded) {
+  const taken = inRoom(state, id, (room) => ({
+    ...room,
+    timeline: withChanges(room.timeline, messages, changed),
+  }));
+  const timeline = findRoom(taken, id)?.timeline;
+  if (!more || timeline === undefined) return unchanged(taken);
+  if (parts < PARTS_OF_CHANGES) {
+    const command: Command = { type: "load changes", room: id, since: changed, parts: parts + 1 };
+    return { state: taken, commands: [command] };
+  }
+  const middle = timeline.messages[Math.floor(timeline.messages.length / 2)]?.number ?? 1;
+  return load(taken, id, atEnd(timeline) ? {} : { around: middle }, "replace");
 }
 
 export function afterPage(state: Chatting, id: string, ask: number, page: HistoryPage): Step<Chatting> {

@@ -10,6 +10,7 @@ import type {
   RoomMember,
   Transport,
 } from "../protocol";
+import type { Upload } from "./attaching";
 import type { Outbox } from "./outbox";
 import type { Timeline } from "./timeline";
 
@@ -81,8 +82,12 @@ export interface Room {
   /** `membership.last` when the server last counted what is unread: what is numbered higher is counted here. */
   readonly counted: number;
   readonly timeline: Timeline;
+  /** Whether changes of the messages that are here may have been missed, and are to be asked for. */
+  readonly stale: boolean;
   readonly outbox: Outbox;
   readonly draft: string;
+  /** What goes with the message that is being written. */
+  readonly uploads: readonly Upload[];
   readonly composing: Composing;
   /** How far the server knows that the person has read. */
   readonly toldRead: number;
@@ -107,8 +112,10 @@ export type Composing =
 export interface Presence {
   /** Persons who are there; null until it is known. */
   readonly count: number | null;
-  /** Null unless the list was asked for and is up to date; at most the first page of it. */
+  /** Null unless the list was asked for and is up to date; at most the first `wanted` of it. */
   readonly persons: readonly Person[] | null;
+  /** So many are to be listed. */
+  readonly wanted: number;
   /** The list is to be asked for again; not more often than `PRESENCE_EVERY`. */
   readonly stale: boolean;
   readonly askedAt: number;
@@ -116,8 +123,8 @@ export interface Presence {
 
 export interface MemberList {
   readonly members: readonly RoomMember[];
-  /** There are more than these. */
-  readonly more: boolean;
+  /** Where the list goes on; null at its end. */
+  readonly next: string | null;
 }
 
 export interface Typist {
@@ -136,6 +143,9 @@ export const TOASTS_KEPT = 4;
 /** A room of many people changes all the time: its list is asked for this often at most, in milliseconds. */
 export const PRESENCE_EVERY = 5_000;
 
+/** So many of those who are there are listed at first, and more each time that more are asked for. */
+export const PERSONS_PAGE = 200;
+
 /** A person may type, and others are told so, this often at most, in milliseconds. */
 export const TYPING_EVERY = 3_000;
 
@@ -145,5 +155,5 @@ export const TYPING_FOR = 5_000;
 /** Without a connection for so long, in milliseconds, people are told plainly; before, the badge says it. */
 export const LONG_OFFLINE = 4_000;
 
-/** Until the server has named its own: the defaults of a node. */
-export const DEFAULT_LIMITS: Limits = { messageBytes: 4096, rooms: 100 };
+/** Until the server has named its own. */
+export const DEFAULT_LIMITS: Limits = { messageBytes: 4096, rooms: 100, uploadBytes: 0, attachments: 0 };

@@ -3,13 +3,14 @@
  * everything can be sent again until it is answered. They leave in the order in which they were written.
  */
 
-import type { Problem, Quote } from "../protocol";
+import type { Attachment, Problem, Quote } from "../protocol";
 
 export interface Outgoing {
   readonly id: string;
   readonly text: string;
   readonly kind: "text" | "action";
   readonly replyTo: Quote | null;
+  readonly attachments: readonly Attachment[];
   /** When it was written, by the reader's clock: for the order only. */
   readonly at: number;
   readonly delivery: Delivery;

@@ -1,8 +1,16 @@
 import { describe, expect, it } from "vitest";
+import type { Person } from "../protocol";
+import type { Presence } from "./model";
 import { peopleOf } from "./people";
 import { ADA, BOB, membership, Page } from "./testKit";
 
 const CAROL = { name: "Carol", kind: "guest" } as const;
+
+const NO_MEMBERS = { type: "members listed", room: "r", after: null, members: [], next: null } as const;
+
+function presence(persons: readonly Person[], count: number): Presence {
+  return { count, persons, wanted: 200, stale: false, askedAt: 0 };
+}
 
 describe("who is in a room", () => {
   it("follows the changes once the list is known", () => {
@@ -15,14 +23,19 @@ describe("who is in a room", () => {
   });
 
   it("asks for the list again, now and then, when only the count is told", () => {
-    const page = Page.inRoom().on({ type: "presence listed", room: "r", persons: [ADA], count: 1 });
+    const page = Page.inRoom().on(NO_MEMBERS, {
+      type: "presence listed",
+      room: "r",
+      persons: [ADA],
+      count: 1,
+    });
     page.taken();
     page.on({ type: "presence told", change: { room: "r", count: 500 } });
     page.on({ type: "tick", at: 10_000 });
     page.on({ type: "presence told", change: { room: "r", count: 501 } }, { type: "tick", at: 12_000 });
-    expect(page.taken()).toEqual([{ type: "list presence", room: "r" }]);
+    expect(page.taken()).toEqual([{ type: "list presence", room: "r", most: 200 }]);
     page.on({ type: "tick", at: 15_000 });
-    expect(page.taken()).toEqual([{ type: "list presence", room: "r" }]);
+    expect(page.taken()).toEqual([{ type: "list presence", room: "r", most: 200 }]);
   });
 
   it("is shown with oneself first, the roles, and those who are away", () => {
@@ -31,17 +44,84 @@ describe("who is in a room", () => {
       { ...CAROL, role: "member" as const },
       { ...ADA, role: "member" as const },
     ];
-    const people = peopleOf(
-      { count: 3, persons: [BOB, ADA], stale: false, askedAt: 0 },
-      { members, more: false },
-      "Ada",
-    );
+    const people = peopleOf(presence([BOB, ADA], 2), { members, next: null }, ADA);
     expect(people.present.map(({ name, role }) => [name, role])).toEqual([
       ["Ada", "member"],
       ["Bob", "owner"],
     ]);
-    expect(people.absent.map(({ name }) => name)).toEqual(["Carol"]);
-    expect(people.hidden).toBe(1);
+    expect(people.others.map(({ name }) => name)).toEqual(["Carol"]);
+    expect(people).toMatchObject({ othersAbsent: true, hidden: 0 });
+  });
+
+  it("is asked for again when no answer came", () => {
+    const page = Page.inRoom().on({ type: "people failed", room: "r" }, { type: "tick", at: 10_000 });
+    expect(page.taken()).toEqual([
+      { type: "list presence", room: "r", most: 200 },
+      { type: "list members", room: "r", after: null },
+    ]);
+  });
+
+  it("has oneself in it, also where it is not listed whole", () => {
+    const people = peopleOf(presence([BOB, CAROL], 500), { members: [], next: null }, ADA);
+    expect(people.present.map(({ name }) => name)).toEqual(["Ada", "Bob", "Carol"]);
+    expect(people.hidden).toBe(497);
+  });
+
+  it("calls nobody away while more are there than are listed", () => {
+    const members = [{ ...CAROL, role: "member" as const }];
+    const people = peopleOf(presence([ADA, BOB], 3), { members, next: null }, ADA);
+    expect(people).toMatchObject({ othersAbsent: false, hidden: 1 });
+  });
+
+  it("is listed further when more is asked for, also when the list is asked for again", () => {
+    const page = Page.inRoom().on(
+      NO_MEMBERS,
+      { type: "presence listed", room: "r", persons: [ADA, BOB], count: 900 },
+      { type: "list more persons", room: "r" },
+    );
+    expect(page.taken()).toEqual([{ type: "list presence", room: "r", most: 400 }]);
+    page.on({ type: "presence told", change: { room: "r", count: 901 } }, { type: "tick", at: 10_000 });
+    expect(page.taken()).toEqual([{ type: "list presence", room: "r", most: 400 }]);
+  });
+
+  it("has members listed part by part, each once", () => {
+    const owner = { ...ADA, role: "owner" as const };
+    const [bob, carol] = [
+      { ...BOB, role: "member" as const },
+      { ...CAROL, role: "member" as const },
+    ];
+    const page = Page.inRoom().on(
+      { type: "members listed", room: "r", after: null, members: [owner], next: "a" },
+      { type: "list more members", room: "r" },
+    );
+    expect(page.taken()).toEqual([{ type: "list members", room: "r", after: "a" }]);
+    const second = { type: "members listed", room: "r", after: "a", members: [carol], next: null } as const;
+    page.on(
+      { type: "member changed", change: { room: "r", ...bob } },
+      { type: "member changed", change: { room: "r", ...carol } },
+      second,
+      second,
+      { type: "list more members", room: "r" },
+    );
+    expect(page.room().members).toEqual({ members: [owner, bob, carol], next: null });
+    expect(page.taken()).toEqual([]);
+  });
+
+  it("loses a guest who is gone", () => {
+    const page = Page.inRoom().on(
+      { type: "presence listed", room: "r", persons: [ADA, CAROL], count: 2 },
+      {
+        type: "members listed",
+        room: "r",
+        after: null,
+        members: [{ ...CAROL, role: "member" }],
+        next: null,
+      },
+      { type: "presence told", change: { room: "r", count: 1, joined: [], left: [CAROL] } },
+      { type: "member changed", change: { room: "r", ...CAROL, role: null } },
+    );
+    const { presence, members } = page.room();
+    expect(peopleOf(presence, members, ADA)).toMatchObject({ present: [ADA], others: [] });
   });
 
   it("forgets who has stopped typing", () => {

@@ -1,4 +1,5 @@
 import type { Person, Role } from "../protocol";
+import { byName } from "../text/names";
 import type { MemberList, Presence } from "./model";
 
 export interface RoomPerson extends Person {
@@ -8,26 +9,36 @@ export interface RoomPerson extends Person {
 
 interface People {
   readonly present: readonly RoomPerson[];
-  readonly absent: readonly RoomPerson[];
+  /** Members who are not listed as being there. */
+  readonly others: readonly RoomPerson[];
+  /** Whether `others` are known not to be there: not while the list of those who are there goes on. */
+  readonly othersAbsent: boolean;
   /** So many are there who are not listed. */
   readonly hidden: number;
 }
 
-/** More would make the page slow. */
-const SHOWN = 200;
-
 /** Those who are there now and those who are not, oneself first, then by name. */
-export function peopleOf({ persons, count }: Presence, list: MemberList | null, self: string): People {
+export function peopleOf({ persons, count }: Presence, list: MemberList | null, self: Person): People {
   const members = list?.members ?? [];
   const roles = new Map(members.map(({ name, role }) => [name, role]));
-  const here = new Set(persons?.map(({ name }) => name));
-  const byName = (a: Person, b: Person) =>
-    Number(b.name === self) - Number(a.name === self) || a.name.localeCompare(b.name);
-  const present = (persons ?? [])
+  const here = withSelf(persons ?? [], count ?? 0, self);
+  const present = here
     .map((person): RoomPerson => ({ ...person, role: roles.get(person.name) ?? null }))
-    .sort(byName)
-    .slice(0, SHOWN);
+    .sort(inOrderFor(self));
+  const hereByName = new Set(here.map(({ name }) => name));
   // As long as nobody is known to be there, nobody is known to be away.
-  const absent = persons === null ? [] : members.filter(({ name }) => !here.has(name)).sort(byName);
-  return { present, absent: absent.slice(0, SHOWN), hidden: Math.max(0, (count ?? 0) - present.length) };
+  const others =
+    persons === null ? [] : members.filter(({ name }) => !hereByName.has(name)).sort(inOrderFor(self));
+  const hidden = Math.max(0, (count ?? 0) - present.length);
+  return { present, others, othersAbsent: hidden === 0, hidden };
+}
+
+/** Who looks at a long list is among those who are there, though perhaps not in the part of it that is here. */
+function withSelf(persons: readonly Person[], count: number, self: Person): readonly Person[] {
+  const cut = persons.length > 0 && persons.length < count;
+  return cut && !persons.some(({ name }) => name === self.name) ? [self, ...persons] : persons;
+}
+
+function inOrderFor(self: Person): (a: Person, b: Person) => number {
+  return (a, b) => Number(b.name === self.name) - Number(a.name === self.name) || byName(a.name, b.name);
 }

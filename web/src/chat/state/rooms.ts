@@ -2,11 +2,13 @@
 
 import type { Membership, PresenceChange, RoomMember, ServerEvents } from "../protocol";
 import { seeing, tellRead } from "./arriving";
-import type { Command, Step } from "./events";
+import { forgotten } from "./attaching";
+import type { Command, Event, Step } from "./events";
 import { ensureLoaded, refresh } from "./loading";
 import {
   type Chatting,
   type MemberList,
+  PERSONS_PAGE,
   type Presence,
   PRESENCE_EVERY,
   type Room,
@@ -27,9 +29,6 @@ import {
   withToast,
 } from "./within";
 
-/** More than a list shows: the rest is but a count. */
-const PERSONS_KEPT = 300;
-
 /** The server has said all that the person has: what is here is brought into line with it. */
 export function welcomed(state: Chatting, { person, rooms, invitations, limits }: Welcome): Step<Chatting> {
   const held = rooms.map((membership) => {
@@ -49,10 +48,18 @@ export function welcomed(state: Chatting, { person, rooms, invitations, limits }
     activeRoom: null,
     kept: [],
   };
-  if (active === undefined) return unchanged(now);
+  const lost = state.rooms.filter(({ membership }) => findRoom(now, membership.room) === undefined);
+  const freed = { state: now, commands: forgotten(lost.flatMap(({ uploads }) => uploads)) };
+  if (active === undefined) return freed;
   const id = active.membership.room;
   const isNew = state.activeRoom !== id || findRoom(state, id) === undefined;
-  return isNew ? openRoom(now, id) : inTurn({ ...now, activeRoom: id }, (at) => refresh(at, id), attend);
+  return inTurn(
+    now,
+    () => freed,
+    ...(isNew
+      ? [(at: Chatting) => openRoom(at, id)]
+      : [(at: Chatting) => refresh({ ...at, activeRoom: id }, id), attend]),
+  );
 }
 
 type Welcome = Parameters<ServerEvents["welcome"]>[0];
@@ -107,8 +114,9 @@ export function attend(state: Chatting): Step<Chatting> {
   if (room === undefined || !isReady(state)) return unchanged(state);
   const id = room.membership.room;
   const commands: Command[] = [];
-  if (room.presence.persons === null) commands.push({ type: "list presence", room: id });
-  if (room.members === null) commands.push({ type: "list members", room: id });
+  const { persons, wanted } = room.presence;
+  if (persons === null) commands.push({ type: "list presence", room: id, most: wanted });
+  if (room.members === null) commands.push({ type: "list members", room: id, after: null });
   if (commands.length === 0) return unchanged(state);
   return {
     state: inRoom(state, id, (asking) => ({ ...asking, presence: { ...asking.presence, stale: false } })),
@@ -120,13 +128,45 @@ export function attend(state: Chatting): Step<Chatting> {
 export function renewPresence(state: Chatting, at: number): Step<Chatting> {
   const room = activeRoom(state);
   if (room === undefined || !isReady(state)) return unchanged(state);
-  const { presence, membership } = room;
+  const { presence, membership, members } = room;
+  const { room: id } = membership;
   if (!presence.stale || at - presence.askedAt < PRESENCE_EVERY) return unchanged(state);
-  const asked = inRoom(state, membership.room, (asking) => ({
+  const asked = inRoom(state, id, (asking) => ({
     ...asking,
     presence: { ...presence, stale: false, askedAt: at },
   }));
-  return { state: asked, commands: [{ type: "list presence", room: membership.room }] };
+  const commands: Command[] = [{ type: "list presence", room: id, most: presence.wanted }];
+  if (members === null) commands.push({ type: "list members", room: id, after: null });
+  return { state: asked, commands };
+}
+
+export function listMorePersons(state: Chatting, id: string): Step<Chatting> {
+  const room = findRoom(state, id);
+  if (room === undefined || !isReady(state)) return unchanged(state);
+  const wanted = room.presence.wanted + PERSONS_PAGE;
+  return {
+    state: inRoom(state, id, (more) => ({ ...more, presence: { ...more.presence, wanted } })),
+    commands: [{ type: "list presence", room: id, most: wanted }],
+  };
+}
+
+export function listMoreMembers(state: Chatting, id: string): Step<Chatting> {
+  const after = findRoom(state, id)?.members?.next ?? null;
+  if (after === null || !isReady(state)) return unchanged(state);
+  return { state, commands: [{ type: "list members", room: id, after }] };
+}
+
+type MembersListed = Extract<Event, { type: "members listed" }>;
+
+/** The first part of the list takes the place of what was known; a later one only goes where the list ends. */
+export function membersListed(state: Chatting, { room: id, after, members, next }: MembersListed): Chatting {
+  return inRoom(state, id, (room) => {
+    if (after === null) return { ...room, members: { members, next } };
+    if (room.members?.next !== after) return room;
+    const fresh = new Set(members.map(({ name }) => name));
+    const before = room.members.members.filter(({ name }) => !fresh.has(name));
+    return { ...room, members: { members: [...before, ...members], next } };
+  });
 }
 
 export function presenceTold(state: Chatting, change: PresenceChange): Chatting {
@@ -138,7 +178,7 @@ function withPresence(presence: Presence, { count, joined, left }: PresenceChang
   if (presence.persons === null) return { ...presence, count };
   const gone = new Set([...(left ?? []), ...(joined ?? [])].map(({ name }) => name));
   const stayed = presence.persons.filter(({ name }) => !gone.has(name));
-  return { ...presence, count, persons: [...stayed, ...(joined ?? [])].slice(0, PERSONS_KEPT) };
+  return { ...presence, count, persons: [...stayed, ...(joined ?? [])].slice(0, presence.wanted) };
 }
 
 export function memberChanged(
@@ -187,10 +227,13 @@ export function roomLeft(
   const verb = reason === "banned" ? "banned from" : "removed from";
   const told =
     reason === "left" ? gone : withToast(gone, `You were ${verb} ${roomTitle(room.membership)}${whom}.`);
-  if (state.activeRoom !== id) return unchanged(told);
-  const neighbour = rooms[Math.min(place, rooms.length - 1)];
-  const nowhere: Chatting = { ...told, activeRoom: null };
-  return neighbour === undefined ? unchanged(nowhere) : openRoom(nowhere, neighbour.membership.room);
+  const neighbour = state.activeRoom === id ? rooms[Math.min(place, rooms.length - 1)] : undefined;
+  const activeRoom = state.activeRoom === id ? null : state.activeRoom;
+  return inTurn(
+    { ...told, activeRoom },
+    (now) => ({ state: now, commands: forgotten(room.uploads) }),
+    (now) => (neighbour === undefined ? unchanged(now) : openRoom(now, neighbour.membership.room)),
+  );
 }
 
 export function typingTold(state: Chatting, id: string, name: string, at: number): Chatting {

@@ -113,7 +113,7 @@ describe("sending", () => {
       type: "history loaded",
       room: "r",
       ask: page.lastAsk(),
-      page: { messages: [message(20)], last: 200, more: { before: true, after: true } },
+      page: { messages: [message(20)], last: 200, changed: 0, more: { before: true, after: true } },
     });
     page.taken();
     page.on(write("a"));

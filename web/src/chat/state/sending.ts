@@ -2,8 +2,9 @@
 
 import type { Message, Quote } from "../protocol";
 import { byteLength } from "../text/bytes";
-import { plainText } from "../text/markdown/plain";
+import { summary } from "../text/summary";
 import { arrived } from "./arriving";
+import { attachmentsOf, forgotten } from "./attaching";
 import type { Command, SendAnswer, Step } from "./events";
 import { toNewest } from "./loading";
 import { type Chatting, type Room, TYPING_EVERY } from "./model";
@@ -28,10 +29,17 @@ interface Written {
 /** Puts into the outbox what was written, or asks for the edit that it is. What cannot be sent stays in the composer. */
 export function send(state: Chatting, written: Written): Step<Chatting> {
   const room = findRoom(state, written.room);
-  if (room === undefined || written.text === "") return unchanged(state);
+  if (room === undefined) return unchanged(state);
   const excess = byteLength(written.text) - state.limits.messageBytes;
   if (excess > 0) return unchanged(withToast(state, `This message is ${excess} bytes too long.`));
-  if (room.composing.is === "edit") return edit(state, room, room.composing, written.text);
+  if (room.composing.is === "edit") {
+    return written.text === "" ? unchanged(state) : edit(state, room, room.composing, written.text);
+  }
+  const attachments = attachmentsOf(room.uploads);
+  if (attachments === null) {
+    return unchanged(withToast(state, "Not all files are uploaded yet. Wait for them, or remove them."));
+  }
+  if (written.text === "" && attachments.length === 0) return unchanged(state);
   if (room.outbox.length >= OUTBOX_LIMIT) {
     return unchanged(withToast(state, `${OUTBOX_LIMIT} messages of this room still wait to be sent.`));
   }
@@ -40,12 +48,14 @@ export function send(state: Chatting, written: Written): Step<Chatting> {
     text: written.text,
     kind: written.kind,
     replyTo: room.composing.is === "reply" ? quoteOf(room.composing.to) : null,
+    attachments,
     at: written.at,
     delivery: { is: "waiting" },
   };
   const queued = inRoom(state, written.room, (writing) => ({
     ...writing,
     draft: "",
+    uploads: [],
     composing: { is: "new" },
     outbox: [...writing.outbox, outgoing],
     newFrom: null,
@@ -53,6 +63,7 @@ export function send(state: Chatting, written: Written): Step<Chatting> {
   }));
   return inTurn(
     queued,
+    (now) => ({ state: now, commands: forgotten(room.uploads) }),
     (now) => flush(now, written.room),
     (now) => toNewest(now, written.room),
   );
@@ -72,8 +83,8 @@ function edit(
 /** Shown until the server's own quote comes, in UTF-16 code units. */
 const QUOTED = 120;
 
-function quoteOf({ number, author, text }: Message): Quote {
-  return { number, author: author.name, text: plainText(text).slice(0, QUOTED) };
+function quoteOf(message: Message): Quote {
+  return { number: message.number, author: message.author.name, text: summary(message).slice(0, QUOTED) };
 }
 
 export function retry(state: Chatting, id: string, message: string): Step<Chatting> {
@@ -136,10 +147,20 @@ export function afterSend(
 function storedMessage(
   { person }: Chatting,
   room: string,
-  { id, text, kind, replyTo }: Outgoing,
+  { id, text, kind, replyTo, attachments }: Outgoing,
   { number, time }: { number: number; time: number },
 ): Message {
-  return { room, number, id, time, author: person, text, kind, ...(replyTo && { replyTo }) };
+  return {
+    room,
+    number,
+    id,
+    time,
+    author: person,
+    text,
+    kind,
+    ...(replyTo && { replyTo }),
+    ...(attachments.length > 0 && { attachments }),
+  };
 }
 
 /** Others are told now and then that somebody types, but not what is a command, and not while a message is edited. */

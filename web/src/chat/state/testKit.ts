@@ -26,7 +26,12 @@ export function membership(room: string, change: Partial<Membership> = {}): Memb
 }
 
 export function welcome(...rooms: Membership[]): Welcome {
-  return { person: ADA, rooms, invitations: [], limits: { messageBytes: 100, rooms: 10 } };
+  return {
+    person: ADA,
+    rooms,
+    invitations: [],
+    limits: { messageBytes: 100, rooms: 10, uploadBytes: 1_000, attachments: 2 },
+  };
 }
 
 export function message(number: number, change: Partial<Message> = {}): Message {
@@ -49,7 +54,7 @@ export function messages(from: number, to: number): Message[] {
 
 /** What a server would answer that holds the messages from 1 to `last`. */
 export function page(from: number, to: number, last: number): HistoryPage {
-  return { messages: messages(from, to), last, more: { before: from > 1, after: to < last } };
+  return { messages: messages(from, to), last, changed: 0, more: { before: from > 1, after: to < last } };
 }
 
 /** A page that is given events, and remembers what it wanted done. */

@@ -9,6 +9,7 @@ import {
   WINDOW,
   withArrived,
   withChanged,
+  withChanges,
   withLoading,
   withPage,
 } from "./timeline";
@@ -77,19 +78,32 @@ describe("a timeline", () => {
     expect(withPage(asked, 6, page(4, 9, 99))).toBe(asked);
   });
 
-  it("shows what was changed meanwhile when it is refreshed, but nothing older than what it has", () => {
-    const edited = withChanged(loaded(1, 3), message(2, { text: "new", edited: 9 }));
-    const asked = withLoading(edited, { ask: 2, part: {}, how: "refresh" });
+  it("keeps the later change of a message, whichever way it comes", () => {
+    const edited = withChanged(loaded(1, 3), message(2, { text: "new", changed: 9 }));
+    expect(withChanged(edited, message(2, { text: "old", changed: 8 })).messages[1]?.text).toBe("new");
+    const asked = withLoading(edited, { ask: 2, part: {}, how: "extend" });
     const answer = page(1, 4, 4);
     const fresh = answer.messages.map((held) =>
-      held.number === 3 ? { ...held, text: "other", edited: 8 } : held,
+      held.number === 3 ? { ...held, text: "other", changed: 8 } : held,
     );
-    const refreshed = withPage(asked, 2, { ...answer, messages: fresh });
-    expect(refreshed.messages.map(({ text }) => text)).toEqual(["text 1", "new", "other", "text 4"]);
+    const joined = withPage(asked, 2, { ...answer, messages: fresh });
+    expect(joined.messages.map(({ text }) => text)).toEqual(["text 1", "new", "other", "text 4"]);
+  });
+
+  it("knows up to which change it is right", () => {
+    const asked = withLoading(EMPTY_TIMELINE, { ask: 1, part: {}, how: "replace" });
+    const at7 = withPage(asked, 1, { ...page(4, 6, 6), changed: 7 });
+    expect(at7.changed).toBe(7);
+    const older = withLoading(at7, { ask: 2, part: { before: 4 }, how: "extend" });
+    // What was there before is as of then.
+    expect(withPage(older, 2, { ...page(1, 3, 6), changed: 11 }).changed).toBe(7);
+    expect(withChanged(at7, message(5, { changed: 8 })).changed).toBe(8);
+    expect(withChanged(at7, message(5, { changed: 10 })).changed).toBe(7);
+    expect(withChanges(at7, [message(5, { changed: 10 })], 12).changed).toBe(12);
   });
 
   it("is replaced by a page that does not touch it", () => {
-    const asked = withLoading(loaded(1, 3), { ask: 2, part: {}, how: "refresh" });
+    const asked = withLoading(loaded(1, 3), { ask: 2, part: {}, how: "extend" });
     expect(numbers(withPage(asked, 2, page(80, 82, 82)))).toEqual([80, 81, 82]);
   });
 

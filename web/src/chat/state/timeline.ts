@@ -14,6 +14,8 @@ export interface Timeline {
   readonly newest: number;
   /** Nothing older is kept by the server. */
   readonly atStart: boolean;
+  /** The room's count of changes up to which the messages are as they were then, or later. */
+  readonly changed: number;
   readonly loaded: boolean;
   readonly loading: Loading | null;
   /** Why the last attempt to load failed. */
@@ -25,7 +27,7 @@ export interface Loading {
   readonly ask: number;
   readonly part: HistoryPart;
   /** `extend` joins what comes to the window, `replace` puts it in the place of the window. */
-  readonly how: "extend" | "replace" | "refresh";
+  readonly how: "extend" | "replace";
 }
 
 /** As many as the page shows: what a day's memory and the browser bear. */
@@ -42,6 +44,7 @@ export const EMPTY_TIMELINE: Timeline = {
   ahead: [],
   newest: 0,
   atStart: false,
+  changed: 0,
   loaded: false,
   loading: null,
   problem: null,
@@ -66,16 +69,24 @@ export function withArrived(timeline: Timeline, message: Message): Timeline {
   return joined({ ...known, ahead: inserted(timeline.ahead, message) }, "end");
 }
 
-/** Takes a message that was edited, deleted or reacted to. */
+/** Takes a message that was edited, deleted or reacted to, unless a later change of it is here already. */
 export function withChanged(timeline: Timeline, message: Message): Timeline {
-  const replaced = (other: Message) => (other.number === message.number ? message : other);
-  if (![...timeline.messages, ...timeline.ahead].some(({ number }) => number === message.number)) {
-    return withQuoteChanged(timeline, message);
-  }
+  const held = [...timeline.messages, ...timeline.ahead].find(({ number }) => number === message.number);
+  const next = message.changed === timeline.changed + 1 ? message.changed : timeline.changed;
+  const known = next === timeline.changed ? timeline : { ...timeline, changed: next };
+  if (held === undefined) return withQuoteChanged(known, message);
+  if (isLater(held, message)) return known;
+  const replaced = (other: Message) => (other === held ? message : other);
   return withQuoteChanged(
-    { ...timeline, messages: timeline.messages.map(replaced), ahead: timeline.ahead.map(replaced) },
+    { ...known, messages: known.messages.map(replaced), ahead: known.ahead.map(replaced) },
     message,
   );
+}
+
+/** Takes what has been changed while changes could be missed; from now on all is as of `changed`. */
+export function withChanges(timeline: Timeline, messages: readonly Message[], changed: number): Timeline {
+  const taken = messages.reduce(withChanged, timeline);
+  return { ...taken, changed: Math.max(taken.changed, changed) };
 }
 
 /** A quote shows nothing of a message that has been deleted. */
@@ -111,11 +122,12 @@ export function withPage(timeline: Timeline, ask: number, page: HistoryPage): Ti
     ({ number }) => number >= firstNumber(timeline) - 1 && number <= lastNumber(timeline) + 1,
   );
   if (how === "replace" || timeline.messages.length === 0 || (page.messages.length > 0 && !touches)) {
-    return joined({ ...settled, messages: page.messages, atStart: !page.more.before }, "end");
+    const { messages, changed } = page;
+    return joined({ ...settled, messages, changed, atStart: !page.more.before }, "end");
   }
   const begins = (page.messages[0]?.number ?? Infinity) < firstNumber(timeline);
   const asksForOlder = "before" in timeline.loading.part;
-  const merged = merge(timeline.messages, page.messages, how === "refresh");
+  const merged = merge(timeline.messages, page.messages);
   const atStart = begins || asksForOlder ? !page.more.before : timeline.atStart;
   return joined({ ...settled, messages: merged, atStart }, asksForOlder ? "start" : "end");
 }
@@ -142,18 +154,18 @@ function joined(timeline: Timeline, grows: "start" | "end"): Timeline {
     : { ...timeline, messages: messages.slice(0, WINDOW), ahead: [] };
 }
 
-/** Both by number. Of two of the same number the later edit stays; else the fresh one if it is to win. */
-function merge(held: readonly Message[], page: readonly Message[], pageWins: boolean): Message[] {
+/** Both by number. Of two of the same number the one that was changed later stays. */
+function merge(held: readonly Message[], page: readonly Message[]): Message[] {
   const byNumber = new Map(held.map((message) => [message.number, message]));
   for (const message of page) {
     const mine = byNumber.get(message.number);
-    if (mine === undefined || (pageWins && !isLater(mine, message))) byNumber.set(message.number, message);
+    if (mine === undefined || !isLater(mine, message)) byNumber.set(message.number, message);
   }
   return [...byNumber.values()].sort((a, b) => a.number - b.number);
 }
 
-function isLater(mine: Message, other: Message): boolean {
-  return (mine.deleted === true && other.deleted !== true) || (mine.edited ?? 0) > (other.edited ?? 0);
+function isLater({ changed = 0 }: Message, other: Message): boolean {
+  return changed > (other.changed ?? 0);
 }
 
 function inserted(ahead: readonly Message[], message: Message): readonly Message[] {

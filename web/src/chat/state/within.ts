@@ -1,9 +1,10 @@
 /** Small changes inside the state, from which the larger ones are made. */
 
+import { byName } from "../text/names";
 import { EMPTY_TIMELINE } from "./timeline";
 import type { Membership } from "../protocol";
 import type { Step } from "./events";
-import { type Chatting, type Kept, type Room, TOASTS_KEPT } from "./model";
+import { type Chatting, type Kept, PERSONS_PAGE, type Room, TOASTS_KEPT } from "./model";
 
 export function unchanged<After extends Chatting>(state: After): Step<After> {
   return { state, commands: [] };
@@ -63,12 +64,14 @@ export function newRoom(membership: Membership, kept: Kept | undefined): Room {
     membership,
     counted: membership.last,
     timeline: { ...EMPTY_TIMELINE, newest: membership.last },
+    stale: false,
     outbox: kept?.outbox ?? [],
     draft: kept?.draft ?? "",
+    uploads: [],
     composing: { is: "new" },
     toldRead: membership.read,
     newFrom: null,
-    presence: { count: null, persons: null, stale: true, askedAt: 0 },
+    presence: { count: null, persons: null, wanted: PERSONS_PAGE, stale: true, askedAt: 0 },
     members: null,
     typing: [],
     toldTyping: 0,
@@ -78,6 +81,6 @@ export function newRoom(membership: Membership, kept: Kept | undefined): Room {
 
 export function inOrder(rooms: readonly Room[]): readonly Room[] {
   return rooms.toSorted(
-    ({ membership: a }, { membership: b }) => a.order - b.order || a.name.localeCompare(b.name),
+    ({ membership: a }, { membership: b }) => a.order - b.order || byName(a.name, b.name),
   );
 }

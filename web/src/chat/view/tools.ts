@@ -13,6 +13,8 @@ export interface Tools {
   readonly dispatchSoon: Dispatch;
   /** Asks the server once. Never fails: the answer says what went wrong. */
   readonly request: <Name extends RequestName>(name: Name, asked: Asked<Name>) => Promise<Answered<Name>>;
+  /** Keeps a file that is to be uploaded; gives its number. */
+  readonly holdFile: (file: File) => number;
   readonly account: Account;
   readonly recall: (name: string) => { kept: readonly Kept[]; activeRoom: string | null };
   /** Removes all that this browser keeps of a person. */

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { type Answer, LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD } from "../../protocol";
 import type { Chatting } from "../../state/model";
 import { useTools } from "../tools";
+import { Copyable } from "./Copyable";
 import { Dialog } from "./Dialog";
 import { FormDialog } from "./FormDialog";
 
@@ -79,20 +80,21 @@ export function Token({ close }: Props) {
           A program with this token can read and write in your rooms, as you. There is one at a time: a new
           one ends the former.
         </p>
-        {token !== null && token !== "" && (
-          <>
-            <p class="form-hint">Shown this once:</p>
-            <output class="token" data-testid="token">
-              {token}
-            </output>
-          </>
+        {token !== null && token !== "" && <Copyable label="Shown this once:" text={token} testId="token" />}
+        {token === "" && (
+          <p role="status" data-testid="no-token">
+            There is no token now.
+          </p>
         )}
-        {token === "" && <p role="status">There is no token now.</p>}
         <p class="problem" role="alert">
           {problem}
         </p>
         <div class="dialog-actions">
-          <button type="button" onClick={() => void run(() => account.revokeToken())}>
+          <button
+            type="button"
+            data-testid="revoke-token"
+            onClick={() => void run(() => account.revokeToken())}
+          >
             Revoke
           </button>
           <button

@@ -4,6 +4,7 @@ import { BrowseRooms } from "./BrowseRooms";
 import { Help } from "./Help";
 import { CreateRoom, Direct, Invite, JumpToDate, Leave, Topic } from "./RoomDialogs";
 import { DeleteMessage, RemovePerson, Unban } from "./ModeratorDialogs";
+import { Webhooks } from "./Webhooks";
 import type { Wish } from "./wishes";
 
 interface Props {
@@ -37,6 +38,8 @@ export function Dialogs({ wish, state, close }: Props) {
       return <RemovePerson room={wish.room} name={wish.name} ban={wish.ban} close={close} />;
     case "unban":
       return <Unban room={wish.room} close={close} />;
+    case "webhooks":
+      return <Webhooks room={wish.room} close={close} />;
     case "rename":
       return <Rename name={state.person.name} close={close} />;
     case "password":

@@ -1,7 +1,7 @@
 import type { Membership, Message } from "../../protocol";
 import type { Room } from "../../state/model";
 import { roomTitle } from "../../state/within";
-import { plainText } from "../../text/markdown/plain";
+import { summary } from "../../text/summary";
 import { useTools } from "../tools";
 import { FormDialog } from "./FormDialog";
 
@@ -24,7 +24,8 @@ export function DeleteMessage({ membership, message, close }: OfMessage) {
       testId="delete-message-dialog"
       lead={
         <>
-          <q>{plainText(message.text).slice(0, 120)}</q> by {message.author.name}. Its text is gone for good.
+          <q>{summary(message).slice(0, 120)}</q> by {message.author.name}. Its text and its files are gone
+          for good.
         </>
       }
       button="Delete"

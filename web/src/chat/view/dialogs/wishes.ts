@@ -15,6 +15,7 @@ export type Wish =
   | { readonly is: "delete message"; readonly membership: Membership; readonly message: Message }
   | { readonly is: "remove person"; readonly room: Room; readonly name: string; readonly ban: boolean }
   | { readonly is: "unban"; readonly room: Room }
+  | { readonly is: "webhooks"; readonly room: Room }
   | { readonly is: "rename" }
   | { readonly is: "password" }
   | { readonly is: "token" }

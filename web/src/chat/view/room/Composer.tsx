@@ -1,19 +1,23 @@
 import "./composer.css";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { CloseIcon, SendIcon } from "../../../shared/icons";
+import { AttachIcon, CloseIcon, SendIcon } from "../../../shared/icons";
 import type { Chatting, Composing, Room } from "../../state/model";
+import { attachmentsOf } from "../../state/attaching";
 import { roomTitle } from "../../state/within";
 import { byteLength } from "../../text/bytes";
-import { plainText } from "../../text/markdown/plain";
+import { summary } from "../../text/summary";
 import type { Note } from "./Note";
+import { UploadList } from "./UploadList";
 import { useCommands } from "./useCommands";
 import { useCompletion } from "./useCompletion";
+import { pastedFiles } from "./useFiles";
 import { useTools } from "../tools";
 
 interface Props {
   state: Chatting;
   room: Room;
   names: readonly string[];
+  attach: (files: Iterable<File>) => void;
   setNote: (note: Note | null) => void;
 }
 
@@ -23,7 +27,7 @@ const NEARLY_FULL = 0.8;
 const LIST = "completion";
 
 /** Where messages are written. To be keyed by the room: it takes the focus when a room is opened. */
-export function Composer({ state, room, names, setNote }: Props) {
+export function Composer({ state, room, names, attach, setNote }: Props) {
   const { dispatch } = useTools();
   const field = useRef<HTMLTextAreaElement>(null);
   const id = room.membership.room;
@@ -33,6 +37,11 @@ export function Composer({ state, room, names, setNote }: Props) {
   const completion = useCompletion({ text: draft, caret, names });
   const left = state.limits.messageBytes - byteLength(draft.trim());
   const title = roomTitle(room.membership);
+  const { limits } = state;
+  const takesFiles = composing.is !== "edit" && limits.uploadBytes > 0 && limits.attachments > 0;
+  const attached = composing.is === "edit" ? null : attachmentsOf(room.uploads);
+  const incomplete = composing.is !== "edit" && attached === null;
+  const empty = draft.trim() === "" && (attached === null || attached.length === 0);
 
   const write = (text: string, at: number) => {
     dispatch({ type: "draft changed", room: id, draft: text, at: Date.now() });
@@ -110,8 +119,10 @@ export function Composer({ state, room, names, setNote }: Props) {
           ))}
         </ul>
       )}
+      {composing.is !== "edit" && <UploadList room={id} uploads={room.uploads} />}
       <Mode composing={composing} room={id} />
       <div class="composer-field">
+        {takesFiles && <AttachButton attach={attach} />}
         <textarea
           id="composer"
           ref={field}
@@ -124,6 +135,12 @@ export function Composer({ state, room, names, setNote }: Props) {
             setCaret(event.currentTarget.selectionStart);
           }}
           onKeyDown={onKeyDown}
+          onPaste={(event) => {
+            const files = pastedFiles(event);
+            if (files.length === 0) return;
+            event.preventDefault();
+            attach(files);
+          }}
           dir="auto"
           enterkeyhint="send"
           aria-label={`Message to ${title}`}
@@ -142,7 +159,7 @@ export function Composer({ state, room, names, setNote }: Props) {
           class="send"
           aria-label={composing.is === "edit" ? "Save" : "Send"}
           title={composing.is === "edit" ? "Save" : "Send"}
-          disabled={left < 0 || draft.trim() === ""}
+          disabled={left < 0 || incomplete || empty}
           data-testid="send-button"
         >
           <SendIcon />
@@ -156,6 +173,37 @@ export function Composer({ state, room, names, setNote }: Props) {
         )}
       </p>
     </form>
+  );
+}
+
+/** Opens the browser's way to choose files. */
+function AttachButton({ attach }: { attach: (files: Iterable<File>) => void }) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Add files"
+        title="Add files"
+        data-testid="add-files"
+        onClick={() => input.current?.click()}
+      >
+        <AttachIcon />
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        data-testid="file-input"
+        onChange={(event) => {
+          attach(event.currentTarget.files ?? []);
+          // The same file may be chosen again.
+          event.currentTarget.value = "";
+        }}
+      />
+    </>
   );
 }
 
@@ -174,7 +222,7 @@ function Mode({ composing, room }: { composing: Composing; room: string }) {
         ) : (
           "Edit: "
         )}
-        <span dir="auto">{plainText(message.text)}</span>
+        <span dir="auto">{summary(message)}</span>
       </p>
       <button
         type="button"

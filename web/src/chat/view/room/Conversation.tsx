@@ -9,6 +9,7 @@ import { MessageList } from "./MessageList";
 import { NoteView, type Note } from "./Note";
 import { RoomHead } from "./RoomHead";
 import { TypingLine } from "./TypingLine";
+import { useAttach, useDrop } from "./useFiles";
 
 interface Props {
   state: Chatting;
@@ -24,13 +25,15 @@ export function Conversation({ state, room, drawer, showSide }: Props) {
     setNote(null);
   }, []);
   const names = useNames(state, room);
+  const attach = useAttach(room.membership.room);
+  const drop = useDrop(attach);
   const elsewhere = state.rooms.reduce(
     (sum, { membership }) =>
       sum + (membership.room === room.membership.room || membership.muted ? 0 : membership.unread),
     0,
   );
   return (
-    <main class="conversation" inert={drawer.open !== null}>
+    <main class="conversation" inert={drawer.open !== null} {...drop.handlers}>
       <ConversationHead unreadElsewhere={elsewhere} connection={state.connection} drawer={drawer}>
         <RoomHead state={state} room={room} showSide={showSide} />
       </ConversationHead>
@@ -42,18 +45,23 @@ export function Conversation({ state, room, drawer, showSide }: Props) {
       />
       <Offline connection={state.connection} />
       {note !== null && <NoteView note={note} dismiss={dismiss} />}
-      <Composer state={state} room={room} names={names} setNote={setNote} />
+      <Composer state={state} room={room} names={names} attach={attach} setNote={setNote} />
       <TypingLine typing={room.typing} />
+      {drop.over && <p class="drop-zone">Drop files to add them to your message</p>}
     </main>
   );
 }
 
 /** Whom one can call here. The same array while the people are the same: messages are read again when it changes. */
 function useNames(state: Chatting, { members, presence, membership }: Room): readonly string[] {
-  const all = new Set([state.person.name, ...(membership.peer ? [membership.peer.name] : [])]);
-  for (const { name } of members?.members ?? []) all.add(name);
-  for (const { name } of presence.persons ?? []) all.add(name);
-  const joined = [...all].sort().join("\n");
+  const self = state.person.name;
+  const peer = membership.peer?.name ?? self;
+  const joined = useMemo(() => {
+    const all = new Set([self, peer]);
+    for (const { name } of members?.members ?? []) all.add(name);
+    for (const { name } of presence.persons ?? []) all.add(name);
+    return [...all].sort().join("\n");
+  }, [self, peer, members, presence.persons]);
   return useMemo(() => joined.split("\n"), [joined]);
 }
 

@@ -1,10 +1,12 @@
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { EditIcon, ReplyIcon, SmileIcon, TrashIcon } from "../../../shared/icons";
 import type { Message } from "../../protocol";
 import { plainText } from "../../text/markdown/plain";
 import { sameName, mentions } from "../../text/mentions";
 import { clockTime, exactTime } from "../../text/times";
 import { Avatar } from "../Avatar";
+import { Attachments } from "./Attachments";
 import { EmojiPicker } from "./EmojiPicker";
 import { Markdown } from "./Markdown";
 import { Reactions } from "./Reactions";
@@ -32,6 +34,8 @@ interface Props {
 
 export function MessageRow({ message, first, self, names, moderates, choosing, actions }: Props) {
   const { number, author, kind, text, time, deleted, edited } = message;
+  const [unfolded, setUnfolded] = useState(false);
+  const folds = deleted !== true && isLong(text);
   const own = sameName(author.name, self);
   const called = !own && deleted !== true && mentions(text, self);
   const data = {
@@ -82,7 +86,7 @@ export function MessageRow({ message, first, self, names, moderates, choosing, a
           ) : (
             <>
               {kind === "action" && <bdi class="said-by">{author.name}</bdi>}
-              <Markdown text={text} names={names} self={self} />
+              {text !== "" && <Text text={text} folded={folds && !unfolded} names={names} self={self} />}
             </>
           )}
           {edited !== undefined && deleted !== true && (
@@ -91,6 +95,20 @@ export function MessageRow({ message, first, self, names, moderates, choosing, a
             </span>
           )}
         </div>
+        {folds && (
+          <button
+            type="button"
+            class="link-button fold"
+            aria-expanded={unfolded}
+            data-testid="unfold"
+            onClick={() => {
+              setUnfolded(!unfolded);
+            }}
+          >
+            {unfolded ? "Show less" : "Show all"}
+          </button>
+        )}
+        {deleted !== true && <Attachments attachments={message.attachments} />}
         <Reactions message={message} self={self} react={actions.react} />
       </div>
       {deleted !== true && (
@@ -151,6 +169,26 @@ export function MessageRow({ message, first, self, names, moderates, choosing, a
   );
 }
 
+interface TextProps {
+  text: string;
+  folded: boolean;
+  names: readonly string[];
+  self: string;
+}
+
+function Text({ text, folded, names, self }: TextProps) {
+  const words = <Markdown text={text} names={names} self={self} />;
+  return folded ? <div class="folded">{words}</div> : words;
+}
+
+/** A text that would push all others out of sight is folded. */
+const LONG_LINES = 20;
+const LONG_TEXT = 1_600;
+
+function isLong(text: string): boolean {
+  return text.length > LONG_TEXT || text.split("\n", LONG_LINES + 1).length > LONG_LINES;
+}
+
 function Tool({
   label,
   testId,
@@ -185,7 +223,8 @@ function QuoteView({ message: { replyTo }, jump }: { message: Message; jump: (nu
         <span class="deleted">A message that was deleted</span>
       ) : (
         <>
-          <bdi class="said-by">{author}</bdi> <span dir="auto">{plainText(text)}</span>
+          <bdi class="said-by">{author}</bdi>{" "}
+          <span dir="auto">{text === "" ? "a file" : plainText(text)}</span>
         </>
       )}
     </button>

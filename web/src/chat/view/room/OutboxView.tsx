@@ -1,5 +1,6 @@
 import type { Delivery, Outgoing } from "../../state/outbox";
 import { useTools } from "../tools";
+import { Attachments } from "./Attachments";
 import { Markdown } from "./Markdown";
 
 interface Props {
@@ -16,7 +17,7 @@ export function OutboxView({ room, outbox, self, names, online }: Props) {
   if (outbox.length === 0) return null;
   return (
     <section class="outbox" aria-label="Messages being sent">
-      {outbox.map(({ id, text, kind, delivery }) => (
+      {outbox.map(({ id, text, kind, attachments, delivery }) => (
         <div
           key={id}
           class="row unsent"
@@ -27,8 +28,9 @@ export function OutboxView({ room, outbox, self, names, online }: Props) {
           <div class="row-main">
             <div class={kind === "action" ? "words action" : "words"}>
               {kind === "action" && <bdi class="said-by">{self}</bdi>}
-              <Markdown text={text} names={names} self={self} />
+              {text !== "" && <Markdown text={text} names={names} self={self} />}
             </div>
+            <Attachments attachments={attachments} />
             <p class="unsent-status" role={delivery.is === "refused" ? "alert" : undefined}>
               <span>{statusOf(delivery, online)}</span>
               {(delivery.is === "refused" || delivery.is === "delayed") && (

@@ -133,6 +133,13 @@ function useRoomActions(state: Chatting, room: Room): MenuItem[] {
           wish({ is: "unban", room });
         },
       },
+      {
+        label: "Webhooks",
+        testId: "webhooks",
+        pick: () => {
+          wish({ is: "webhooks", room });
+        },
+      },
     );
   }
   items.push({

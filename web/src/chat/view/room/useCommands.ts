@@ -35,6 +35,8 @@ export function useCommands({ state, room, setNote }: Props): () => Promise<void
     setNote(null);
     switch (typed.is) {
       case "nothing":
+        // Files need no words.
+        dispatch({ type: "send", room: id, text: "", kind: "text", id: crypto.randomUUID(), at: Date.now() });
         break;
       case "wrong":
         setNote({ title: typed.problem, lines: [], problem: true });

@@ -19,13 +19,15 @@ interface Props {
 
 /** Who is in the room: those who are there now, then those who are not. */
 export function People({ state, room, drawer }: Props) {
+  const { dispatch } = useTools();
   const wish = useWish();
   const people = useMemo(
-    () => peopleOf(room.presence, room.members, state.person.name),
-    [room.presence, room.members, state.person.name],
+    () => peopleOf(room.presence, room.members, state.person),
+    [room.presence, room.members, state.person],
   );
   const { membership } = room;
   const stale = state.connection.is !== "online";
+  const othersTitle = people.othersAbsent ? "Not here now" : "Other members";
   return (
     <>
       <div class={stale ? "side-body stale" : "side-body"}>
@@ -39,12 +41,20 @@ export function People({ state, room, drawer }: Props) {
             <PersonItem key={person.name} person={person} present state={state} room={room} drawer={drawer} />
           ))}
         </ul>
-        {people.hidden > 0 && <p class="people-more">and {people.hidden} more</p>}
-        {people.absent.length > 0 && (
+        {people.hidden > 0 && room.presence.persons !== null && (
+          <More
+            label={`Show more of ${people.hidden} others here`}
+            testId="more-persons"
+            show={() => {
+              dispatch({ type: "list more persons", room: membership.room });
+            }}
+          />
+        )}
+        {people.others.length > 0 && (
           <>
-            <h3>Not here now</h3>
-            <ul class="people" data-testid="absent-list" aria-label="Not here now">
-              {people.absent.map((person) => (
+            <h3>{othersTitle}</h3>
+            <ul class="people" data-testid="other-members" aria-label={othersTitle}>
+              {people.others.map((person) => (
                 <PersonItem
                   key={person.name}
                   person={person}
@@ -57,7 +67,15 @@ export function People({ state, room, drawer }: Props) {
             </ul>
           </>
         )}
-        {room.members?.more === true && <p class="people-more">More members are not listed here.</p>}
+        {room.members?.next != null && (
+          <More
+            label="Show more members"
+            testId="more-members"
+            show={() => {
+              dispatch({ type: "list more members", room: membership.room });
+            }}
+          />
+        )}
       </div>
       {membership.kind !== "direct" && (
         <footer class="side-foot">
@@ -73,6 +91,14 @@ export function People({ state, room, drawer }: Props) {
         </footer>
       )}
     </>
+  );
+}
+
+function More({ label, testId, show }: { label: string; testId: string; show: () => void }) {
+  return (
+    <button type="button" class="people-more link-button" data-testid={testId} onClick={show}>
+      {label}
+    </button>
   );
 }
 
@@ -94,7 +120,9 @@ function PersonItem({ person, present, state, room, drawer }: ItemProps) {
       data-role={role ?? ""}
     >
       <Avatar name={name} small />
-      <bdi class="person-name">{name}</bdi>
+      <bdi class="person-name" title={name}>
+        {name}
+      </bdi>
       <PersonMarks kind={kind} role={role} self={self} />
       {items.length > 0 && (
         <Menu

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Message } from "../../protocol";
 import type { Room } from "../../state/model";
 import { roomTitle } from "../../state/within";
-import { plainText } from "../../text/markdown/plain";
+import { summary } from "../../text/summary";
 import { clockTime, shortDate } from "../../text/times";
 import { useTools } from "../tools";
 import type { Drawer } from "../useDrawer";
@@ -92,7 +92,7 @@ export function Search({ room, drawer }: { room: Room; drawer: Drawer }) {
                 </time>
               </span>
               <span class="hit-text" dir="auto">
-                <Marked text={plainText(message.text)} query={found.query} />
+                <Marked text={summary(message)} query={found.query} />
               </span>
             </button>
           </li>

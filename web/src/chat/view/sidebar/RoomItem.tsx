@@ -5,7 +5,8 @@ import { Avatar } from "../Avatar";
 export function RoomItem({ room, active, open }: { room: Room; active: boolean; open: () => void }) {
   const { name, kind, unread, muted, peer } = room.membership;
   const unsent = room.outbox.length > 0;
-  const draft = !active && room.composing.is !== "edit" && room.draft.trim() !== "";
+  const draft =
+    !active && room.composing.is !== "edit" && (room.draft.trim() !== "" || room.uploads.length > 0);
   return (
     <li>
       <button
