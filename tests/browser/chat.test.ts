@@ -100,6 +100,11 @@ describe("people chat in browsers, on three nodes behind a proxy that scatters t
     await ada.inRoom("refreshing");
     await ada.hears("before");
     assert.equal(await ada.find("message-input").inputValue(), "half a thought");
+    await ada.openRoom("lobby");
+    assert.equal(await ada.find("message-input").inputValue(), "", "a draft belongs to its room");
+    await ada.room("refreshing").getByText("draft").waitFor();
+    await ada.openRoom("refreshing");
+    assert.equal(await ada.find("message-input").inputValue(), "half a thought");
     const tab = await ChatPage.tab(ada.page.context(), scatter.url);
     await tab.isIn();
     await tab.openRoom("refreshing");
@@ -198,6 +203,11 @@ describe("people chat in browsers, on three nodes behind a proxy that scatters t
       numbers.toSorted((a, b) => a - b),
     );
     assert.equal(new Set(numbers).size, numbers.length);
+
+    await ada.find("jump-to-date").click();
+    await isAccessible(ada.page, "jumping to a date");
+    await ada.find("dialog-submit").click();
+    await ada.message("hay 1").and(ada.page.locator(":focus")).waitFor();
   });
 
   test("what people write is shown, and never run", async () => {
@@ -239,6 +249,18 @@ describe("people chat in browsers, on three nodes behind a proxy that scatters t
     await guest.page.locator("[data-testid=completion]", { hasText: "@Gustav" }).waitFor();
     await guest.find("message-input").press("Tab");
     assert.equal(await guest.find("message-input").inputValue(), "@Gustav ");
+    await guest.find("message-input").fill("");
+    await guest.find("message-input").pressSequentially(":tad");
+    await guest.page.locator("[data-testid=completion]", { hasText: ":tada:" }).waitFor();
+    await guest.find("message-input").press("Tab");
+    assert.equal(await guest.find("message-input").inputValue(), "🎉 ");
+    await guest.find("message-input").fill("");
+    await guest.find("message-input").pressSequentially("/he");
+    await guest.page.locator("[data-testid=completion]", { hasText: "/help" }).waitFor();
+    await guest.find("message-input").press("Tab");
+    await guest.find("message-input").press("Enter");
+    await guest.find("help-dialog").waitFor();
+    await isAccessible(guest.page, "the help");
   });
 
   test("a phone in the dark", async () => {

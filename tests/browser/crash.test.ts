@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser } from "playwright-core";
+import { Person } from "../chat/person.ts";
+import { closeClients } from "../harness/client.ts";
 import { Cluster } from "../harness/cluster.ts";
 import { hitherNode } from "../harness/programs.ts";
 import { Scatter } from "../harness/scatter.ts";
@@ -33,6 +35,13 @@ describe("connections break under people who chat in browsers", () => {
     await until("the page is kept", () =>
       ada.page.evaluate<boolean>("navigator.serviceWorker.controller !== null"),
     );
+    const devtools = await ada.page.context().newCDPSession(ada.page);
+    const { installabilityErrors } = await devtools.send("Page.getInstallabilityErrors");
+    // Each test has a window of its own, from which nothing is installed.
+    assert.deepEqual(
+      installabilityErrors.map(({ errorId }) => errorId),
+      ["in-incognito"],
+    );
     await ada.page.context().setOffline(true);
     await ada.page.locator("[data-testid=connection-state][data-state=reconnecting]").waitFor();
     await ada.say("from the island");
@@ -57,6 +66,57 @@ describe("connections break under people who chat in browsers", () => {
       assert.deepEqual(chat.errors, []);
       await chat.close();
     }
+  });
+
+  test("what was edited and deleted meanwhile is so on coming back, far up in the room as well", async () => {
+    const ada = await ChatPage.signedUp(browser, scatter.url, "Ada E");
+    await ada.createRoom("proofs");
+    const bob = await Person.member(scatter.url, "Bob E");
+    const { room } = await bob.must("room.join", { name: "proofs" }).then(({ membership }) => {
+      assert.ok(membership);
+      return membership;
+    });
+    // More than the page asks for when it comes back.
+    const said: number[] = [];
+    for (let line = 1; line <= 70; line += 1) said.push((await bob.say(room, `line ${line}`)).number);
+    await ada.hears("line 70");
+    const [first = 0, second = 0] = said;
+
+    await ada.page.context().setOffline(true);
+    await ada.page.locator("[data-testid=connection-state][data-state=reconnecting]").waitFor();
+    await bob.must("message.edit", { room, number: first, text: "line one" });
+    await bob.must("message.delete", { room, number: second });
+    await bob.say(room, "all is proof-read");
+    await ada.page.context().setOffline(false);
+    await ada.hears("all is proof-read");
+    await ada.message("line one").waitFor({ state: "attached" });
+    await ada.page
+      .locator(`[data-testid=message][data-number="${second}"][data-deleted=true]`)
+      .waitFor({ state: "attached" });
+    assert.deepEqual(ada.errors, []);
+    await ada.close();
+    closeClients();
+  });
+
+  test("on a slow network the page opens, signs up and talks", async () => {
+    const ada = await ChatPage.open(browser, "about:blank");
+    const network = await ada.page.context().newCDPSession(ada.page);
+    await network.send("Network.enable");
+    // A poor mobile connection: what a second carries, in bytes.
+    await network.send("Network.emulateNetworkConditions", {
+      offline: false,
+      latency: 400,
+      downloadThroughput: 50_000,
+      uploadThroughput: 20_000,
+    });
+    await ada.page.goto(scatter.url);
+    await ada.signUp("Ada G");
+    await ada.createRoom("far from any mast");
+    await ada.say("slow but sure");
+    await ada.hears("slow but sure");
+    await ada.find("unsent-message").waitFor({ state: "detached" });
+    assert.deepEqual(ada.errors, []);
+    await ada.close();
   });
 
   test("a node dies: they come back by themselves, and miss nothing", async () => {

@@ -208,6 +208,37 @@ export class ChatPage {
     await message.getByTestId(tool).click();
   }
 
+  /** Adds a file to the message that is being written, as by the browser's dialog. */
+  async choose(name: string, content: string | Buffer): Promise<void> {
+    const buffer = Buffer.from(content);
+    await this.find("file-input").setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+  }
+
+  /** Drops a file on the messages. */
+  async drop(name: string, content: string | Buffer): Promise<void> {
+    const dataTransfer = await this.page.evaluateHandle(carrying(name, content));
+    for (const event of ["dragover", "drop"]) {
+      await this.find("messages").dispatchEvent(event, { dataTransfer });
+    }
+  }
+
+  /** Pastes a file while a message is being written. */
+  async paste(name: string, content: string | Buffer): Promise<void> {
+    await this.find("message-input").focus();
+    const data = `{ clipboardData: ${carrying(name, content)}, bubbles: true, cancelable: true }`;
+    await this.page.evaluate(`document.activeElement.dispatchEvent(new ClipboardEvent("paste", ${data}))`);
+  }
+
+  /** Waits until a file is ready to be sent. */
+  async uploaded(name: string): Promise<void> {
+    await this.page.locator(`[data-testid=upload][data-name="${name}"][data-progress=done]`).waitFor();
+  }
+
+  /** A file of a message. */
+  attachment(name: string): Locator {
+    return this.page.locator(`[data-testid=attachment][data-name="${name}"]`);
+  }
+
   async unread(room: string, count: number): Promise<void> {
     await this.page
       .locator(`[data-testid=room][data-room="${room}"][data-unread="${count}"]`)
@@ -239,6 +270,23 @@ export class ChatPage {
       );
   }
 
+  /** The person looks elsewhere. Chromium without a screen hides no page, so the page is told as by one that does. */
+  async hide(): Promise<void> {
+    await this.#visibility(true);
+  }
+
+  /** The person looks at the page again. */
+  async show(): Promise<void> {
+    await this.#visibility(false);
+  }
+
+  async #visibility(hidden: boolean): Promise<void> {
+    await this.page.evaluate(`{
+      Object.defineProperty(document, "hidden", { configurable: true, value: ${hidden} });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }`);
+  }
+
   async screenshot(name: string): Promise<void> {
     await this.page.screenshot({ path: artifactPath(`${name}.png`) });
   }
@@ -251,4 +299,16 @@ export class ChatPage {
 /** The words of a message end with nothing but the mark of an edit. */
 function exactly(text: string): RegExp {
   return new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\/]/gu, "\\$&")}\\s*(\\(edited\\))?\\s*$`, "u");
+}
+
+/** What a browser hands over with a file in it, as an expression for a page. */
+function carrying(name: string, content: string | Buffer): string {
+  const file = JSON.stringify([name, Buffer.from(content).toString("base64")]);
+  return `(() => {
+    const [name, content] = ${file};
+    const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], name));
+    return data;
+  })()`;
 }
