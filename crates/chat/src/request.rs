@@ -218,9 +218,21 @@ pub(crate) struct MessageSend {
     pub(crate) text: String,
     #[serde(default)]
     pub(crate) kind: SentKind,
+    #[serde(default, deserialize_with = "answered")]
     pub(crate) reply_to: Option<Number>,
     #[serde(default)]
     pub(crate) attachments: Vec<AttachmentId>,
+}
+
+/// The number of a message that is answered: that of one.
+pub(crate) fn answered<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Number>, D::Error> {
+    let number: Option<Number> = Deserialize::deserialize(deserializer)?;
+    if number == Some(Number::default()) {
+        return Err(serde::de::Error::custom("the number of a message is at least 1"));
+    }
+    Ok(number)
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -323,7 +335,7 @@ pub(crate) fn caption(typed: &str, max: usize) -> Result<String, Refusal> {
             format!("The message has {} bytes; {max} are allowed.", text.len()),
         ));
     }
-    if let Some(bad) = text
+    if let Some(bad) = typed
         .chars()
         .find(|char| char.is_control() && !matches!(char, '\n' | '\t'))
     {
@@ -397,6 +409,7 @@ mod tests {
             format!(r#"[{{"room":"{room}","id":"a b","text":"x"}}]"#),
             format!(r#"[{{"room":"{room}","id":"1","text":"x","replyTo":-1}}]"#),
             format!(r#"[{{"room":"{room}","id":"1","text":"x","attachments":["../x"]}}]"#),
+            format!(r#"[{{"room":"{room}","id":"1","text":"x","replyTo":0}}]"#),
         ] {
             assert!(read("message.send", &args).is_err(), "{args}");
         }
@@ -411,7 +424,9 @@ mod tests {
             text("ééa", 4).unwrap_err().message,
             "The message has 5 bytes; 4 are allowed."
         );
-        assert!(text("a\0b", 4).is_err());
+        for bad in ["a\0b", "a\r\nb", "a\u{85}", "\ra"] {
+            assert_eq!(text(bad, 9).unwrap_err().code, Code::BadRequest, "{bad:?}");
+        }
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {

@@ -232,8 +232,9 @@ impl Service {
         limit: Option<u32>,
     ) -> Result<crate::view::PageView, Refusal> {
         let limit = match limit {
-            Some(0) => return Err(Refusal::bad("limit is 1 to 50.")),
-            limit => limit.unwrap_or(PAGE).min(PAGE),
+            None => PAGE,
+            Some(limit @ 1..=PAGE) => limit,
+            Some(_) => return Err(Refusal::bad(format!("limit is 1 to {PAGE}."))),
         };
         Ok(self.store.history(room, span, limit).await?.into())
     }

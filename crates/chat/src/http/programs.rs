@@ -16,8 +16,8 @@ use super::{
 use crate::{
     limits::Kind,
     refusal::Refusal,
-    request::{MessageHistory, MessageSend, SentKind},
-    service::Service,
+    request::{MessageHistory, MessageSend, SentKind, answered},
+    service::{PAGE, Service},
     view::MembershipView,
 };
 
@@ -42,6 +42,7 @@ pub(super) struct Say {
     text: String,
     #[serde(default)]
     kind: SentKind,
+    #[serde(default, deserialize_with = "answered")]
     reply_to: Option<Number>,
     id: Option<ClientId>,
 }
@@ -60,8 +61,16 @@ pub(super) async fn history(
     Path(room): Path<String>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Answer {
-    let expected = "before, after and limit are whole numbers.";
-    let Query(which) = which.map_err(|_| Refusal::bad(expected))?;
+    let bad = || {
+        let most = Number::MAX;
+        Refusal::bad(format!(
+            "before and after are whole numbers from 0 to {most}, and limit is one from 1 to {PAGE}."
+        ))
+    };
+    let Query(which) = which.map_err(|_| bad())?;
+    if which.before.max(which.after) > Some(Number::MAX.get()) {
+        return Err(bad());
+    }
     let asked = MessageHistory {
         room: room_id(&room)?,
         before: which.before.map(Number::new),

@@ -3,7 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Unexpected, Visitor},
+};
 
 /// A text is not an id of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,7 +134,7 @@ impl fmt::Debug for SecretHash {
 pub struct Timestamp(pub i64);
 
 /// The place of a message in its room: 1, 2, 3, … without gaps. 0 stands for the place before the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Number(u64);
 
@@ -154,8 +157,46 @@ impl Number {
     }
 
     pub(crate) fn raw(self) -> i64 {
-        // At most `MAX`, unless it was read from JSON.
+        // At most `MAX`, which fits.
         i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReadNumber)
+    }
+}
+
+/// Reads a [`Number`] from whatever a number of JSON can be: 3 may come as 3.0.
+#[derive(Clone, Copy)]
+struct ReadNumber;
+
+impl Visitor<'_> for ReadNumber {
+    type Value = Number;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from 0 to {}", Number::MAX)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Number, E> {
+        if number > Number::MAX.0 {
+            return Err(E::invalid_value(Unexpected::Unsigned(number), &self));
+        }
+        Ok(Number(number))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Number, E> {
+        let unsigned = u64::try_from(number);
+        self.visit_u64(unsigned.map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?)
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Number, E> {
+        // Up to `MAX` each whole number is exact.
+        if number.fract() != 0.0 || !(0.0..=Number::MAX.0 as f64).contains(&number) {
+            return Err(E::invalid_value(Unexpected::Float(number), &self));
+        }
+        Ok(Number(number as u64))
     }
 }
 
@@ -240,6 +281,25 @@ mod tests {
         ] {
             let error = text.parse::<RoomId>().unwrap_err();
             assert!(error.to_string().starts_with("a room's id is 11 characters"));
+        }
+    }
+
+    #[test]
+    fn numbers_are_whole_and_exact() {
+        for (text, number) in [
+            ("0", 0),
+            ("3", 3),
+            ("3.0", 3),
+            ("9007199254740991", Number::MAX.get()),
+        ] {
+            assert_eq!(serde_json::from_str::<Number>(text).unwrap().get(), number);
+        }
+        for text in ["-1", "1.5", "9007199254740992", "1e300", "\"3\"", "null"] {
+            let error = serde_json::from_str::<Number>(text).unwrap_err().to_string();
+            assert!(
+                error.contains("a whole number from 0 to 9007199254740991"),
+                "{error}"
+            );
         }
     }
 
