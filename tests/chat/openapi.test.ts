@@ -13,7 +13,7 @@ import { Person } from "./person.ts";
 
 const SCHEMATHESIS = path.join(suiteRoot, "python", ".venv", "bin", "schemathesis");
 const CASES_PER_OPERATION = 40;
-const NOT_LONGER_THAN_MS = 120_000;
+const NOT_LONGER_THAN_MS = 240_000;
 
 describe("the API for programs", () => {
   let cluster: Cluster | undefined;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { freshName, type Message, Person } from "./person.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Answer, freshName, type Message, Person } from "./person.ts";
 import { onEveryScene } from "./scene.ts";
 
 /** `limits.messageBytes` unless configured. */
@@ -38,6 +39,25 @@ const requests = [
   "typing",
 ];
 
+/** Requests that are right without any of the fields that are wrong, and change something; what is said may turn its direction. */
+const DONE_ANYWAY = new Set(["room.leave", "message.delete", "message.edit"]);
+/** Requests that need none of the fields that are wrong and change nothing here, or only search with them. */
+const HARMLESS = new Set([
+  ...["room.list", "room.join", "room.decline", "room.settings", "room.read", "room.members"],
+  ...["message.history", "message.search", "presence.list", "webhook.list", "typing"],
+]);
+/** Whatever was wrong, it was not the server. */
+const REFUSED = /^(bad_request|invalid_name|not_found|forbidden|too_large|conflict)$/;
+
+/** Asks again when too much was asked in too short a time. */
+async function limited(asking: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    const answer = await asking();
+    if (answer.error?.code !== "limited") return answer;
+    await sleep(answer.error.retryAfterMs);
+  }
+}
+
 onEveryScene("the chat refuses", (scene) => {
   describe("with a clear error, stores nothing, and keeps the connection:", () => {
     const send = (more: object) => ({ event: "message.send", args: { id: "m", text: "x", ...more } });
@@ -54,6 +74,11 @@ onEveryScene("the chat refuses", (scene) => {
         code: "too_large",
       },
       "a message with a control character": { ...send({ text: "a\u0000b" }), says: /U\+0000/ },
+      "an edit with a control character": {
+        event: "message.edit",
+        args: { number: 1, text: "a\u0000b" },
+        says: /U\+0000/,
+      },
       "a message that is a number": send({ text: 7 }),
       "a message that is null": send({ text: null }),
       "a message that is binary": send({ text: Buffer.from("hello") }),
@@ -82,6 +107,11 @@ onEveryScene("the chat refuses", (scene) => {
       },
       "a direct room by name": { event: "room.create", args: { name: freshName("x"), kind: "direct" } },
       "a topic that is too long": { event: "room.topic", args: { topic: "x".repeat(300) } },
+      "a topic that turns the direction of text": { event: "room.topic", args: { topic: "a\u202eb" } },
+      "a reaction that cannot be seen": {
+        event: "message.react",
+        args: { number: 1, emoji: "\u2066", on: true },
+      },
       "a reaction that is none": { event: "message.react", args: { number: 1, emoji: "", on: true } },
       "a reaction to nothing": {
         event: "message.react",
@@ -147,6 +177,41 @@ onEveryScene("the chat refuses", (scene) => {
       assert.ok((error?.message.length ?? 0) > 10);
     }
     assert.equal((await ada.say(room, "still here")).number, 1);
+  });
+
+  test("texts that no name and no message can be, in every field of every request", async () => {
+    const ada = await Person.guest(scene.url);
+    const { room, name } = await ada.create();
+    await ada.say(room, "first");
+    const fields = ["name", "query", "text", "topic", "emoji", "after", "id"];
+    const taken = new Set<string>();
+    const right = { room, number: 1, role: "member", on: true };
+    for (const [what, bad] of Object.entries({
+      "a NUL": "a\u0000b",
+      "an escape": "a\u001b[31mb",
+      "a change of direction": "a\u202eb",
+      "an isolate": "a\u2066b",
+      "half a character": "a\ud800b",
+      "a long text": "x".repeat(100_000),
+    })) {
+      for (const event of requests.filter((event) => !DONE_ANYWAY.has(event))) {
+        const kind = event === "room.create" ? "public" : "text";
+        const wrong = Object.fromEntries(fields.map((field) => [field, bad]));
+        const { ok, error } = await limited(() => ada.request(event, { ...right, kind, ...wrong }));
+        if (ok) taken.add(event);
+        else assert.match(error?.code ?? "no answer", REFUSED, `${event} with ${what}: ${error?.message}`);
+      }
+    }
+    assert.deepEqual(
+      [...taken].filter((event) => !HARMLESS.has(event)),
+      [],
+    );
+    assert.equal((await ada.say(room, "still here")).number, 2, "something was stored");
+    const { rooms = [] } = await ada.must("room.list", { query: name });
+    assert.deepEqual(
+      rooms.map((found) => found.name),
+      [name],
+    );
   });
 
   test("a message of exactly the longest length is told", async () => {

@@ -79,7 +79,7 @@ fn tidy(text: &str, max: usize) -> Result<Arc<str>, NameError> {
 
 /// Control characters, blanks that are no space, and marks that turn the direction of the text around them: with these one
 /// name could be made to look like another.
-pub(super) fn hides(char: char) -> bool {
+pub(crate) fn hides(char: char) -> bool {
     char.is_control()
         || matches!(
             char,

@@ -13,6 +13,7 @@ use crate::{
             Author, AuthorKind, AuthorLine, Changes, MAX_EMOJI_BYTES, MAX_PAGE, MAX_REACTIONS,
             MAX_TEXT_BYTES, Message, MessageKind, Page, Quote, Reaction, Span,
         },
+        names::hides,
         room::Standing,
     },
     ops::{
@@ -174,11 +175,7 @@ impl Store {
         on: bool,
     ) -> Result<Message, StoreError> {
         check_text("a reaction", emoji, MAX_EMOJI_BYTES)?;
-        if emoji.is_empty()
-            || emoji
-                .chars()
-                .any(|char| char.is_control() || char.is_whitespace())
-        {
+        if emoji.is_empty() || emoji.chars().any(|char| hides(char) || char.is_whitespace()) {
             return Err(StoreError::Invalid("a reaction is an emoji".into()));
         }
         self.write((room, number, person, emoji.to_owned(), on), |(room, number, person, emoji, on), conn| {

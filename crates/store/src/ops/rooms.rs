@@ -5,7 +5,7 @@ use crate::{
     error::{Conflict, Missing, StoreError},
     model::{
         ids::{PersonId, RoomId},
-        names::{NameKeys, RoomName, folded},
+        names::{NameKeys, RoomName, folded, hides},
         room::{MAX_TOPIC_CHARS, NewRoom, Role, Room, RoomKind, RoomSummary, Standing},
     },
     ops::{
@@ -25,9 +25,9 @@ fn check_topic(topic: &str) -> Result<(), StoreError> {
         let problem = format!("a topic may have {MAX_TOPIC_CHARS} characters; this one has {chars}");
         return Err(StoreError::Invalid(problem));
     }
-    if topic.chars().any(char::is_control) {
+    if topic.chars().any(hides) {
         return Err(StoreError::Invalid(
-            "a topic is one line without control characters".into(),
+            "a topic is one line without control characters and marks that turn the direction of text".into(),
         ));
     }
     Ok(())
