@@ -51,10 +51,10 @@ readonly PARTS='
     faults       | tests-packages release | ip iptables   | nodes killed, stopped, drained and cut off while people chat
     attacks      | tests-packages release | ss ip iptables | hostile clients cost little and harm nobody else
     chat         | tests-packages release | postgres  | the chat over real connections, with both kinds of store, also while they fail
-    browser      | tests-packages release | chromium  | people who chat in a real browser
+    browser      | tests-packages release | chromium firefox-esr | people who chat in real browsers
 '
 
-declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [postgres]=postgresql [python3]=python3-venv [shellcheck]=shellcheck [ss]=iproute2)
+declare -Ar DEBIAN_PACKAGES=([chromium]=chromium [firefox-esr]=firefox-esr [haproxy]=haproxy [ip]=iproute2 [iptables]=iptables [nginx]=nginx-light [postgres]=postgresql [python3]=python3-venv [shellcheck]=shellcheck [ss]=iproute2)
 
 part_format() { cargo fmt --all --check; }
 part_shell() { shellcheck --external-sources .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh tests/*/*.sh; }
@@ -126,7 +126,7 @@ scripts/test.sh                 run every part
 scripts/test.sh --only PART...  run these parts, and first what they need
 scripts/test.sh --list          name the parts
 
-Installs what is missing (nginx, haproxy, postgresql, chromium, shellcheck) where it can: on Debian, as root. A part
+Installs what is missing (nginx, haproxy, postgresql, chromium, firefox, shellcheck) where it can: on Debian, as root. A part
 whose programs are missing, or whose groundwork failed, is skipped. Fails when a part failed, and with CI=true when one
 was skipped.
 A part that is not done after HITHER_PART_SECONDS (1200) fails.

@@ -24,6 +24,7 @@ const TOOLS = [
   "postgres",
   "python3",
   "chromium",
+  "firefox-esr",
 ];
 
 /** Notes how it was called, and does what the test said of such a call in `$MISHAPS`: a case list. */
