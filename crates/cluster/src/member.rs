@@ -1,15 +1,10 @@
 //! Nodes as the cluster sees them: names, incarnations, members and views.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    hash::{Hash, Hasher},
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use siphasher::sip::SipHasher13;
+
+use crate::stable_hash::StableHash;
 
 /// The name an operator gave to a node: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,11 +155,11 @@ impl View {
 
     /// A number that is the same on all nodes that see the same *up* members.
     pub fn fingerprint(&self) -> u64 {
-        let mut hasher = SipHasher13::new();
-        for member in self.up() {
-            member.id.hash(&mut hasher);
-        }
-        hasher.finish()
+        self.up()
+            .fold(StableHash::new(), |hash, Member { id, .. }| {
+                hash.text(id.name.as_str()).number(id.incarnation.0)
+            })
+            .finish()
     }
 }
 

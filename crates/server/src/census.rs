@@ -71,6 +71,7 @@ mod tests {
         let tag = SessionTag::of(&"lOn3RabCpq9_fDMqTdXx8Q2u".into());
         assert_eq!(tag, SessionTag::of(&"lOn3RabCpq9_fDMqTdXx8Q2u".into()));
         assert_ne!(tag, SessionTag::of(&"lOn3RabCpq9_fDMqTdXx8Q2v".into()));
+        assert_eq!(tag.0, 0xc72f_3ccb_1230, "what it has always been");
         assert!(tag.0 < 1 << SessionTag::BITS);
     }
 }
