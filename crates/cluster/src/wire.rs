@@ -1,9 +1,45 @@
 //! The one place that knows how messages between nodes look in bytes.
+//!
+//! Each value bears the [version](WireVersion) that it is written in. Who writes it chooses: on a link the one that both ends
+//! speak, else the [oldest](crate::version::OLDEST) of this build. Who reads it takes all that this build speaks.
+//!
+//! To change the wire, add a version to [`WireVersion`] and a variant to [`Versioned`]; the compiler names what else is to be
+//! said of it. A type that changes stays as it was for the older version, and is converted here. Let one build speak
+//! both versions, and the next leave out the older one.
 
 use std::hash::{DefaultHasher, Hasher};
 
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::version::WireVersion;
+
+/// A value, as each version has it.
+#[derive(Serialize, Deserialize)]
+enum Versioned<T> {
+    V3(T),
+    #[cfg(test)]
+    V4(next::Next<T>),
+}
+
+/// The next version, for tests: the same values, and something more that older builds do not know.
+#[cfg(test)]
+mod next {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    pub(super) struct Next<T> {
+        more: String,
+        pub(super) value: T,
+    }
+
+    impl<T> Next<T> {
+        pub(super) fn new(value: T) -> Self {
+            let more = "next".to_owned();
+            Self { more, value }
+        }
+    }
+}
 
 /// A message that could not be turned into bytes, or back.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +55,14 @@ pub(crate) enum WireError {
     Trailing(usize),
 }
 
-/// Encodes one value.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, WireError> {
-    Ok(bincode::serde::encode_to_vec(value, bincode::config::standard())?.into())
+/// Encodes one value in a version.
+pub(crate) fn encode<T: Serialize>(version: WireVersion, value: &T) -> Result<Bytes, WireError> {
+    let versioned = match version {
+        WireVersion::V3 => Versioned::V3(value),
+        #[cfg(test)]
+        WireVersion::V4 => Versioned::V4(next::Next::new(value)),
+    };
+    Ok(bincode::serde::encode_to_vec(versioned, bincode::config::standard())?.into())
 }
 
 /// Tells values apart by what they would be in bytes. For comparing on the node that made it, at once: it means nothing to
@@ -42,7 +83,7 @@ pub fn fingerprint<T: Serialize>(value: &T) -> u64 {
     }
 }
 
-/// Decodes one value, which must fill `bytes` to the end.
+/// Decodes one value in any version that this build speaks, which must fill `bytes` to the end.
 ///
 /// Bytes can claim to hold a text or a list of any length, and are believed up to a limit that depends on how many they
 /// are: what they make this node allocate is in proportion to them.
@@ -56,14 +97,19 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> 
         // The largest message is 16 MiB.
         _ => decode_within::<T, 0x1000_0000>(bytes)?,
     };
-    if read == bytes.len() {
-        Ok(value)
-    } else {
-        Err(WireError::Trailing(bytes.len() - read))
+    if read != bytes.len() {
+        return Err(WireError::Trailing(bytes.len() - read));
     }
+    Ok(match value {
+        Versioned::V3(value) => value,
+        #[cfg(test)]
+        Versioned::V4(next) => next.value,
+    })
 }
 
-fn decode_within<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<(T, usize), WireError> {
+fn decode_within<T: DeserializeOwned, const LIMIT: usize>(
+    bytes: &[u8],
+) -> Result<(Versioned<T>, usize), WireError> {
     let config = bincode::config::standard().with_limit::<LIMIT>();
     Ok(bincode::serde::decode_from_slice(bytes, config)?)
 }
@@ -76,7 +122,7 @@ mod tests {
 
     /// What a length is written as, and nothing after it.
     fn claims(length: u64) -> Bytes {
-        encode(&length).unwrap()
+        encode(WireVersion::V3, &length).unwrap()
     }
 
     #[test]
@@ -99,12 +145,25 @@ mod tests {
     #[test]
     fn the_largest_message_is_within_the_limit() {
         let bytes = Bytes::from(vec![7; 16 << 20]);
-        assert_eq!(decode::<Bytes>(&encode(&bytes).unwrap()).unwrap(), bytes);
+        assert_eq!(
+            decode::<Bytes>(&encode(WireVersion::V3, &bytes).unwrap()).unwrap(),
+            bytes
+        );
     }
 
     #[test]
     fn what_follows_the_value_is_an_error() {
-        assert!(matches!(decode::<u8>(&[1, 2]), Err(WireError::Trailing(1))));
+        assert!(matches!(decode::<u8>(&[0, 1, 2]), Err(WireError::Trailing(1))));
+    }
+
+    #[test]
+    fn a_value_bears_its_version_and_is_read_in_any() {
+        let [third, fourth] =
+            [WireVersion::V3, WireVersion::V4].map(|version| encode(version, &7_u8).unwrap());
+        assert_eq!(third[..], [0, 7]);
+        assert_eq!((fourth[0], decode::<u8>(&fourth).unwrap()), (1, 7));
+        assert_eq!(decode::<u8>(&third).unwrap(), 7);
+        assert!(decode::<u8>(&[9, 7]).is_err());
     }
 
     proptest! {
@@ -115,7 +174,7 @@ mod tests {
             flags in prop::collection::vec(any::<Option<bool>>(), 0..1000),
         ) {
             let value = (numbers, texts, flags);
-            let decoded: (Vec<u128>, Vec<String>, Vec<Option<bool>>) = decode(&encode(&value).unwrap()).unwrap();
+            let decoded: (Vec<u128>, Vec<String>, Vec<Option<bool>>) = decode(&encode(WireVersion::V3, &value).unwrap()).unwrap();
             prop_assert_eq!(decoded, value);
         }
     }

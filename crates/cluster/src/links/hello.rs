@@ -83,12 +83,6 @@ pub(super) enum Refusal {
     Unreachable(NodeId),
 }
 
-/// Hellos and answers, by version.
-#[derive(Serialize, Deserialize)]
-enum Versioned<T> {
-    V3(T),
-}
-
 /// A connection whose two ends know each other.
 pub(super) struct Secured {
     pub(super) sealer: Sealer,
@@ -253,8 +247,7 @@ impl Secured {
         stream: &mut (impl AsyncWrite + Unpin),
         message: T,
     ) -> Result<(), HelloError> {
-        // The one version that there is so far; others depend on `self.version`.
-        let message = wire::encode(&Versioned::V3(message))?;
+        let message = wire::encode(self.version, &message)?;
         let mut sealed = Vec::new();
         self.sealer.seal(&message, &mut sealed)?;
         Ok(stream.write_all(&sealed).await?)
@@ -267,8 +260,7 @@ impl Secured {
         let sealed = read_message(stream, MAX_HELLO).await?;
         let mut message = Vec::new();
         self.opener.open(&sealed, &mut message)?;
-        let Versioned::V3(message) = wire::decode(&message)?;
-        Ok(message)
+        Ok(wire::decode(&message)?)
     }
 }
 
@@ -432,7 +424,7 @@ mod tests {
             to: long,
             wish,
         };
-        let encoded = wire::encode(&Versioned::V3(hello)).unwrap();
+        let encoded = wire::encode(WireVersion::V4, &hello).unwrap();
         assert!(encoded.len() + 16 <= MAX_HELLO, "{}", encoded.len());
     }
 
@@ -498,10 +490,18 @@ mod tests {
         let mut next = greeter("to", OURS);
         next.versions = WireVersions::new(3, 4).unwrap();
         let (secured, heard) = meet(&greeter("from", OURS), &next, "to", link()).await;
-        assert!(secured.is_ok() && heard.is_ok());
-        next.me = node("from");
-        let (secured, heard) = meet(&next, &greeter("to", OURS), "to", link()).await;
-        assert!(secured.is_ok() && heard.is_ok());
+        assert!(heard.is_ok(), "{heard:?}");
+        assert_eq!(secured.ok().unwrap().version, WireVersion::V3);
+        let other = Greeter {
+            me: node("from"),
+            ..next.clone()
+        };
+        let (secured, heard) = meet(&other, &next, "to", link()).await;
+        assert!(heard.is_ok(), "{heard:?}");
+        assert_eq!(secured.ok().unwrap().version, WireVersion::V4);
+        let (secured, heard) = meet(&other, &greeter("to", OURS), "to", link()).await;
+        assert!(heard.is_ok(), "{heard:?}");
+        assert_eq!(secured.ok().unwrap().version, WireVersion::V3);
     }
 
     #[tokio::test]

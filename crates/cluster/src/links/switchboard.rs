@@ -301,7 +301,7 @@ impl Switchboard {
         let via = way.via().map(tracing::field::display);
         info!(peer = %node, incarnation, %address, via, direction, %version, "link up");
 
-        self.sender.insert(peer.clone(), outbox);
+        self.sender.insert(peer.clone(), outbox, version);
         if !harmless(|| self.events.link_up(&peer)) {
             return self.down(stream, &LinkDown::HandlerPanicked);
         }

@@ -12,7 +12,7 @@ use super::{
     error::SendError,
     outbox::{Outbox, Unput},
 };
-use crate::member::NodeId;
+use crate::{member::NodeId, version::WireVersion};
 
 /// The sending end of all links of a node; cheap to clone.
 #[derive(Clone, Default)]
@@ -20,9 +20,15 @@ pub struct LinkSender {
     table: Arc<Table>,
 }
 
+/// The sending end of one link.
+struct Sending {
+    outbox: Arc<Outbox>,
+    version: WireVersion,
+}
+
 #[derive(Default)]
 struct Table {
-    outboxes: RwLock<BTreeMap<NodeId, Arc<Outbox>>>,
+    links: RwLock<BTreeMap<NodeId, Sending>>,
 }
 
 impl LinkSender {
@@ -35,11 +41,16 @@ impl LinkSender {
     /// # Errors
     /// When there is no link to the peer, or the message is too large for any.
     pub fn send(&self, peer: &NodeId, message: Bytes) -> Result<(), SendError> {
-        match self.table.read().get(peer).map(|outbox| outbox.put(message)) {
+        match self.table.read().get(peer).map(|link| link.outbox.put(message)) {
             Some(Ok(())) => Ok(()),
             Some(Err(Unput::TooLarge { size, limit })) => Err(SendError::TooLarge { size, limit }),
             Some(Err(Unput::Shut)) | None => Err(SendError::NoLink(peer.clone())),
         }
+    }
+
+    /// What this node and the peer speak on the link between them, if there is one.
+    pub(crate) fn version(&self, peer: &NodeId) -> Option<WireVersion> {
+        self.table.read().get(peer).map(|link| link.version)
     }
 
     /// The peers to which there is a link now.
@@ -57,7 +68,7 @@ impl LinkSender {
         self.table
             .read()
             .get(peer)
-            .map(|outbox| LinkLife::of(outbox.clone()))
+            .map(|link| LinkLife::of(link.outbox.clone()))
     }
 
     /// Whether so much waits to be sent to this peer that what can wait should: a peer that takes less than it is sent loses
@@ -66,24 +77,24 @@ impl LinkSender {
         self.table
             .read()
             .get(peer)
-            .is_some_and(|outbox| outbox.is_congested())
+            .is_some_and(|link| link.outbox.is_congested())
     }
 
     /// Whether that is so for any peer.
     pub fn is_any_congested(&self) -> bool {
-        self.table.read().values().any(|outbox| outbox.is_congested())
+        self.table.read().values().any(|link| link.outbox.is_congested())
     }
 
     /// Completes when the link to this peer is not [congested](Self::is_congested), or there is none.
     pub async fn uncongested(&self, peer: &NodeId) {
-        let outbox = self.table.read().get(peer).cloned();
+        let outbox = self.table.read().get(peer).map(|link| link.outbox.clone());
         if let Some(outbox) = outbox {
             outbox.uncongested().await;
         }
     }
 
-    pub(super) fn insert(&self, peer: NodeId, outbox: Arc<Outbox>) {
-        self.table.write().insert(peer, outbox);
+    pub(super) fn insert(&self, peer: NodeId, outbox: Arc<Outbox>, version: WireVersion) {
+        self.table.write().insert(peer, Sending { outbox, version });
     }
 
     pub(super) fn remove(&self, peer: &NodeId) {
@@ -92,11 +103,11 @@ impl LinkSender {
 }
 
 impl Table {
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<NodeId, Arc<Outbox>>> {
-        self.outboxes.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<NodeId, Sending>> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<NodeId, Arc<Outbox>>> {
-        self.outboxes.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<NodeId, Sending>> {
+        self.links.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     secret::{GossipKey, GossipKeys},
-    wire,
+    version, wire,
 };
 
-/// The version of the format, and of all before the message.
+/// The version of all before the message, which bears its own.
 const VERSION: u8 = 3;
 
 const ORIGIN: usize = 16;
@@ -58,12 +58,6 @@ pub(super) enum Content {
     Challenge { shown: Token },
     /// Gossip, with the receiver's token.
     Gossip { shown: Token, payload: Bytes },
-}
-
-/// Messages, by version.
-#[derive(Serialize, Deserialize)]
-enum Versioned {
-    V3(Message),
 }
 
 /// A datagram that has been opened.
@@ -111,7 +105,7 @@ impl Sealer {
 
     /// The next datagram; `None` if the message is too long for one.
     pub(super) fn seal(&mut self, key: &GossipKey, message: Message) -> Option<Vec<u8>> {
-        let message = wire::encode(&Versioned::V3(message)).ok()?;
+        let message = wire::encode(version::OLDEST, &message).ok()?;
         let mut datagram = Vec::with_capacity(HEADER + message.len() + CHACHA20_POLY1305.tag_len());
         datagram.push(VERSION);
         datagram.extend_from_slice(&self.origin.0);
@@ -150,7 +144,7 @@ pub(super) fn open(keys: &GossipKeys, datagram: &[u8]) -> Result<Datagram, Unope
             Some(message)
         })
         .ok_or(Unopened::OtherSecret)?;
-    let Versioned::V3(message) = wire::decode(&message).map_err(|_| Unopened::Unreadable)?;
+    let message = wire::decode(&message).map_err(|_| Unopened::Unreadable)?;
     Ok(Datagram {
         origin,
         number,

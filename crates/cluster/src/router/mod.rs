@@ -36,6 +36,7 @@ use crate::{
     shard::{Key, Placement, ShardCount},
     topic::lanes_in,
     trace::Traces,
+    version::WireVersion,
     wire,
 };
 
@@ -134,7 +135,10 @@ impl<E: Entities> Router<E> {
 
     /// Whether the message is on its way.
     fn to_peer(&self, peer: &NodeId, message: &LinkMessage) -> bool {
-        match wire::encode(message) {
+        let Some(version) = self.links.version(peer) else {
+            return false;
+        };
+        match wire::encode(version, message) {
             Ok(bytes) => self.send(peer, bytes),
             Err(error) => {
                 error!(%peer, %error, "a message could not be encoded");
@@ -155,14 +159,38 @@ impl<E: Entities> Router<E> {
     }
 
     fn to_peers(&self, message: &LinkMessage) {
-        for peer in self.links.linked() {
-            self.to_peer(&peer, message);
-        }
+        self.to_many(&self.links.linked(), message);
+    }
+
+    /// Sends the message to these, encoded once for each version that they speak. Returned is who cannot be sent it now.
+    fn to_many<'a>(&self, peers: &'a [NodeId], message: &LinkMessage) -> Vec<&'a NodeId> {
+        let mut encoded: Option<(WireVersion, Bytes)> = None;
+        let mut send = |peer: &NodeId| {
+            let Some(version) = self.links.version(peer) else {
+                return false;
+            };
+            let bytes = match &encoded {
+                Some((of, bytes)) if *of == version => bytes.clone(),
+                _ => match wire::encode(version, message) {
+                    Ok(bytes) => bytes,
+                    Err(error) => {
+                        error!(%peer, %error, "a message could not be encoded");
+                        return false;
+                    }
+                },
+            };
+            encoded = Some((version, bytes.clone()));
+            self.send(peer, bytes)
+        };
+        peers.iter().filter(|peer| !send(peer)).collect()
     }
 
     /// Sends something to the lanes of another node, if there is a link to it.
     pub(crate) fn direct(&self, to: &NodeId, direct: &E::Direct) -> bool {
-        match wire::encode(direct) {
+        let Some(version) = self.links.version(to) else {
+            return false;
+        };
+        match wire::encode(version, direct) {
             Ok(bytes) => self.to_peer(to, &LinkMessage::Direct(bytes)),
             Err(error) => {
                 error!(%to, %error, "a message between lanes could not be encoded");

@@ -40,8 +40,14 @@ impl<E: Entities> Router<E> {
         key: &Key,
         update: Option<ReplicaUpdate<E::Snapshot, E::Delta>>,
     ) -> bool {
+        let Some(version) = self.links.version(standby) else {
+            return false;
+        };
         let encode = |update: ReplicaUpdate<_, _>| {
-            update.try_map(|snapshot| wire::encode(&snapshot), |delta| wire::encode(&delta))
+            update.try_map(
+                |snapshot| wire::encode(version, &snapshot),
+                |delta| wire::encode(version, &delta),
+            )
         };
         match update.map(encode).transpose() {
             Ok(update) => {

@@ -208,7 +208,10 @@ impl<E: Entities> Router<E> {
         let id = AskId(self.last_ask.fetch_add(1, Ordering::Relaxed));
         // What clients send fills no link: it waits here, and so do they.
         self.links.uncongested(to).await;
-        let ask = match wire::encode(&ask) {
+        let Some(version) = self.links.version(to) else {
+            return Err(Failure::Again(Obstacle::NoLink));
+        };
+        let ask = match wire::encode(version, &ask) {
             Ok(ask) => ask,
             Err(error) => {
                 error!(%key, %error, "a request could not be encoded");
@@ -225,7 +228,7 @@ impl<E: Entities> Router<E> {
         );
         let _guard = AskGuard { router: self, id };
         let key = key.clone();
-        let message = match wire::encode(&LinkMessage::Ask { id, key, ask }) {
+        let message = match wire::encode(version, &LinkMessage::Ask { id, key, ask }) {
             Ok(message) => message,
             Err(error) => {
                 error!(%error, "a request could not be encoded");
@@ -245,13 +248,16 @@ impl<E: Entities> Router<E> {
 
     /// Sends an answer to the node that asked.
     pub(crate) fn answer(&self, peer: &NodeId, id: AskId, answer: Result<Answer<E>, Refusal>) {
+        let Some(version) = self.links.version(peer) else {
+            // The asker knows already that no answer will come.
+            return;
+        };
         let answer = answer.and_then(|answer| {
-            wire::encode(&answer).map_err(|error| {
+            wire::encode(version, &answer).map_err(|error| {
                 error!(%peer, %error, "an answer could not be encoded");
                 Refusal::Dropped
             })
         });
-        // Without a link the asker knows already that no answer will come.
         self.to_peer(peer, &LinkMessage::Answer { id, answer });
     }
 

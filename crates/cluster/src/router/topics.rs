@@ -18,7 +18,7 @@ use crate::{
     links::Credit,
     member::NodeId,
     topic::{Confirmation, Interest, InterestChange, Publication, Subscribed, Topic},
-    wire,
+    version, wire,
 };
 
 /// What this node keeps of its own publications, for peers whose link is cut: as long as lanes keep their logs.
@@ -232,16 +232,10 @@ impl<E: Entities> Router<E> {
         if (!peers.is_empty() || anybody_away)
             && let Some(parcel) = pack(&publication)
         {
-            match wire::encode(&LinkMessage::Publish(parcel.clone())) {
-                // Under the lock, so that numbers leave in their order.
-                Ok(message) => peers.iter().for_each(|peer| {
-                    if !self.send(peer, message.clone()) {
-                        debug!(%peer, number, "a publication waits for a link");
-                    }
-                }),
-                Err(error) => {
-                    error!(topic = ?parcel.topic, number, %error, "a publication could not be encoded");
-                }
+            // Under the lock, so that numbers leave in their order.
+            let unsent = self.to_many(&peers, &LinkMessage::Publish(parcel.clone()));
+            for peer in unsent {
+                debug!(%peer, number, "a publication waits for a link");
             }
             topics.sent.push(parcel, Instant::now());
         }
@@ -292,7 +286,8 @@ pub(super) fn pack<P: Serialize>(publication: &Publication<P>) -> Option<Parcel>
         cause,
         payload,
     } = publication;
-    match wire::encode(payload) {
+    // It is kept, and told to nodes of any version.
+    match wire::encode(version::OLDEST, payload) {
         Ok(payload) => Some(Parcel {
             number: *number,
             topic: topic.clone(),
