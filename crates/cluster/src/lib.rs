@@ -10,6 +10,8 @@ mod ask;
 mod backlog;
 mod cluster;
 mod entity;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handoff;
 mod lane;
 mod links;
@@ -22,9 +24,9 @@ mod settlement;
 mod shard;
 #[cfg(test)]
 mod simulation;
+mod stable_hash;
 mod throttle;
 mod topic;
-mod stable_hash;
 mod trace;
 mod version;
 mod wire;
@@ -44,7 +46,7 @@ pub use membership::{
 pub use router::RequestError;
 pub use secret::{ExposedWithoutSecret, MacKeys, Secret, SecretError, Secrets};
 pub use shard::{InvalidShardCount, Key, Placement, ShardCount, ShardId};
+pub use stable_hash::StableHash;
 pub use topic::{Publication, Subscribed, Topic};
 pub use version::{InvalidVersions, WireVersions};
-pub use stable_hash::StableHash;
 pub use wire::fingerprint;

@@ -8,6 +8,8 @@
 mod census;
 mod config;
 mod engine_service;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handshake;
 mod ingress;
 mod io;

@@ -203,7 +203,7 @@ impl OpenTransport {
 }
 
 /// A data frame as it came on a WebSocket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum SocketFrame {
     Text(ByteString),
     Binary(Bytes),

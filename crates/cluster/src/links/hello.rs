@@ -315,6 +315,25 @@ async fn read_message(stream: &mut (impl AsyncRead + Unpin), most: usize) -> Res
     Ok(message)
 }
 
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing {
+    use super::*;
+    use crate::fuzzing::again;
+
+    /// Reads what the two ends tell each other once they can.
+    pub(crate) fn messages(bytes: &[u8]) {
+        again::<Hello>(bytes);
+        again::<Answer>(bytes);
+    }
+
+    /// The preface of a node, and these bytes.
+    pub(crate) fn preface_and(bytes: &[u8]) -> Vec<u8> {
+        let mut said = preface(WireVersions::THIS_BUILD).to_vec();
+        said.extend_from_slice(bytes);
+        said
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::io::{DuplexStream, duplex};

@@ -18,6 +18,8 @@ mod credit;
 mod dial;
 mod envelope;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gateway;
 mod handshakes;
 mod hello;

@@ -167,6 +167,14 @@ fn nonce(number: u64) -> Nonce {
     Nonce::assume_unique_for_key(nonce)
 }
 
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing {
+    /// Reads what an opened datagram says.
+    pub(crate) fn message(bytes: &[u8]) {
+        crate::fuzzing::again::<super::Message>(bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

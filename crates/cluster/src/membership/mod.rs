@@ -8,6 +8,8 @@ mod channels;
 mod config;
 mod datagram;
 mod driver;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod pulse;
 mod report;
 mod roster;

@@ -11,6 +11,8 @@ mod client_bundle;
 mod client_stream;
 mod cors;
 mod denial;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod introduction;
 mod jsonp;
 mod origin;

@@ -10,6 +10,8 @@ mod effects;
 mod entities;
 mod env;
 mod epochs;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod holders;
 mod inbox;

@@ -7,6 +7,8 @@
 mod attachment;
 mod decoder;
 mod end;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod io;
 mod reader;
 mod upgrade;
