@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, afterEach, before, describe, test } from "node:test";
 import { client, closeClients, connect, connected, heard, type Client } from "../harness/client.ts";
 import { EngineSocket } from "../harness/engine.ts";
@@ -10,6 +11,8 @@ import { Scene } from "./scene.ts";
 /** What a client without a pong is given before its place is another's, with what a recovery takes itself. */
 const TAKEN_OVER_MS = 5_000;
 const MEMBERS = 30;
+/** Sessions that claim what nobody has given them. */
+const MADE_UP = 300;
 
 describe("recovery by strangers, clones and clients that ask for too much", () => {
   let scene: Scene;
@@ -71,6 +74,29 @@ describe("recovery by strangers, clones and clients that ask for too much", () =
       );
       await scene.isUnharmed(costs);
     }
+  });
+
+  test("a pid that somebody made up is asked for nowhere", async () => {
+    const arrivals = (auth: () => { pid?: string; offset?: string }) =>
+      scene.attack("sessions with and without a made-up pid", async () => {
+        for (let number = 0; number < MADE_UP; number += 1) {
+          using socket = await EngineSocket.start(base(1 + (number % 3)));
+          socket.send(`40${JSON.stringify(auth())}`);
+          assert.match(String(await socket.next()), /^40\{"sid":/);
+        }
+      });
+    const without = await arrivals(() => ({}));
+    const withOne = await arrivals(() => ({
+      pid: `${randomBytes(27).toString("base64url")}.${randomBytes(12).toString("base64url")}`,
+      offset: "0.0.0",
+    }));
+    // What is said of itself, to the standby and back; others are at work, too.
+    const said = MADE_UP * 300;
+    assert.ok(
+      withOne.linkBytes <= 1.2 * without.linkBytes + said,
+      `${withOne.linkBytes} bytes, and ${without.linkBytes} without a pid`,
+    );
+    await scene.isUnharmed(withOne);
   });
 
   test("a client that is there keeps its place, and who claims it gets a fresh one", async () => {

@@ -83,6 +83,11 @@ impl Io {
         Self { cluster, shared }
     }
 
+    /// Whether a node of this cluster has minted this session id.
+    pub(crate) fn has_minted(&self, sid: &Key) -> bool {
+        self.shared.ids.has_minted(sid.as_str())
+    }
+
     /// This node.
     pub fn node(&self) -> &NodeName {
         &self.cluster.me().name

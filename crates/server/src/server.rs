@@ -124,9 +124,11 @@ impl ServerBuilder {
         let services = std::iter::once(Service::SocketIo(self.namespaces))
             .chain(engine_services)
             .collect();
+        let ids = Arc::new(SessionIds::new(&cluster.secrets));
         let shared = Arc::new(Shared {
             config: self.config,
             services,
+            ids: ids.clone(),
             queries: Default::default(),
             presence: Arc::default(),
             counters: Counters::default(),
@@ -134,7 +136,6 @@ impl ServerBuilder {
             publications: Arc::new(Semaphore::new(PUBLICATIONS)),
         });
         let gate = Gate::new(&shared.config.admission);
-        let ids = Arc::new(SessionIds::new(&cluster.secrets));
         let node = ClusterNode::start(cluster, |_| Sessions::new(shared.clone())).await?;
         let doors = Doors {
             cluster: node.cluster(),

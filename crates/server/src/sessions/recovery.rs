@@ -427,7 +427,8 @@ impl Recovery {
     /// The session that has the claimed socket. Asked again while sessions move, or are about to live on after a death, for
     /// one on its way is nowhere to be found.
     async fn find(&self, claim: &Claim) -> Option<(Key, Claimable)> {
-        let home = home(&claim.recovery)?;
+        // Nobody is asked for what no node of this cluster has given away.
+        let home = home(&claim.recovery).filter(|home| self.io.has_minted(home))?;
         let give_up_at = tokio::time::Instant::now() + STEP_TIMEOUT;
         let mut pause = FIND_AGAIN;
         loop {

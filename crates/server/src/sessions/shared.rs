@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::query::Queries;
 use crate::{
     config::ServerConfig, engine_service::AnyEngineService, namespace::AnyNamespace, presence::Hub,
-    request::ServiceIndex,
+    request::ServiceIndex, session_ids::SessionIds,
 };
 
 /// A service mounted at a path.
@@ -27,6 +27,7 @@ pub(crate) enum Service {
 pub(crate) struct Shared {
     pub(crate) config: ServerConfig,
     pub(crate) services: Vec<Service>,
+    pub(crate) ids: Arc<SessionIds>,
     pub(crate) queries: Queries,
     pub(crate) presence: Arc<Hub>,
     pub(crate) counters: Counters,
