@@ -11,6 +11,7 @@ mod leave;
 mod operators;
 mod pages;
 mod reception;
+mod transport;
 
 use axum::http::{HeaderName, HeaderValue, header};
 

@@ -20,6 +20,7 @@ mod site;
 mod status;
 mod store;
 mod throttle;
+mod tls;
 
 pub use chat_site::chat_site;
 pub use cli::{

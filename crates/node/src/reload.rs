@@ -9,7 +9,10 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
-use crate::settings::{Trust, read_secrets};
+use crate::{
+    settings::{Trust, read_secrets},
+    tls::Tls,
+};
 
 /// How often files are looked at. They are small, and reading them notices every way in which they can be exchanged.
 const EVERY: Duration = Duration::from_secs(1);
@@ -40,6 +43,33 @@ pub(crate) fn follow_secrets(trust: &Trust, files: &[PathBuf]) -> io::Result<Opt
         signal(SignalKind::hangup())?,
         read,
     )))))
+}
+
+/// Reads a certificate and its key again while this is kept.
+pub(crate) fn follow_certificate(tls: Tls) -> io::Result<AbortOnDropHandle<()>> {
+    let mut troubles = Troubles::default();
+    // Two files are exchanged one after the other, and may not fit each other in between.
+    let mut last = None;
+    let read = move || match tls.read_again() {
+        Ok(changed) => {
+            troubles.over();
+            last = None;
+            if changed {
+                info!(fingerprint = tls.fingerprint(), "certificate read again");
+            }
+        }
+        Err(error) => {
+            let error = error.to_string();
+            if last.as_ref() == Some(&error) {
+                troubles.tell(&error, "the certificate stays as it is");
+            }
+            last = Some(error);
+        }
+    };
+    Ok(AbortOnDropHandle::new(tokio::spawn(again(
+        signal(SignalKind::hangup())?,
+        read,
+    ))))
 }
 
 async fn again(mut hangups: Signal, mut read: impl FnMut()) {

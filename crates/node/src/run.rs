@@ -21,10 +21,11 @@ use crate::{
     leaving::{Departure, Limits},
     logging,
     lookout::Lookout,
-    reload::follow_secrets,
+    reload::{follow_certificate, follow_secrets},
     rlimit,
     settings::{Trust, cluster_config, server_config},
     site::{Background, Site, SiteError},
+    tls::Tls,
 };
 
 /// Runs a node until a signal ends it, or it must end, and tells the exit code: 0 when it left in order, 1 when it could
@@ -39,6 +40,13 @@ pub fn run(args: &NodeArgs, site: impl AsyncFnOnce(ServerConfig) -> Result<Site,
             return MISUSE.into();
         }
     };
+    let tls = match args.door.tls().map(Tls::read).transpose() {
+        Ok(tls) => tls,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return MISUSE.into();
+        }
+    };
     let _log = match logging::start(&args.door.name, &args.log) {
         Ok(log) => log,
         Err(error) => {
@@ -47,7 +55,7 @@ pub fn run(args: &NodeArgs, site: impl AsyncFnOnce(ServerConfig) -> Result<Site,
         }
     };
     let outcome = Runtime::new().map_err(BadEnd::System).and_then(|runtime| {
-        let outcome = runtime.block_on(live(args, &trust, site));
+        let outcome = runtime.block_on(live(args, &trust, tls, site));
         // Waits for nobody, such as a resolver that takes its time over a seed's name.
         runtime.shutdown_background();
         outcome
@@ -104,11 +112,12 @@ impl BadEnd {
 async fn live(
     args: &NodeArgs,
     trust: &Trust,
+    tls: Option<Tls>,
     site: impl AsyncFnOnce(ServerConfig) -> Result<Site, SiteError>,
 ) -> Result<ExitCode, BadEnd> {
     let mut signals = Signals::hear().map_err(BadEnd::System)?;
     let mut node = tokio::select! {
-        node = Node::start(args, trust, site) => node?,
+        node = Node::start(args, trust, tls, site) => node?,
         name = signals.next() => {
             info!("{name} before the node had started");
             return Ok(ExitCode::SUCCESS);
@@ -151,6 +160,7 @@ struct Node {
     background: Option<RunningBackground>,
     _lookout: AbortOnDropHandle<()>,
     _secrets: Option<AbortOnDropHandle<()>>,
+    _certificate: Option<AbortOnDropHandle<()>>,
 }
 
 enum Fronts {
@@ -172,6 +182,7 @@ impl Node {
     async fn start(
         args: &NodeArgs,
         trust: &Trust,
+        tls: Option<Tls>,
         site: impl AsyncFnOnce(ServerConfig) -> Result<Site, SiteError>,
     ) -> Result<Self, BadEnd> {
         info!(version = env!("CARGO_PKG_VERSION"), cluster = %args.cluster.address, seeds = args.cluster.seeds.join(","), "starting");
@@ -214,13 +225,21 @@ impl Node {
             .router()
             .merge(operators.public(args.door.public_status))
             .merge(pages);
-        let reception = Reception::new(router, server.gate().clone());
+        let reception = Reception::new(router, server.gate().clone(), tls.clone());
         let names = HostNames::new(&args.door.admin_hosts);
         let admin = AdminDoor::open(admin, |end| {
             operators.admin(names, trust.clone(), asked_to_leave.clone(), end)
         })?;
         let door = reception.open(door)?;
-        info!("clients are served at http://{http}");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        info!("clients are served at {scheme}://{http}");
+        let certificate = tls
+            .map(|tls| {
+                info!(fingerprint = tls.fingerprint(), "certificate read");
+                follow_certificate(tls)
+            })
+            .transpose()
+            .map_err(BadEnd::System)?;
         let background = background.map(|work| RunningBackground::start(work, server.io()));
         let lookout = AbortOnDropHandle::new(tokio::spawn(lookout.run()));
         let secrets = follow_secrets(trust, &args.cluster.secret_files).map_err(BadEnd::System)?;
@@ -235,6 +254,7 @@ impl Node {
             background,
             _lookout: lookout,
             _secrets: secrets,
+            _certificate: certificate,
         })
     }
 
@@ -255,7 +275,7 @@ impl Node {
     fn open_fronts(&mut self) -> Result<(), DoorError> {
         if let Fronts::Shut(doors) = &mut self.fronts {
             let open = |door: Door| {
-                info!("clients are served at http://{}, too", door.address());
+                info!("clients are served at {}, too", door.address());
                 self.reception.open(door)
             };
             let doors = mem::take(doors).into_iter().map(open).collect::<Result<_, _>>()?;

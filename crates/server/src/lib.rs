@@ -38,7 +38,7 @@ pub use hither_socketio::{
     AckId, Args, ArgsError, Binary, ConnectError, DisconnectReason, Event, EventError, Json, NamespaceName,
     NamespaceNameError, SocketId,
 };
-pub use ingress::{ClientStream, RequestLines};
+pub use ingress::{ClientStream, OverTls, RequestLines};
 pub use io::{Io, QueryError, TellError};
 pub use limits::{
     AdmissionLimits, BodyBudget, BodyError, BodyRoom, Connection, Gate, InvalidProxy, NoRoom, Rate, TooMany,

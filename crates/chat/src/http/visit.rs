@@ -10,6 +10,7 @@ use axum::{
     extract::{ConnectInfo, FromRequest, FromRequestParts, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
+use hither::OverTls;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -40,7 +41,8 @@ impl Visit {
                 .filter_map(|header| header.to_str().ok())
                 .find_map(cookie::read),
             // Whoever claims this falsely gets a cookie that his browser keeps to itself; so anybody may be believed.
-            tls: text(headers, "x-forwarded-proto") == Some("https"),
+            tls: parts.extensions.get::<OverTls>().is_some()
+                || text(headers, "x-forwarded-proto") == Some("https"),
             address: peer
                 .map(|ConnectInfo(peer)| service.config.trusted_proxies.client_of(peer.ip(), headers)),
             agent: text(headers, "user-agent").unwrap_or_default().to_owned(),

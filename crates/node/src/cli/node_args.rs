@@ -16,7 +16,7 @@ use super::{
     client_args::ClientArgs,
     values::{self, LogFilter},
 };
-use crate::http::HostName;
+use crate::{http::HostName, tls::TlsFiles};
 
 /// The flags that every node has. Flatten them into the command line of a program that is a node.
 #[derive(Clone, Debug, Args)]
@@ -52,6 +52,16 @@ pub struct DoorArgs {
     #[arg(long = "front", value_name = "HOST:PORT", value_parser = values::front_address)]
     pub fronts: Vec<SocketAddr>,
 
+    /// Serve --http and --front over TLS (1.2 and 1.3), with the certificate in this file: PEM, this server's own first, then
+    /// those that vouch for it. The file is read again when it changes, and at SIGHUP. Unless given, they speak plain HTTP,
+    /// and TLS is up to a balancer
+    #[arg(long, value_name = "PATH", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// A file with the private key of that certificate: PEM, not encrypted. Read again together with it
+    #[arg(long, value_name = "PATH", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
     /// Where operators reach this node: health, status, the cluster page, and `hither leave`. Plain HTTP for whoever gets
     /// there, so it belongs on loopback or a network of operators. [default: this machine's loopback, at the port of
     /// --http and 1000 more, such as 127.0.0.1:10001]
@@ -69,6 +79,14 @@ pub struct DoorArgs {
 }
 
 impl DoorArgs {
+    /// The certificate and the key by which clients are served over TLS, if they are to be.
+    pub(crate) fn tls(&self) -> Option<TlsFiles> {
+        Some(TlsFiles {
+            certificate: self.tls_cert.clone()?,
+            key: self.tls_key.clone()?,
+        })
+    }
+
     /// Where operators reach the node. Nodes of one machine have different ports for clients, and so for operators.
     pub(crate) fn admin(&self) -> SocketAddr {
         self.admin.unwrap_or_else(|| {

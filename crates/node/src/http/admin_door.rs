@@ -37,7 +37,7 @@ impl AdminDoor {
             connections: NonZeroU32::new(Self::CONNECTIONS),
             ..AdmissionLimits::default()
         });
-        let reception = Reception::new(router(end.clone()), gate);
+        let reception = Reception::new(router(end.clone()), gate, None);
         let address = door.address();
         let door = reception.open(door)?;
         info!("operators are served at http://{address}");

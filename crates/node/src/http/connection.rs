@@ -9,12 +9,12 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::ConnectInfo,
     http::{HeaderValue, Request, Response, StatusCode, header},
 };
-use hither::{ClientStream, RequestLines, TooMany};
+use hither::{ClientStream, OverTls, RequestLines, TooMany};
 use hyper::{
     body::{Body as _, Incoming},
     server::conn::http1,
@@ -28,10 +28,13 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::TcpStream,
     sync::SetOnce,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+
+use super::transport::{TlsTransport, Transport};
 
 /// Most bytes of a request's headers; twice what Node.js reads.
 const MAX_HEADERS: usize = 32 << 10;
@@ -41,6 +44,9 @@ const MAX_BUFFER: usize = 64 << 10;
 
 /// How long a client may take for its first request when the node goes: a connection that was made just before brings one.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// How long a client may take for the handshake of TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// For how many bytes a client may go on sending on a connection that is closed: as much as can be on its way meanwhile.
 const LINGER_BYTES: usize = 32 << 20;
@@ -107,6 +113,7 @@ pub(super) struct Goodbyes {
 pub(super) async fn serve(
     stream: TcpStream,
     client: Client,
+    tls: Option<TlsAcceptor>,
     router: Router,
     goodbyes: Goodbyes,
     patience: Patience,
@@ -116,6 +123,68 @@ pub(super) async fn serve(
         debug!(%peer, %error, "a connection keeps the system's settings");
     }
     let accepted = Instant::now();
+    let Some(tls) = tls else {
+        return serve_http(stream, client, router, goodbyes, patience, accepted).await;
+    };
+    let greeting = async {
+        match speaks_http(&stream).await? {
+            true => Ok(Greeted::InTheClear(stream)),
+            false => tls.accept(stream).await.map(Box::new).map(Greeted::OverTls),
+        }
+    };
+    // One that has just come may have a request: it is given the same time as that.
+    let may_close = async {
+        goodbyes.closing.cancelled().await;
+        sleep_until(accepted + FIRST_REQUEST).await;
+    };
+    let greeted = tokio::select! {
+        greeted = timeout(patience.idle.min(HANDSHAKE), greeting) => greeted,
+        () = may_close => return,
+    };
+    match greeted {
+        Ok(Ok(Greeted::OverTls(stream))) => {
+            let router = router.layer(Extension(OverTls));
+            let stream = TlsTransport::new(*stream);
+            serve_http(stream, client, router, goodbyes, patience, accepted).await;
+        }
+        Ok(Ok(Greeted::InTheClear(stream))) => {
+            let router = Router::new().fallback(async || {
+                let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+                (
+                    StatusCode::BAD_REQUEST,
+                    close,
+                    "This port speaks HTTPS: use https:// or wss://\n",
+                )
+            });
+            serve_http(stream, client, router, goodbyes, Patience::REFUSAL, accepted).await;
+        }
+        Ok(Err(error)) => debug!(%peer, %error, "no TLS"),
+        Err(_) => debug!(%peer, "no TLS in time"),
+    }
+}
+
+/// How a client begins where TLS is spoken.
+enum Greeted {
+    OverTls(Box<TlsStream<TcpStream>>),
+    InTheClear(TcpStream),
+}
+
+/// Whether a client begins with the name of a method, and not with a record of TLS.
+async fn speaks_http(stream: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    let len = stream.peek(&mut first).await?;
+    Ok(len == 1 && first[0].is_ascii_uppercase())
+}
+
+async fn serve_http<S: Transport>(
+    stream: S,
+    client: Client,
+    router: Router,
+    goodbyes: Goodbyes,
+    patience: Patience,
+    accepted: Instant,
+) {
+    let peer = client.peer;
     let closing = goodbyes.closing.clone();
     let asked = Arc::new(SetOnce::new());
     let stream = ClientStream::new(stream, patience.stalled);
@@ -148,12 +217,18 @@ pub(super) async fn serve(
     // Nothing is left here of a connection that became a WebSocket.
     if let Some(parts) = connection.into_parts() {
         let (stream, _) = parts.io.into_inner().into_parts();
-        linger(&stream, patience.linger, &closing).await;
+        linger(stream.tcp(), patience.linger, &closing).await;
     }
 }
 
 /// Tells a client that is not let in why, and when it may come again.
-pub(super) async fn refuse(stream: TcpStream, peer: SocketAddr, too_many: TooMany, goodbyes: Goodbyes) {
+pub(super) async fn refuse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    too_many: TooMany,
+    goodbyes: Goodbyes,
+) {
     let answer = async move || {
         let status = StatusCode::from_u16(too_many.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let headers = [
@@ -166,6 +241,7 @@ pub(super) async fn refuse(stream: TcpStream, peer: SocketAddr, too_many: TooMan
     serve(
         stream,
         client,
+        tls,
         Router::new().fallback(answer),
         goodbyes,
         Patience::REFUSAL,
@@ -291,7 +367,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
         let whose = Client { peer, place: None };
-        let serving = serve(stream, whose, router, Goodbyes::default(), PATIENCE);
+        let serving = serve(stream, whose, None, router, Goodbyes::default(), PATIENCE);
         (client, tokio::spawn(serving))
     }
 

@@ -28,6 +28,7 @@ use super::{
     connection::{self, Client, Goodbyes, Patience},
     door::{Door, DoorError, drop_newcomers},
 };
+use crate::tls::Tls;
 
 /// How long to wait when no connection can be accepted, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -80,11 +81,12 @@ impl ShuttingDoor {
 }
 
 impl Reception {
-    /// Will serve what the router offers.
-    pub(crate) fn new(router: Router, gate: Gate) -> Self {
+    /// Will serve what the router offers; over TLS, if that is given, and over nothing else.
+    pub(crate) fn new(router: Router, gate: Gate, tls: Option<Tls>) -> Self {
         Self {
             host: Host {
                 router,
+                tls,
                 gate,
                 refusals: TaskTracker::new(),
                 goodbyes: Goodbyes::default(),
@@ -133,6 +135,7 @@ impl Reception {
 #[derive(Clone)]
 struct Host {
     router: Router,
+    tls: Option<Tls>,
     gate: Gate,
     refusals: TaskTracker,
     goodbyes: Goodbyes,
@@ -177,6 +180,7 @@ impl Host {
 
     fn serve(&self, (stream, peer): (TcpStream, SocketAddr)) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
+        let tls = self.tls.as_ref().map(Tls::acceptor);
         match self.gate.connect(peer.ip()) {
             Ok(place) => {
                 let client = Client {
@@ -187,13 +191,14 @@ impl Host {
                 self.tasks.spawn(connection::serve(
                     stream,
                     client,
+                    tls,
                     router,
                     goodbyes,
                     Patience::DEFAULT,
                 ));
             }
             Err(too_many) if self.refusals.len() < MAX_REFUSALS => {
-                let refused = connection::refuse(stream, peer, too_many, self.goodbyes.clone());
+                let refused = connection::refuse(stream, peer, tls, too_many, self.goodbyes.clone());
                 self.tasks.spawn(self.refusals.track_future(refused));
             }
             Err(_) => debug!(%peer, "a connection too many is closed"),
@@ -234,7 +239,7 @@ mod tests {
     }
 
     fn open_for(router: Router, gate: Gate) -> Open {
-        let reception = Reception::new(router, gate);
+        let reception = Reception::new(router, gate, None);
         let door = Door::take("127.0.0.1:0".parse().unwrap(), Audience::Clients).unwrap();
         let address = door.address();
         let door = reception.open(door).unwrap();

@@ -47,7 +47,7 @@ pub(crate) use self::{
     short_sid::ShortSid,
     websocket::{CloseCode, SocketWriter, WriteOutcome},
 };
-pub use self::{client_stream::ClientStream, request_lines::RequestLines};
+pub use self::{client_stream::ClientStream, request_lines::RequestLines, requester::OverTls};
 use crate::{
     limits::{Connection, Use},
     request::{ServiceIndex, SessionReply, SessionRequest},

@@ -9,6 +9,11 @@ use axum::{
 
 use crate::limits::TrustedProxies;
 
+/// Whoever serves the [router](crate::Server::router) over TLS puts this into the extensions of requests, so that a page's
+/// `Origin` is compared with `https`, and cookies are marked `Secure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverTls;
+
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -31,17 +36,23 @@ impl Requester {
             .map(|ConnectInfo(peer)| peer.ip().to_canonical());
         let headers = &parts.headers;
         let host = text(headers, &header::HOST).map(str::to_owned);
+        let scheme = parts
+            .extensions
+            .get::<OverTls>()
+            .map(|OverTls| "https".to_owned());
         let Some(proxy) = peer.filter(|peer| proxies.contains(*peer)) else {
             return Self {
                 address: peer,
                 host,
-                scheme: None,
+                scheme,
             };
         };
         Self {
             address: Some(proxies.client_of(proxy, headers)),
             host: last(headers, &FORWARDED_HOST).or(host),
-            scheme: last(headers, &FORWARDED_PROTO).map(|scheme| scheme.to_ascii_lowercase()),
+            scheme: last(headers, &FORWARDED_PROTO)
+                .map(|scheme| scheme.to_ascii_lowercase())
+                .or(scheme),
         }
     }
 }
@@ -66,6 +77,10 @@ mod tests {
     use super::*;
 
     fn requester(peer: &str, headers: &[(&str, &str)]) -> Requester {
+        Requester::of(&parts(peer, headers), &"10.0.0.1".parse().unwrap())
+    }
+
+    fn parts(peer: &str, headers: &[(&str, &str)]) -> Parts {
         let request = headers.iter().fold(Request::builder(), |request, (name, value)| {
             request.header(*name, *value)
         });
@@ -73,7 +88,7 @@ mod tests {
         parts
             .extensions
             .insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 4711)));
-        Requester::of(&parts, &"10.0.0.1".parse().unwrap())
+        parts
     }
 
     const HEADERS: [(&str, &str); 4] = [
@@ -102,6 +117,19 @@ mod tests {
             scheme: None,
         };
         assert_eq!(requester("10.0.0.2", &HEADERS), expected);
+    }
+
+    #[test]
+    fn who_comes_by_tls_comes_by_https() {
+        let by_tls = |peer: &str, headers: &[(&str, &str)]| {
+            let mut parts = parts(peer, headers);
+            parts.extensions.insert(OverTls);
+            Requester::of(&parts, &"10.0.0.1".parse().unwrap()).scheme
+        };
+        assert_eq!(by_tls("10.0.0.2", &HEADERS).as_deref(), Some("https"));
+        assert_eq!(by_tls("10.0.0.1", &[]).as_deref(), Some("https"));
+        let forwarded = [("x-forwarded-proto", "http")];
+        assert_eq!(by_tls("10.0.0.1", &forwarded).as_deref(), Some("http"));
     }
 
     #[test]
