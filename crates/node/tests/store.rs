@@ -80,7 +80,7 @@ fn a_store_goes_out_and_in_again() {
 
 const EXPORT: &str = r#"{"hither store":1}
 {"row":{"created":1,"folded":"ana","id":1,"kind":"member","look":"ana","look_as_written":"ana","name":"Ana","password":"x"},"table":"persons"}
-{"row":{"created":1,"first_number":1,"folded":"lobby","id":2,"kind":"public","last_change":0,"last_number":0,"last_time":0,"look":"lobby","look_as_written":"lobby","name":"lobby","topic":""},"table":"rooms"}
+{"row":{"created":1,"first_number":1,"folded":"lobby","full_at":0,"id":2,"kind":"public","last_change":0,"last_number":0,"last_time":0,"look":"lobby","look_as_written":"lobby","name":"lobby","topic":""},"table":"rooms"}
 "#;
 
 #[test]
