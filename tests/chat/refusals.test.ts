@@ -184,28 +184,25 @@ onEveryScene("the chat refuses", (scene) => {
     const { room, name } = await ada.create();
     await ada.say(room, "first");
     const fields = ["name", "query", "text", "topic", "emoji", "after", "id"];
-    const taken = new Set<string>();
+    const taken: string[] = [];
     const right = { room, number: 1, role: "member", on: true };
     for (const [what, bad] of Object.entries({
       "a NUL": "a\u0000b",
       "an escape": "a\u001b[31mb",
       "a change of direction": "a\u202eb",
       "an isolate": "a\u2066b",
-      "half a character": "a\ud800b",
       "a long text": "x".repeat(100_000),
     })) {
       for (const event of requests.filter((event) => !DONE_ANYWAY.has(event))) {
         const kind = event === "room.create" ? "public" : "text";
         const wrong = Object.fromEntries(fields.map((field) => [field, bad]));
         const { ok, error } = await limited(() => ada.request(event, { ...right, kind, ...wrong }));
-        if (ok) taken.add(event);
-        else assert.match(error?.code ?? "no answer", REFUSED, `${event} with ${what}: ${error?.message}`);
+        if (ok) {
+          if (!HARMLESS.has(event)) taken.push(`${event} takes ${what}`);
+        } else assert.match(error?.code ?? "no answer", REFUSED, `${event} with ${what}: ${error?.message}`);
       }
     }
-    assert.deepEqual(
-      [...taken].filter((event) => !HARMLESS.has(event)),
-      [],
-    );
+    assert.deepEqual(taken, []);
     assert.equal((await ada.say(room, "still here")).number, 2, "something was stored");
     const { rooms = [] } = await ada.must("room.list", { query: name });
     assert.deepEqual(
