@@ -13,7 +13,7 @@ readonly FETCH_SECONDS=60
 
 usage() {
     cat <<'USAGE'
-scripts/dependencies.sh   check the crates of all Cargo.lock files, and the packages of all package-lock.json files
+scripts/dependencies.sh   check the crates of Cargo.lock, and the packages of all package-lock.json files
 
 Crates, by cargo-deny and deny.toml: licences, sources, banned crates, and known vulnerabilities if the database of RustSec
 can be fetched; else it says that they were not checked. Two versions of one crate are a warning.
@@ -35,24 +35,17 @@ install_cargo_deny() {
     cargo deny --version
 }
 
-deny() { cargo deny --locked --manifest-path "$1" --config "$ROOT/deny.toml" check --hide-inclusion-graph "${@:2}"; }
+deny() { cargo deny --locked check --hide-inclusion-graph "$@"; }
 
 check_crates() {
-    local -a workspaces=(Cargo.toml)
-    local workspace
-    if [[ -f fuzz/Cargo.toml ]]; then workspaces+=(fuzz/Cargo.toml); fi
-    for workspace in "${workspaces[@]}"; do
-        say "-- $workspace: licences, bans, sources"
-        deny "$workspace" licenses bans sources
-    done
+    say "-- Cargo.lock: licences, bans, sources"
+    deny licenses bans sources
     if ! timeout "$FETCH_SECONDS" cargo deny fetch db; then
         say "-- known vulnerabilities: NOT CHECKED, for the database of RustSec cannot be fetched (see above)"
         return
     fi
-    for workspace in "${workspaces[@]}"; do
-        say "-- $workspace: known vulnerabilities"
-        deny "$workspace" advisories
-    done
+    say "-- Cargo.lock: known vulnerabilities"
+    deny advisories
 }
 
 case ${1:-} in

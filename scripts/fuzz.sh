@@ -33,6 +33,8 @@ fuzz() {
     # assertions of debug builds are looked for (fuzz/Cargo.toml).
     local -a build=(--sanitizer none --release)
 
+    # The same crates as everywhere; what the fuzzer itself needs is added.
+    cp -- "$ROOT/Cargo.lock" Cargo.lock
     if ((${#targets[@]} == 0)); then mapfile -t targets < <(cargo fuzz list); fi
     cargo fuzz build "${build[@]}"
     log=$(mktemp)
