@@ -1,5 +1,5 @@
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ export class Companion {
   readonly #name: string;
   readonly #process;
   readonly #lines;
+  readonly #exited: Promise<number | null>;
 
   /** Starts a file of this folder. */
   constructor(name: string, args: readonly string[]) {
@@ -19,6 +20,7 @@ export class Companion {
     this.#process = spawn(process.execPath, ["--import", "tsx", path.join(folder, name), ...args], {
       stdio: ["pipe", "pipe", "inherit"],
     });
+    this.#exited = new Promise((resolve) => this.#process.once("exit", resolve));
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
 
@@ -28,10 +30,10 @@ export class Companion {
     return JSON.parse(String(line.value)) as T;
   }
 
-  /** Waits until it has ended, as it does with its input. */
+  /** Waits until it has ended, as it does with its input. It must not have ended by itself before. */
   async end(): Promise<void> {
-    const exited = once(this.#process, "exit");
     this.#process.stdin.end();
-    await within(5_000, `${this.#name} gone`, exited);
+    const code = await within(5_000, `${this.#name} gone`, this.#exited);
+    assert.equal(code, 0, `${this.#name} has failed; what it said is above`);
   }
 }

@@ -139,8 +139,11 @@ export class Scene {
   }
 
   async end(): Promise<void> {
-    await this.#bystanders.end();
-    await this.cluster.destroy();
+    try {
+      await this.#bystanders.end();
+    } finally {
+      await this.cluster.destroy();
+    }
   }
 }
 
