@@ -63,9 +63,9 @@ impl Mutant {
         }
     }
 
-    fn corrupt_kind(self, rng: &mut StdRng, shard: ShardId, kind: Kind<Records>) -> Sent {
+    fn corrupt_kind(self, rng: &mut StdRng, shard: ShardId, mut kind: Kind<Records>) -> Sent {
         let about = |kind: Kind<Records>| Message(Content::Shard(shard, kind));
-        match (self, kind) {
+        match (self, &mut kind) {
             (
                 Self::AcknowledgeUnread,
                 Kind::Replication(Replication::Append {
@@ -74,78 +74,53 @@ impl Mutant {
                     entries,
                 }),
             ) if rng.random_bool(0.5) => {
-                let number = entries.last().map_or(after.number, |entry| entry.at.number);
-                Sent::Answered(about(Replication::Appended { since, number }.into()))
+                let (since, number) = (
+                    *since,
+                    entries.last().map_or(after.number, |entry| entry.at.number),
+                );
+                return Sent::Answered(about(Replication::Appended { since, number }.into()));
             }
             (Self::LosePublications, Kind::Topics(Topics::Publications { .. })) if rng.random_bool(0.1) => {
-                Sent::Lost
+                return Sent::Lost;
             }
             (
                 Self::BeginTooEarly,
                 Kind::Topics(Topics::Replayed {
-                    since,
-                    replay,
-                    missed: Some(mut missed),
+                    missed: Some(missed), ..
                 }),
-            ) if missed.publications.is_empty() => {
-                missed.through = Position::START;
-                let missed = Some(missed);
-                Sent::Message(about(
-                    Topics::Replayed {
-                        since,
-                        replay,
-                        missed,
-                    }
-                    .into(),
-                ))
+            ) if missed.publications.is_empty() => missed.through = Position::START,
+            (
+                Self::ReplayWithHoles,
+                Kind::Topics(Topics::Replayed {
+                    missed: Some(missed), ..
+                }),
+            ) => {
+                missed.publications.pop();
             }
-            (Self::ForgetEarlierCopies, Kind::Topics(Topics::Publish(mut intent))) => {
+            (Self::ForgetEarlierCopies, Kind::Topics(Topics::Publish(intent))) => {
                 intent.payload.earlier.clear();
-                Sent::Message(about(Topics::Publish(intent).into()))
             }
-            (Self::ForgetProducers, Kind::Topics(Topics::Publish(mut intent))) => {
+            (Self::ForgetProducers, Kind::Topics(Topics::Publish(intent))) => {
                 // A holder that knows nobody's last publication takes each for a new one.
                 intent.producer = rng.random();
                 intent.previous = None;
-                Sent::Message(about(Topics::Publish(intent).into()))
             }
-            (Self::IgnorePrevious, Kind::Topics(Topics::Publish(mut intent))) => {
-                intent.previous = None;
-                Sent::Message(about(Topics::Publish(intent).into()))
-            }
+            (Self::IgnorePrevious, Kind::Topics(Topics::Publish(intent))) => intent.previous = None,
             (Self::PromoteUnasked, Kind::Custody(Custody::Inquire { round, .. })) => {
                 let answer = Custody::Holding {
-                    round,
+                    round: *round,
                     heard: None,
                     holding: Holding::Nothing,
                     dead: Vec::new(),
                 };
-                Sent::Answered(about(answer.into()))
-            }
-            (
-                Self::ReplayWithHoles,
-                Kind::Topics(Topics::Replayed {
-                    since,
-                    replay,
-                    missed: Some(mut missed),
-                }),
-            ) => {
-                missed.publications.pop();
-                let missed = Some(missed);
-                Sent::Message(about(
-                    Topics::Replayed {
-                        since,
-                        replay,
-                        missed,
-                    }
-                    .into(),
-                ))
+                return Sent::Answered(about(answer.into()));
             }
             (Self::NameTooEarly, Kind::Replication(Replication::Install { since, replica })) => {
-                let number = replica.last().number;
-                Sent::Answered(about(Replication::Appended { since, number }.into()))
+                let (since, number) = (*since, replica.last().number);
+                return Sent::Answered(about(Replication::Appended { since, number }.into()));
             }
-            (_, kind) => Sent::Message(about(kind)),
+            _ => {}
         }
+        Sent::Message(about(kind))
     }
 }
