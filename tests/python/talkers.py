@@ -44,13 +44,17 @@ class Talker:
 
 def main():
     url, transport, count, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    # Blocked in all threads, for a handler is run by the main thread alone: it would not wake from `join` when another
+    # thread, as it starts one of its own, takes the signal.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     talkers = [Talker(url, transport) for _ in range(count)]
     print("ready", flush=True)
     threads = [threading.Thread(target=talker.talk, args=(stop, pause)) for talker in talkers]
     for thread in threads:
         thread.start()
+    signal.sigwait({signal.SIGTERM})
+    stop.set()
     for thread in threads:
         thread.join()
     outcome = {
