@@ -58,16 +58,15 @@ describe("a rolling restart of three nodes", { concurrency: true }, () => {
         },
       });
       let balancer: LoggingBalancer | undefined;
+      const crowds: Record<string, Talkers> = {};
       try {
         balancer = await startBalancer?.(cluster.urls);
         const url = balancer?.url ?? `http://${loopback(port)}`;
-        const crowds: Record<string, Talkers> = {
-          "JavaScript, polling": await talkers(url, "polling", CLIENTS, PAUSE),
-          "JavaScript, WebSocket": await talkers(url, "websocket", CLIENTS, PAUSE),
-          "JavaScript, upgrade": await talkers(url, "upgrade", CLIENTS, PAUSE),
-          "Python, polling": await pythonTalkers(url, "polling", CLIENTS, PAUSE),
-          "Python, WebSocket": await pythonTalkers(url, "websocket", CLIENTS, PAUSE),
-        };
+        crowds["JavaScript, polling"] = await talkers(url, "polling", CLIENTS, PAUSE);
+        crowds["JavaScript, WebSocket"] = await talkers(url, "websocket", CLIENTS, PAUSE);
+        crowds["JavaScript, upgrade"] = await talkers(url, "upgrade", CLIENTS, PAUSE);
+        crowds["Python, polling"] = await pythonTalkers(url, "polling", CLIENTS, PAUSE);
+        crowds["Python, WebSocket"] = await pythonTalkers(url, "websocket", CLIENTS, PAUSE);
         const restarts: Restart[] = [];
         for (const node of cluster.nodes) {
           const began = Date.now();
@@ -97,6 +96,7 @@ describe("a rolling restart of three nodes", { concurrency: true }, () => {
         }
         assert.deepEqual(balancer?.serverErrors() ?? [], [], "answers of 5xx");
       } finally {
+        for (const crowd of Object.values(crowds)) await crowd.abort();
         await balancer?.stop();
         await cluster.destroy();
       }

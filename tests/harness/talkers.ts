@@ -30,7 +30,12 @@ export interface Outcome {
 export interface Talkers {
   /** Waits for the answers to the last calls, and disconnects. */
   end(): Promise<Outcome>;
+  /** Ends them at once, whatever they wait for; for a test that has failed. */
+  abort(): Promise<void>;
 }
+
+/** How long Python takes at most, in milliseconds, to start and to connect its clients one after the other on a busy machine. */
+const PYTHON_START = 60_000;
 
 /** How long an answer may take, in milliseconds. */
 const PATIENCE = 10_000;
@@ -72,6 +77,11 @@ export async function talkers(
       for (const socket of sockets) socket.removeAllListeners("disconnect").disconnect();
       return outcome;
     },
+    abort: () => {
+      stop.abort();
+      for (const socket of sockets) socket.disconnect();
+      return Promise.resolve();
+    },
   };
 }
 
@@ -105,10 +115,19 @@ export async function pythonTalkers(
     program: python,
     args: [path.join(suiteRoot, "python", "talkers.py"), url, transport, String(count), String(pause / 1000)],
   });
-  await until("the Python clients are connected", () => {
-    if (!child.isRunning) throw new Error(`they have ended: ${child.lastLines.slice(-3).join("; ")}`);
-    return child.lastLines.includes("ready");
-  });
+  try {
+    await until(
+      "the Python clients are connected",
+      () => {
+        if (!child.isRunning) throw new Error(`they have ended: ${child.lastLines.slice(-3).join("; ")}`);
+        return child.lastLines.includes("ready");
+      },
+      { within: PYTHON_START },
+    );
+  } catch (error) {
+    await child.kill();
+    throw error;
+  }
   return {
     end: async () => {
       const { code } = await child.stop(2 * PATIENCE);
@@ -116,6 +135,9 @@ export async function pythonTalkers(
         throw new Error(`the Python clients ended with ${String(code)}: ${child.lastLines.join("; ")}`);
       // They are somebody new after each disconnect: that client does not know how to recover.
       return { reborn: 0, ...(JSON.parse(child.lastLines.at(-1) ?? "") as Omit<Outcome, "reborn">) };
+    },
+    abort: async () => {
+      await child.kill();
     },
   };
 }
