@@ -10,7 +10,10 @@ use crate::{
         ids::{AttachmentId, Number, PersonId, RoomId},
         room::Standing,
     },
-    ops::{members, rows::check_text},
+    ops::{
+        members,
+        rows::{OfMessage, check_text, json},
+    },
     store::Store,
 };
 
@@ -132,16 +135,18 @@ async fn find(conn: &mut Conn<'_>, id: AttachmentId) -> Result<Attachment, Store
     )
 }
 
-/// Of some messages of a room, whose numbers are given as a list in SQL.
+/// Of some messages of a room.
 pub(super) async fn of_messages(
     conn: &mut Conn<'_>,
     room: RoomId,
-    numbers: &str,
+    messages: &[OfMessage],
 ) -> Result<Vec<Attachment>, StoreError> {
+    let table = conn.dialect.table(OfMessage::COLUMNS);
     let statement = conn.statement(&format!(
-        "SELECT {COLUMNS} FROM attachments WHERE room = $1 AND number IN ({numbers}) ORDER BY created, id"
+        "SELECT {COLUMNS} FROM attachments WHERE room = $2 AND number IN (SELECT input.number FROM {table}) \
+         ORDER BY created, id"
     ));
-    conn.all(statement.bind(room.raw()))
+    conn.all(statement.bind(json(messages)?).bind(room.raw()))
         .await?
         .iter()
         .map(attachment)

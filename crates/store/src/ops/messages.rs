@@ -18,7 +18,7 @@ use crate::{
     },
     ops::{
         attachments, members,
-        rows::{Word, check_text},
+        rows::{OfMessage, Word, check_text, json},
     },
     store::Store,
 };
@@ -379,13 +379,13 @@ async fn complete(conn: &mut Conn<'_>, messages: &mut [Message]) -> Result<(), S
     let room = first.room;
     let places: HashMap<_, _> = messages.iter().map(|message| message.number).zip(0..).collect();
     // Hits of a search lie far apart, hence each by its number.
-    let numbers: Vec<_> = places.keys().map(|number| number.raw().to_string()).collect();
-    let numbers = numbers.join(", ");
+    let of: Vec<_> = places.keys().copied().map(OfMessage::new).collect();
+    let table = conn.dialect.table(OfMessage::COLUMNS);
     let statement = conn.statement(&format!(
         "SELECT number, emoji, persons.name AS name FROM reactions JOIN persons ON persons.id = person \
-         WHERE room = $1 AND number IN ({numbers}) ORDER BY number, time, emoji, person"
+         WHERE room = $2 AND number IN (SELECT input.number FROM {table}) ORDER BY number, time, emoji, person"
     ));
-    for row in conn.all(statement.bind(room.raw())).await? {
+    for row in conn.all(statement.bind(json(&of)?).bind(room.raw())).await? {
         let Some(place) = places.get(&Number::from_raw(row.integer("number")?)) else {
             continue;
         };
@@ -399,7 +399,7 @@ async fn complete(conn: &mut Conn<'_>, messages: &mut [Message]) -> Result<(), S
             }),
         }
     }
-    for attachment in attachments::of_messages(conn, room, &numbers).await? {
+    for attachment in attachments::of_messages(conn, room, &of).await? {
         let place = attachment.number.and_then(|number| places.get(&number));
         if let Some(place) = place {
             messages[*place].attachments.push(attachment);

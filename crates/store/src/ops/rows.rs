@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 
 use crate::{
-    db::conn::{Columns, unreadable},
+    db::conn::{Column, Columns, unreadable},
     error::StoreError,
     model::{
         ids::{Number, PersonId, RoomId, Timestamp},
@@ -125,6 +125,21 @@ pub(crate) fn check_text(what: &str, text: &str, max_bytes: usize) -> Result<(),
 /// Rows for [`Dialect::table`](crate::db::conn::Dialect::table).
 pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(|error| StoreError::internal(sqlx::Error::Encode(error.into())))
+}
+
+/// One of several messages of a room, as a row of [`Dialect::table`](crate::db::conn::Dialect::table): a statement that names
+/// them in its text would be another one for each page, and prepared anew.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct OfMessage {
+    number: i64,
+}
+
+impl OfMessage {
+    pub(super) const COLUMNS: &[(&str, Column)] = &[("number", Column::Integer)];
+
+    pub(super) fn new(number: Number) -> Self {
+        Self { number: number.raw() }
+    }
 }
 
 #[cfg(test)]

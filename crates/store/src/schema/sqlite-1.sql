@@ -80,8 +80,11 @@ CREATE TABLE messages (
 );
 CREATE INDEX messages_by_time ON messages (room, time);
 CREATE INDEX messages_by_change ON messages (room, change) WHERE change > 0;
+-- The last word of a search may be the beginning of one. Beginnings of so many characters have entries of their own, which are
+-- read from the newest on until there are enough; longer ones are gathered from all words that begin so, before the first is known.
 CREATE VIRTUAL TABLE message_words USING fts5(
-    room, text, content = 'messages', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+    room, text, content = 'messages', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2',
+    prefix = '1 2 3 4 5'
 );
 CREATE TRIGGER message_words_insert AFTER INSERT ON messages BEGIN
     INSERT INTO message_words(rowid, room, text) VALUES (new.id, new.room, new.text);

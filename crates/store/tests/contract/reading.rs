@@ -98,6 +98,15 @@ pub async fn search_finds_words_in_one_room(store: Store) {
     assert_eq!(found("red").await, [4, 2, 1]);
     assert_eq!(found("\"rose\" -is*:").await, [2]);
     assert_eq!(found("日本").await, [5]);
+    // However much of it is there.
+    say(&store, &room, &ana, "a rhododendron").await;
+    for beginning in 1..="rhododendron".len() {
+        let query = &"rhododendron"[..beginning];
+        assert!(found(query).await.contains(&7), "{query}");
+    }
+    assert_eq!(found("rhod").await, [7]);
+    assert_eq!(found("rhododendr").await, [7]);
+    assert!(found("rhododendrons").await.is_empty());
     assert_eq!(found("it's").await, [6]);
     assert!(found("elsewhere").await.is_empty());
     // Not the words of which a database makes its queries.
