@@ -95,7 +95,7 @@ impl Store {
     {
         match self.pools.dialect {
             Dialect::Sqlite => self.writer.call(arguments, op).await,
-            Dialect::Postgres => self.within_deadline(&arguments, op, Use::Write).await,
+            Dialect::Postgres => self.within_deadline(&arguments, op, Scope::Writes).await,
         }
     }
 
@@ -104,20 +104,28 @@ impl Store {
     where
         A: Send + Sync,
     {
-        self.within_deadline(&arguments, op, Use::Read).await
+        self.within_deadline(&arguments, op, Scope::Reads).await
+    }
+
+    /// One statement that reads. It sees one state of the store by itself, and so waits for the database once, not three times.
+    pub(crate) async fn read_one<A, T>(&self, arguments: A, op: Op<A, T>) -> Result<T, StoreError>
+    where
+        A: Send + Sync,
+    {
+        self.within_deadline(&arguments, op, Scope::OneRead).await
     }
 
     async fn within_deadline<A, T>(
         &self,
         arguments: &A,
         op: Op<A, T>,
-        purpose: Use,
+        scope: Scope,
     ) -> Result<T, StoreError> {
         let deadline = Instant::now() + DEADLINE;
         let mut refused = 0_u32;
         loop {
             let live = self.pools.live();
-            let attempt = self.transaction(&live, arguments, op, purpose);
+            let attempt = self.attempt(&live, arguments, op, scope);
             let late = || Failure::Sure(StoreError::unavailable("no answer in time"));
             let failure = match timeout_at(deadline, attempt)
                 .await
@@ -150,42 +158,39 @@ impl Store {
         }
     }
 
-    async fn transaction<A, T>(
+    async fn attempt<A, T>(
         &self,
         live: &Live,
         arguments: &A,
         op: Op<A, T>,
-        purpose: Use,
+        scope: Scope,
     ) -> Result<T, Failure> {
+        let purpose = match scope {
+            Scope::Writes => Use::Write,
+            Scope::Reads | Scope::OneRead => Use::Read,
+        };
         let mut lease = self.pools.acquire(live, purpose).await?;
         let mut conn = lease.conn()?;
-        match (purpose, conn.dialect) {
-            (Use::Write, _) => group::begin(&mut conn).await?,
-            (Use::Read, Dialect::Sqlite) => conn.command("BEGIN").await?,
-            (Use::Read, Dialect::Postgres) => {
+        match (scope, conn.dialect) {
+            (Scope::OneRead, _) => {}
+            (Scope::Writes, _) => group::begin(&mut conn).await?,
+            (Scope::Reads, Dialect::Sqlite) => conn.command("BEGIN").await?,
+            (Scope::Reads, Dialect::Postgres) => {
                 conn.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await?;
             }
         }
-        match op(arguments, &mut conn).await {
-            Err(error) if error.is_of_the_store() => Err(Failure::Sure(error)),
-            Err(error) => {
-                conn.command("ROLLBACK").await?;
-                lease.release();
-                Err(Failure::Sure(error))
-            }
-            Ok(value) => {
-                let committed = conn.command("COMMIT").await;
-                match (committed, purpose) {
-                    (Ok(()), _) => {
-                        lease.release();
-                        Ok(value)
-                    }
-                    (Err(error), Use::Write) => Err(Failure::Unsure(error)),
-                    (Err(error), Use::Read) => Err(Failure::Sure(error)),
-                }
-            }
-        }
+        let outcome = op(arguments, &mut conn).await;
+        let ended = match (&outcome, scope) {
+            (Err(error), _) if error.is_of_the_store() => return outcome.map_err(Failure::Sure),
+            (_, Scope::OneRead) => Ok(()),
+            (Err(_), _) => conn.command("ROLLBACK").await.map_err(Failure::Sure),
+            (Ok(_), Scope::Reads) => conn.command("COMMIT").await.map_err(Failure::Sure),
+            (Ok(_), Scope::Writes) => conn.command("COMMIT").await.map_err(Failure::Unsure),
+        };
+        ended?;
+        lease.release();
+        outcome.map_err(Failure::Sure)
     }
 }
 
@@ -195,6 +200,17 @@ impl fmt::Debug for Store {
             .field("dialect", &self.pools.dialect)
             .finish_non_exhaustive()
     }
+}
+
+/// What an operation does in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// A transaction that writes.
+    Writes,
+    /// A transaction of several statements that read.
+    Reads,
+    /// One statement that reads.
+    OneRead,
 }
 
 /// Why a transaction failed.

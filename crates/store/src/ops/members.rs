@@ -192,7 +192,7 @@ impl Store {
     /// # Errors
     /// What can befall the store.
     pub async fn standing(&self, room: RoomId, person: PersonId) -> Result<Option<Standing>, StoreError> {
-        self.read((room, person), |(room, person), conn| {
+        self.read_one((room, person), |(room, person), conn| {
             Box::pin(standing(conn, *room, *person))
         })
         .await
