@@ -82,6 +82,7 @@ impl Report {
                 ))
             },
         );
+        self.failures(&mut text);
         self.table(
             &mut text,
             "CPU of the load generator, of one core (! when it may be the bottleneck)",
@@ -91,6 +92,23 @@ impl Report {
             },
         );
         text
+    }
+
+    /// Why clients failed, a line for each case and system where some did.
+    fn failures(&self, text: &mut String) {
+        for (case, cells) in &self.rows {
+            for (kind, outcome) in self.systems.iter().zip(cells) {
+                let failure = outcome
+                    .as_ref()
+                    .and_then(|outcome| outcome.first_failure.as_ref());
+                if let Some(failure) = failure {
+                    let title = &case.title;
+                    // Writing to a string cannot fail.
+                    write!(text, "\nThe first that failed at {title} on {kind}: {failure}\n")
+                        .unwrap_or_default();
+                }
+            }
+        }
     }
 
     /// Fails when something went wrong on Hither, or nothing was measured.
@@ -182,4 +200,28 @@ fn machine() -> String {
         model.as_deref().unwrap_or("unknown processor"),
         kernel.trim()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_client_failed_is_said() {
+        let mut report = Report::new(vec![Kind::Socketioxide]);
+        let case = Case::all(true).remove(0);
+        let outcome = Outcome {
+            failures: 2,
+            first_failure: Some("no answer".to_owned()),
+            ..Outcome::default()
+        };
+        let line = format!(
+            "The first that failed at {} on socketioxide ×1: no answer\n",
+            case.title
+        );
+        report.add(case, vec![Some(outcome)]);
+        let text = report.markdown("a commit", 1.0, 1);
+        assert!(text.contains(&line), "{text}");
+        assert!(text.contains("0 / 0 / 0 / 2"), "{text}");
+    }
 }

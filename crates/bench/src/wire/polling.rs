@@ -26,6 +26,8 @@ pub(crate) struct PollingSocket {
     turn: usize,
     path: String,
     next_id: u64,
+    /// The method of the last request, and what its answer was, once it has come.
+    last: (&'static str, Option<Bytes>),
 }
 
 impl PollingSocket {
@@ -41,6 +43,7 @@ impl PollingSocket {
             turn: first,
             path,
             next_id: 0,
+            last: ("", None),
         };
         let opened = socket.request("GET", "").await?;
         let Some(open) = opened.strip_prefix(b"0") else {
@@ -82,8 +85,22 @@ impl PollingSocket {
         Ok(packets)
     }
 
-    async fn request(&mut self, method: &str, body: &str) -> Result<Bytes> {
+    /// How far the last request has come, for an error.
+    pub(crate) fn progress(&self) -> String {
+        match &self.last {
+            (method, None) => format!("{method} {} has no answer", self.path),
+            (method, Some(answer)) => {
+                let answer = String::from_utf8_lossy(answer);
+                format!("the last answer, to {method} {}, was {answer:?}", self.path)
+            }
+        }
+    }
+
+    async fn request(&mut self, method: &'static str, body: &str) -> Result<Bytes> {
         self.turn = (self.turn + 1) % self.servers.len();
-        self.servers[self.turn].request(method, &self.path, body).await
+        self.last = (method, None);
+        let answer = self.servers[self.turn].request(method, &self.path, body).await?;
+        self.last = (method, Some(answer.clone()));
+        Ok(answer)
     }
 }

@@ -140,10 +140,15 @@ impl Run {
         self.phase.set(Phase::Draining);
         self.drain().await;
         outcome.faults = self.faults();
+        self.tell_failures(&mut outcome);
+        Ok(outcome)
+    }
+
+    /// Puts all failures until now into `outcome`.
+    pub(crate) fn tell_failures(&self, outcome: &mut Outcome) {
         let failures = self.failures.borrow();
         outcome.failures = failures.len() as u64;
         outcome.first_failure = failures.first().map(|error| format!("{error:#}"));
-        Ok(outcome)
     }
 
     async fn drain(&self) {
