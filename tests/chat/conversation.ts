@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { createReadStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { createInterface } from "node:readline";
-import { promisify } from "node:util";
-import { hitherBinary } from "../harness/programs.ts";
 import { until } from "../harness/wait.ts";
 import { type Membership, Person } from "./person.ts";
+import { requireGapless, storedMessages } from "./stored.ts";
 import { type Patience, Talker } from "./talker.ts";
-
-const run = promisify(execFile);
 
 /** Twelve people who talk in one room while something breaks, and what is true afterwards. */
 export class Conversation {
@@ -71,14 +62,8 @@ export class Conversation {
    * itself, and at everybody. Gives a line of figures.
    */
   async verify(store: string): Promise<string> {
-    const stored = await storedMessages(store, this.#room.name);
-    assert.deepEqual(
-      stored.map(({ number }) => number),
-      stored.map((_, index) => index + 1),
-      "numbers have gaps",
-    );
-    const numbers = new Map(stored.map(({ id, number }) => [id, number]));
-    assert.equal(numbers.size, stored.length, "a message is stored twice");
+    const stored = (await storedMessages(store)).get(this.#room.name) ?? [];
+    const numbers = requireGapless(stored);
     for (const { name, acknowledged, refused, contradictions } of this.talkers) {
       assert.deepEqual(refused, [], `${name} was refused`);
       assert.deepEqual(contradictions, [], `${name} was told contradictions`);
@@ -101,37 +86,6 @@ export class Conversation {
       `slowest answer ${Math.max(...this.talkers.map(({ slowest }) => slowest))} ms`,
     ].join(", ");
   }
-}
-
-interface StoredMessage {
-  number: number;
-  id: string;
-}
-
-/** The messages of a room in the order of their numbers, as the store itself has them. */
-async function storedMessages(store: string, roomName: string): Promise<StoredMessage[]> {
-  await run(hitherBinary(), ["store", "check", "--store", store]);
-  const folder = await mkdtemp(path.join(tmpdir(), "hither-export-"));
-  try {
-    const file = path.join(folder, "export");
-    await run(hitherBinary(), ["store", "export", "--store", store, file]);
-    return await messagesOfExport(file, roomName);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-async function messagesOfExport(file: string, roomName: string): Promise<StoredMessage[]> {
-  const messages: StoredMessage[] = [];
-  let room: unknown;
-  for await (const line of createInterface({ input: createReadStream(file) })) {
-    const { table, row = {} } = JSON.parse(line) as { table?: string; row?: Record<string, unknown> };
-    // The ids of rooms have more digits than a number has here; all of one room are rounded alike.
-    if (table === "rooms" && row["name"] === roomName) room = row["id"];
-    if (table === "messages" && row["room"] === room)
-      messages.push({ number: Number(row["number"]), id: String(row["client_id"]) });
-  }
-  return messages.sort((one, other) => one.number - other.number);
 }
 
 function sum(numbers: readonly number[]): number {

@@ -4,15 +4,19 @@
  *     npx tsx chat/measure.ts [ROOMS [SECONDS]]
  *
  * 20 people in each room, on the stock client by WebSocket, spread over the nodes. Each says something, waits until it is
- * acknowledged, and says the next; everybody hears everything. Clients, nodes and databases share the machine.
+ * acknowledged, and says the next; everybody hears everything. Clients, nodes and databases share the machine. Afterwards what was
+ * acknowledged and heard is compared with an export of the store: nothing may be lost, nothing may be there twice.
  */
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { closeClients } from "../harness/client.ts";
 import { Cluster } from "../harness/cluster.ts";
 import { cpuSeconds } from "../harness/costs.ts";
 import { hitherNode } from "../harness/programs.ts";
 import { startStore, type StoreKind, storeKinds } from "../harness/stores.ts";
-import { type Answer, Person } from "./person.ts";
+import { until } from "../harness/wait.ts";
+import { type Answer, type Membership, type Message, Person } from "./person.ts";
+import { requireGapless, storedMessages } from "./stored.ts";
 
 const PER_ROOM = 20;
 const NODES = 3;
@@ -26,6 +30,18 @@ interface Figures {
   took: number[];
 }
 
+/** Somebody in a room, and what of it they were told. */
+interface Seat {
+  person: Person;
+  room: Membership;
+  /** The numbers of what was acknowledged, by the id of the message. */
+  acknowledged: Map<string, number>;
+  /** The ids of what was heard, by number. */
+  heard: Map<number, string>;
+  /** Numbers that were heard more than once. */
+  repeated: number[];
+}
+
 let clientBefore = process.cpuUsage();
 
 for (const kind of storeKinds) console.log(`${kind}: ${await measure(kind)}`);
@@ -35,17 +51,18 @@ async function measure(kind: StoreKind): Promise<string> {
   const store = await startStore(kind);
   const cluster = await Cluster.start({ program: hitherNode(store.url), size: NODES });
   try {
-    const people: { person: Person; room: string }[] = [];
-    for (let place = 0; place < rooms; place += 1) people.push(...(await fill(cluster, place)));
+    const seats: Seat[] = [];
+    for (let place = 0; place < rooms; place += 1) seats.push(...(await fill(cluster, place)));
     const figures: Figures = { said: 0, heard: 0, refused: 0, took: [] };
-    for (const { person } of people) person.socket.on("message", () => (figures.heard += 1));
+    for (const seat of seats) listen(seat, figures);
     clientCpu();
     const busy = cpuOf(cluster);
     const began = performance.now();
     const end = began + seconds * 1_000;
-    await Promise.all(people.map(({ person, room }) => talk(person, room, end, figures)));
+    await Promise.all(seats.map((seat) => talk(seat, end, figures)));
     const elapsed = (performance.now() - began) / 1_000;
-    return describe(figures, people.length, elapsed, cpuOf(cluster) - busy);
+    const described = describe(figures, seats.length, elapsed, cpuOf(cluster) - busy);
+    return `${described}; ${await verify(seats, store.url)}`;
   } finally {
     closeClients();
     await cluster.destroy();
@@ -53,33 +70,70 @@ async function measure(kind: StoreKind): Promise<string> {
   }
 }
 
-async function fill(cluster: Cluster, place: number): Promise<{ person: Person; room: string }[]> {
+async function fill(cluster: Cluster, place: number): Promise<Seat[]> {
   const url = (seat: number) => cluster.urls[(place + seat) % NODES] ?? "";
   const host = await Person.guest(url(0), undefined, "websocket");
-  const { room } = await host.create();
+  const room = await host.create();
+  const seat = (person: Person): Seat => ({
+    person,
+    room,
+    acknowledged: new Map(),
+    heard: new Map(),
+    repeated: [],
+  });
   const others = await Promise.all(
-    Array.from({ length: PER_ROOM - 1 }, async (_, seat) => {
-      const person = await Person.guest(url(seat + 1), undefined, "websocket");
-      await person.join(room);
-      return { person, room };
+    Array.from({ length: PER_ROOM - 1 }, async (_, place) => {
+      const person = await Person.guest(url(place + 1), undefined, "websocket");
+      await person.join(room.room);
+      return seat(person);
     }),
   );
-  return [{ person: host, room }, ...others];
+  return [seat(host), ...others];
 }
 
-async function talk(person: Person, room: string, end: number, figures: Figures): Promise<void> {
+function listen({ person, room, heard, repeated }: Seat, figures: Figures): void {
+  person.socket.on("message", ({ room: where, number, id }: Message) => {
+    if (where !== room.room) return;
+    figures.heard += 1;
+    if (heard.has(number)) repeated.push(number);
+    heard.set(number, id);
+  });
+}
+
+async function talk({ person, room, acknowledged }: Seat, end: number, figures: Figures): Promise<void> {
   while (performance.now() < end) {
     const began = performance.now();
-    const message = {
-      room,
-      id: randomUUID(),
-      text: "Ten words are about what people say at a time, isn't it?",
-    };
-    const { ok } = (await person.socket.emitWithAck("message.send", message)) as Answer;
+    const id = randomUUID();
+    const text = "Ten words are about what people say at a time, isn't it?";
+    const answer = (await person.socket.emitWithAck("message.send", { room: room.room, id, text })) as Answer;
     figures.took.push(performance.now() - began);
-    if (ok) figures.said += 1;
-    else figures.refused += 1;
+    if (answer.ok) {
+      figures.said += 1;
+      acknowledged.set(id, answer.number ?? 0);
+    } else {
+      figures.refused += 1;
+    }
   }
+}
+
+/** What was acknowledged is stored under that number, and everybody in the room has heard it once. */
+async function verify(seats: readonly Seat[], store: string): Promise<string> {
+  const stored = await storedMessages(store);
+  let total = 0;
+  for (const { person, room, acknowledged, heard, repeated } of seats) {
+    const messages = stored.get(room.name) ?? [];
+    const numbers = requireGapless(messages);
+    for (const [id, number] of acknowledged)
+      assert.equal(numbers.get(id), number, `a message of ${person.name} that was acknowledged is not there`);
+    total += acknowledged.size;
+    await until(
+      `${person.name} has heard all ${messages.length} messages`,
+      () => heard.size === messages.length,
+    );
+    for (const { number, id } of messages) assert.equal(heard.get(number), id);
+    assert.deepEqual(repeated, [], `${person.name} has heard something twice`);
+  }
+  return `all ${total} acknowledged messages are stored and were heard by everybody once`;
 }
 
 function describe(
