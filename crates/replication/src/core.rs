@@ -12,7 +12,7 @@ use crate::{
     message::{Content, Intent, Kind, Message},
     output::Output,
     shard::{Context, Shard},
-    view::{Peers, View},
+    view::{Adopted, Peers, View},
 };
 
 /// How long, and how much.
@@ -53,9 +53,11 @@ impl Default for Settings {
 
 /// What happens to a node.
 pub enum Input<A: Application> {
-    /// The members are others now.
+    /// The members are others now. Who is none any more is taken for dead: what it says is not read, and others take its
+    /// shards over. It may be a member again, after a split for example.
     View(View),
-    /// What was on its way between this node and another may be lost, in both directions.
+    /// What was on its way between this node and another may be lost, in both directions. Whoever is no member is best cut
+    /// off, but need not be.
     LinkReset(NodeId),
     /// A node has said something.
     Message {
@@ -203,19 +205,26 @@ impl<A: Application> Core<A> {
         let mut outputs = Vec::new();
         match input {
             Input::View(view) => {
-                let joined = self.peers.adopt(view);
+                let Adopted { joined, returned } = self.peers.adopt(view);
                 self.leases.forget(|node| self.peers.is_dead(node), now);
+                for node in &returned {
+                    self.leases.reset(node);
+                    outputs.push(Output::Send {
+                        to: node.clone(),
+                        message: Message(Content::Returned),
+                    });
+                }
                 self.with_all(now, &mut outputs, |shard, ctx| {
                     shard.on_view(ctx);
                     for node in &joined {
                         shard.on_member(ctx, node);
                     }
+                    for node in &returned {
+                        shard.on_reset(ctx, node);
+                    }
                 });
             }
-            Input::LinkReset(peer) => {
-                self.leases.reset(&peer);
-                self.with_all(now, &mut outputs, |shard, ctx| shard.on_reset(ctx, &peer));
-            }
+            Input::LinkReset(peer) => self.reset(&peer, now, &mut outputs),
             // What still comes from a node that is dead here was said to a cluster that is over.
             Input::Message { from, .. } if self.peers.is_dead(&from) => {}
             Input::Message { from, message } => match message.0 {
@@ -225,6 +234,7 @@ impl<A: Application> Core<A> {
                     });
                 }
                 Content::Leasing(message) => self.on_leasing(from, message, now, &mut outputs),
+                Content::Returned => self.reset(&from, now, &mut outputs),
             },
             Input::Tick => {
                 while let Some((at, shard)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
@@ -284,6 +294,12 @@ impl<A: Application> Core<A> {
     #[cfg(test)]
     pub(crate) fn log(&self, shard: ShardId) -> Option<(&crate::log::Log<A>, u64)> {
         self.shards.get(&shard)?.log()
+    }
+
+    /// What was on its way between this node and another one may be lost.
+    fn reset(&mut self, peer: &NodeId, now: Duration, outputs: &mut Vec<Output<A>>) {
+        self.leases.reset(peer);
+        self.with_all(now, outputs, |shard, ctx| shard.on_reset(ctx, peer));
     }
 
     fn with_all(

@@ -157,5 +157,9 @@ impl Claim {
 
     pub(crate) fn names(&self, node: &NodeId) -> bool {
         self.pair().any(|named| named == node)
+    /// How often the shard was begun anew without a word of the pair that had it. After a split two nodes may hold the
+    /// shard: the history that was broken less often goes on, for it has what was committed before; else that of the
+    /// higher term.
+    pub(crate) breaks: u32,
     }
 }

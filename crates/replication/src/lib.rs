@@ -11,6 +11,12 @@
 //! standby is discharged, and holder and standby change places. When the holder dies, the standby asks all members what
 //! they have, and goes on. Planned moves, joins, leaves and deaths are these few steps.
 //!
+//! # Splits
+//! Nodes that take each other for dead may hold the same shard. When they see each other again, one history of the shard
+//! goes on, and the other one ends: the one that was broken less often, else that of the higher term. What was committed
+//! before the split is in both, unless all of the pair were on the other side; what was committed on the side that ends is
+//! lost. Who heard that is told so ([`Output::Gap`], [`Output::NotReplayable`]).
+//!
 //! # How to drive it
 //! One [`Core`] a node. Give it an [`Input`] and the time, do each [`Output`] in order, and give it [`Input::Tick`] at
 //! its deadline. Messages between two nodes must arrive in the order in which they were sent; when they may not have

@@ -25,6 +25,8 @@ pub(crate) enum Kind<A: Application> {
     Topics(Topics<A>),
 }
 
+    /// The sender took the receiver for dead, and has read nothing of what it has said since.
+    Returned,
 /// Who holds the shard.
 #[derive(Clone, Debug)]
 pub(crate) enum Custody {
@@ -41,7 +43,8 @@ pub(crate) enum Custody {
         round: u64,
         heard: Option<Claim>,
         holding: Holding,
-        /// Who of the pair of that claim is dead, as far as the sender knows. The receiver may never have seen it alive.
+        /// Who of the pair of that claim is dead, as far as the sender knows, or of all nodes when it has heard of no claim.
+        /// The receiver may never have seen them alive.
         dead: Vec<NodeId>,
     },
 }
@@ -273,6 +276,7 @@ impl<A: Application> fmt::Debug for Replication<A> {
             Self::Append { after, entries, .. } => write!(f, "Append after {after:?}: {entries:?}"),
             Self::Appended { number, .. } => write!(f, "Appended to {number}"),
             Self::OutOfStep { last, .. } => write!(f, "OutOfStep at {last:?}"),
+            Content::Returned => f.write_str("Returned"),
             Self::Resigned { .. } => f.write_str("Resigned"),
             Self::Name { claim, former } => write!(f, "Name {claim:?}, former {former:?}"),
             Self::Named { term } => write!(f, "Named {term:?}"),

@@ -40,6 +40,14 @@ impl View {
     }
 }
 
+/// How a view differs from the one before.
+pub(crate) struct Adopted {
+    /// Who is new.
+    pub(crate) joined: Vec<NodeId>,
+    /// Those of them that were taken for dead: by a split, or for a pause.
+    pub(crate) returned: Vec<NodeId>,
+}
+
 /// What a node knows of the other nodes.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -60,28 +68,37 @@ impl Peers {
         }
     }
 
-    /// Takes over a new view. Who was a member and is none any more is dead for good: it can come back only as a later
-    /// incarnation. Returns who is new.
-    pub(crate) fn adopt(&mut self, view: View) -> Vec<NodeId> {
+    /// Takes over a new view. Who was a member and is none any more is dead, until it is a member again.
+    pub(crate) fn adopt(&mut self, view: View) -> Adopted {
         let former = std::mem::replace(&mut self.view, view);
         self.latest.clear();
         for node in &self.view.members {
             let latest = self.latest.entry(node.name().clone()).or_default();
             *latest = node.incarnation().max(*latest);
         }
-        let joined = self.view.members.difference(&former.members).cloned().collect();
+        let joined: Vec<NodeId> = self.view.members.difference(&former.members).cloned().collect();
+        let returned = joined
+            .iter()
+            .filter(|node| self.declared_dead.remove(node))
+            .cloned()
+            .collect();
         for node in former.members {
             if !self.view.members.contains(&node) {
                 self.declared_dead.insert(node);
             }
         }
-        joined
+        Adopted { joined, returned }
     }
 
     /// Whether a node is dead, as far as this one can tell. One that is *not yet* a member is not dead.
     pub(crate) fn is_dead(&self, node: &NodeId) -> bool {
         let latest = self.latest.get(node.name());
         latest.is_some_and(|latest| *latest > node.incarnation()) || self.declared_dead.contains(node)
+    }
+
+    /// Who was a member, and is dead.
+    pub(crate) fn lost(&self) -> impl Iterator<Item = &NodeId> {
+        self.declared_dead.iter()
     }
 
     pub(crate) fn is_member(&self, node: &NodeId) -> bool {

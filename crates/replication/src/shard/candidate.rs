@@ -82,6 +82,11 @@ impl<A: Application> Candidate<A> {
         self.replica
     }
 
+    /// Whether somebody is dead, as far as this node or one that it has asked can tell.
+    pub(crate) fn has_lost(&self, ctx: &Context<'_, A>) -> bool {
+        ctx.peers.lost().next().is_some() || self.reported_dead.iter().any(|node| self.is_dead(ctx, node))
+    }
+
     /// When it must be woken, at the latest.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match self.stage {
@@ -120,7 +125,8 @@ impl<A: Application> Candidate<A> {
     }
 
     fn is_dead(&self, ctx: &Context<'_, A>, node: &NodeId) -> bool {
-        ctx.peers.is_dead(node) || self.reported_dead.contains(node)
+        let is_reported = self.reported_dead.contains(node) && !ctx.peers.is_member(node);
+        ctx.peers.is_dead(node) || is_reported
     }
 
     fn inquire(&self, ctx: &mut Context<'_, A>, node: &NodeId, heard: Option<&Claim>) {
@@ -190,7 +196,7 @@ impl<A: Application> Candidate<A> {
         let Stage::Asking { awaited, answers, .. } = &mut self.stage else {
             return Verdict::Undecided;
         };
-        awaited.retain(|node| !self.reported_dead.contains(node));
+        awaited.retain(|node| ctx.peers.is_member(node) || !self.reported_dead.contains(node));
         if !awaited.is_empty() {
             return Verdict::Undecided;
         }

@@ -26,8 +26,14 @@ impl<A: Application> Shard<A> {
                     self.hear(ctx, &claim);
                 }
                 let (heard, holding) = (self.heard.clone(), self.holding(ctx.me()));
-                let pair = heard.iter().flat_map(Claim::pair);
-                let dead = pair.filter(|node| ctx.peers.is_dead(node)).cloned().collect();
+                let dead = match &heard {
+                    Some(claim) => claim
+                        .pair()
+                        .filter(|node| ctx.peers.is_dead(node))
+                        .cloned()
+                        .collect(),
+                    None => ctx.peers.lost().cloned().collect(),
+                };
                 ctx.send(
                     from,
                     Custody::Holding {
@@ -48,6 +54,13 @@ impl<A: Application> Shard<A> {
                     self.hear(ctx, &claim);
                 }
                 match holding {
+                    // Its history is another one, which was begun without this node, and ends when this one goes on.
+                    Holding::Holds(claim) if self.prevails_over(&claim) => {
+                        if let Role::Candidate(candidate) = &mut self.role {
+                            candidate.note(ctx, from, round, &Holding::Nothing, dead);
+                            self.decide(ctx);
+                        }
+                    }
                     Holding::Holds(claim) => {
                         // It announces when its claim is in force; until then there is nothing to take over.
                         if matches!(self.role, Role::Candidate(_)) {
@@ -90,16 +103,31 @@ impl<A: Application> Shard<A> {
         }
         self.heard = Some(claim.clone());
         let is_named = claim.names(ctx.me());
+        let prevails = self.prevails_over(claim);
         match &mut self.role {
-            Role::Follower(follower) if !is_named => follower.forfeit(),
-            Role::Candidate(candidate) if !is_named => candidate.forfeit(),
-            Role::Holder(_) if claim.holder != *ctx.me() && !ctx.peers.is_dead(&claim.holder) => {
+            Role::Follower(follower) if !is_named && !prevails => follower.forfeit(),
+            Role::Candidate(candidate) if !is_named && !prevails => candidate.forfeit(),
+            Role::Holder(_)
+                if claim.holder != *ctx.me() && !ctx.peers.is_dead(&claim.holder) && !prevails =>
+            {
                 self.demote_to_copy();
                 ctx.put(Output::Demoted(ctx.shard));
             }
             Role::Holder(holder) => holder.raise_term(ctx, &mut self.heard),
             _ => {}
         }
+    }
+
+    /// Whether this node holds the shard, or has a right to it, in a history that was broken less often than that of a
+    /// claim: when the two meet, this one goes on.
+    fn prevails_over(&self, claim: &Claim) -> bool {
+        let breaks = match &self.role {
+            Role::Nothing | Role::Copy(_) => None,
+            Role::Follower(follower) => follower.right().map(|right| right.breaks),
+            Role::Candidate(candidate) => candidate.right().map(|right| right.breaks),
+            Role::Holder(holder) => Some(holder.breaks()),
+        };
+        breaks.is_some_and(|breaks| breaks < claim.breaks)
     }
 
     pub(super) fn on_announced(&mut self, ctx: &mut Context<'_, A>, from: &NodeId, claim: Claim) {
@@ -122,7 +150,8 @@ impl<A: Application> Shard<A> {
         self.route = Some(claim);
     }
 
-    /// Notes a claim under which the sender says something, or tells it that this is over.
+    /// Notes a claim under which the sender says something, or tells it that this is over. What is said in a history
+    /// that ends when it meets that of this node is not for it to follow.
     pub(super) fn accepts(&mut self, ctx: &mut Context<'_, A>, from: &NodeId, claim: &Claim) -> bool {
         // A holder names its next pair before that is in force.
         let is_over = |heard: &Claim| heard.term > claim.term && heard.since != claim.since;
@@ -131,7 +160,7 @@ impl<A: Application> Shard<A> {
             return false;
         }
         self.hear(ctx, claim);
-        true
+        !self.prevails_over(claim)
     }
 
     /// Becomes a candidate for a shard that has no holder.
@@ -173,9 +202,22 @@ impl<A: Application> Shard<A> {
     }
 
     pub(super) fn promote(&mut self, ctx: &mut Context<'_, A>, replica: Replica<A>) {
-        let heard = self.heard.as_ref().map_or(Term::NONE, |claim| claim.term);
-        let term = heard.max(replica.last().term).next(ctx.me());
-        let holder = Holder::promoted(replica, term);
+        let heard = self.heard.as_ref();
+        let term = heard
+            .map_or(Term::NONE, |claim| claim.term)
+            .max(replica.last().term)
+            .next(ctx.me());
+        let (right, has_lost) = match &self.role {
+            Role::Candidate(candidate) => (candidate.right(), candidate.has_lost(ctx)),
+            _ => (None, false),
+        };
+        let breaks = match (right, heard) {
+            (Some(right), _) => right.breaks,
+            (None, Some(claim)) => claim.breaks.saturating_add(1),
+            // Who is gone may have held it.
+            (None, None) => u32::from(has_lost),
+        };
+        let holder = Holder::promoted(replica, term, breaks);
         self.heard = Some(holder.claim(ctx.me()));
         holder.begin(ctx);
         self.role = Role::Holder(Box::new(holder));

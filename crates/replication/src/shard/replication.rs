@@ -152,6 +152,6 @@ impl<A: Application> Shard<A> {
             return;
         }
         let replica = self.take_replica();
-        self.role = Role::Holder(Box::new(Holder::taking_over(replica, claim.term, from)));
+        self.role = Role::Holder(Box::new(Holder::taking_over(replica, &claim, from)));
     }
 }

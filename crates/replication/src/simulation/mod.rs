@@ -65,6 +65,7 @@ fn is_caught_by(mutant: Mutant, mut seeds: Range<u64>) {
         deaths: true,
         resets: true,
         mutant: Some(mutant),
+        splits: matches!(mutant, Mutant::ForgetBreaks | Mutant::LoseReturned),
     };
     assert!(
         first_failure(faults, &mut seeds).is_some(),
@@ -78,6 +79,7 @@ fn nothing_is_lost_when_nodes_join_and_links_fail() {
         deaths: false,
         resets: true,
         mutant: None,
+        splits: false,
     });
 }
 
@@ -87,6 +89,17 @@ fn nothing_is_lost_when_one_node_dies_at_a_time() {
         deaths: true,
         resets: true,
         mutant: None,
+        splits: false,
+        mutant: None,
+    });
+}
+
+#[test]
+fn one_history_goes_on_after_a_split() {
+    holds(Faults {
+        deaths: true,
+        resets: true,
+        splits: true,
     });
 }
 
@@ -163,4 +176,14 @@ fn an_offset_that_lags_is_caught() {
 #[test]
 fn a_learner_that_promotes_itself_is_caught() {
     is_caught(Mutant::NameTooEarly);
+}
+
+#[test]
+fn a_history_without_its_past_that_prevails_is_caught() {
+    is_caught(Mutant::ForgetBreaks);
+}
+
+#[test]
+fn who_does_not_know_that_it_was_taken_for_dead_is_caught() {
+    is_caught(Mutant::LoseReturned);
 }

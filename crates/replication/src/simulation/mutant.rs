@@ -42,6 +42,10 @@ pub(super) enum Mutant {
     CommitChangesEarly,
     /// A client is told something, and not up to where it has heard by that.
     LoseOffsets,
+    /// A history that was begun without the pair that had the shard counts as much as that of the pair.
+    ForgetBreaks,
+    /// A node is not told that it was taken for dead.
+    LoseReturned,
 }
 
 /// What becomes of a message.
@@ -58,6 +62,7 @@ impl Mutant {
             (Self::GrantUnasked, Content::Leasing(Leasing::Ask { number })) => {
                 Sent::Answered(Message(Content::Leasing(Leasing::Grant { number })))
             }
+            (Self::LoseReturned, Content::Returned) => Sent::Lost,
             (_, Content::Shard(shard, kind)) => self.corrupt_kind(rng, shard, kind),
             (_, content) => Sent::Message(Message(content)),
         }
@@ -104,6 +109,9 @@ impl Mutant {
                 // A holder that knows nobody's last publication takes each for a new one.
                 intent.producer = rng.random();
                 intent.previous = None;
+            }
+            (Self::ForgetBreaks, Kind::Custody(Custody::Announce(claim) | Custody::Superseded(claim))) => {
+                claim.breaks = 0;
             }
             (Self::IgnorePrevious, Kind::Topics(Topics::Publish(intent))) => intent.previous = None,
             (Self::PromoteUnasked, Kind::Custody(Custody::Inquire { round, .. })) => {

@@ -140,6 +140,11 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn new(id: NodeId, shards: &[ShardId], producer: u32, settings: Settings) -> Self {
         Self {
+    /// How often the history was broken in which this node has a shard, if it holds it.
+    pub(super) fn breaks(&self, shard: ShardId) -> u32 {
+        self.core.claim(shard).map_or(0, |claim| claim.breaks)
+    }
+
             core: Core::new(id.clone(), shards.iter().copied(), settings),
             id,
             waiting: BTreeMap::new(),

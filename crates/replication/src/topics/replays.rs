@@ -85,8 +85,12 @@ impl<A: Application> Replays<A> {
             ctx.put(Output::NotReplayable(replay));
             return;
         };
-        // An answer to a question that was asked twice may begin where a former piece began.
+        // An answer to a question that was asked twice may begin where a former piece began, or end where it ended: then
+        // the next piece is asked for.
         let told = pending.from.map_or(0, |told| told.number);
+        if !excerpt.is_all && excerpt.through.number <= told {
+            return;
+        }
         let news = excerpt.publications.into_iter();
         let publications = news
             .filter(|(at, _)| at.number > told)

@@ -24,6 +24,8 @@ pub(crate) struct Holder<A: Application> {
     /// The term in force.
     term: Term,
     since: Term,
+    /// See [`Claim::breaks`].
+    breaks: u32,
     phase: Phase,
     standby: Option<Progress>,
     /// The next pair, while it is being made.
@@ -134,19 +136,19 @@ struct Awaiting<A: Application> {
 
 impl<A: Application> Holder<A> {
     /// Goes on with what a dead holder has left, or begins a shard. Nobody stands by yet.
-    pub(crate) fn promoted(replica: Replica<A>, term: Term) -> Self {
-        Self::new(replica, term, Phase::Serving, None)
+    pub(crate) fn promoted(replica: Replica<A>, term: Term, breaks: u32) -> Self {
+        Self::new(replica, term, breaks, Phase::Serving, None)
     }
 
     /// Takes over from a living holder, who becomes the standby.
-    pub(crate) fn taking_over(mut replica: Replica<A>, term: Term, former: &NodeId) -> Self {
+    pub(crate) fn taking_over(mut replica: Replica<A>, claim: &Claim, former: &NodeId) -> Self {
         let last = replica.last().number;
-        replica.decide(term, Body::Opened);
+        replica.decide(claim.term, Body::Opened);
         let standby = Progress::in_step(former.clone(), last);
-        Self::new(replica, term, Phase::Opening, Some(standby))
+        Self::new(replica, claim.term, claim.breaks, Phase::Opening, Some(standby))
     }
 
-    fn new(replica: Replica<A>, term: Term, phase: Phase, standby: Option<Progress>) -> Self {
+    fn new(replica: Replica<A>, term: Term, breaks: u32, phase: Phase, standby: Option<Progress>) -> Self {
         let committed = standby
             .as_ref()
             .map_or(replica.last().number, |standby| standby.acknowledged);
@@ -154,6 +156,7 @@ impl<A: Application> Holder<A> {
             replica,
             term,
             since: term,
+            breaks,
             phase,
             standby,
             change: None,
@@ -179,6 +182,10 @@ impl<A: Application> Holder<A> {
         self.replica
     }
 
+    pub(crate) fn breaks(&self) -> u32 {
+        self.breaks
+    }
+
     pub(crate) fn is_serving(&self) -> bool {
         matches!(self.phase, Phase::Serving)
     }
@@ -195,6 +202,7 @@ impl<A: Application> Holder<A> {
         Claim {
             term: self.term,
             since: self.since,
+            breaks: self.breaks,
             holder: me.clone(),
             standby: self.standby.as_ref().map(|standby| standby.node.clone()),
         }

@@ -67,6 +67,7 @@ impl<A: Application> Holder<A> {
         let claim = Claim {
             term,
             since: term,
+            breaks: self.breaks,
             holder: to,
             standby: Some(ctx.me().clone()),
         };
@@ -90,6 +91,7 @@ impl<A: Application> Holder<A> {
         let claim = Claim {
             term: highest.next(ctx.me()),
             since: self.since,
+            breaks: self.breaks,
             holder: ctx.me().clone(),
             standby,
         };

@@ -4,6 +4,8 @@
 mod clients;
 mod random;
 mod script;
+mod several;
+mod split;
 
 pub(super) use script::Script;
 
@@ -13,7 +15,7 @@ use std::{
 };
 
 use crate::{Input, Lease, Message, NodeId, Output, Position, ReplayId, Settings, ShardId, Target, View};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IteratorRandom};
 
 use self::clients::Clients;
 use super::{
@@ -31,6 +33,8 @@ pub(super) struct Faults {
     /// Links are lost and come back.
     pub(super) resets: bool,
     /// A mistake that the nodes make.
+    /// Nodes are cut off from each other, or take each other for dead, and find each other again.
+    pub(super) splits: bool,
     pub(super) mutant: Option<Mutant>,
 }
 
@@ -74,7 +78,7 @@ impl World {
     pub(super) fn new(seed: u64, faults: Faults, keeps_story: bool) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let shards = rng.random_range(1..=3);
-        let keeps_all = rng.random_bool(0.8);
+        let keeps_all = faults.splits || rng.random_bool(0.8);
         let settings = Settings {
             kept_bytes: if keeps_all { usize::MAX / 2 } else { 8_000 },
             message_bytes: rng.random_range(1..2_000),
@@ -139,6 +143,7 @@ impl World {
         for (one, other) in pairs {
             if !self.network.are_connected(&one, &other) {
                 self.connect(&one, &other)?;
+        self.heal();
             }
         }
         for _ in 0..SETTLING_STEPS {
@@ -155,6 +160,7 @@ impl World {
                 return self.clients_verdict();
             } else {
                 self.return_all()?;
+            self.recover()?;
                 self.pass_time()?;
             }
         }
@@ -205,7 +211,7 @@ impl World {
     fn has_recovered(&self) -> bool {
         let is_known =
             self.doomed.is_empty() && self.views.values().all(|view| view.is_subset(&self.members));
-        is_known && self.is_placed()
+        is_known && !self.judge.is_split() && self.is_placed()
     }
 
     /// Whether every shard survives the death of any one node.
@@ -308,7 +314,8 @@ impl World {
         if let Ok((position, outputs)) = node.core.record(shard, Record::Number(record), now) {
             node.waiting.entry(shard).or_default().push((position, record));
             if self.faults.mutant == Some(Mutant::ReleaseEarly) {
-                self.judge.safe(shard, record);
+                let breaks = node.breaks(shard);
+                self.judge.safe(shard, record, position, breaks);
             }
             self.perform(id, outputs)?;
         }
@@ -397,12 +404,16 @@ impl World {
         let node = Node::new(id.clone(), &self.shards, self.producers, self.settings.clone());
         self.members.insert(id.clone());
         // Nobody is up who does not see the others: see what `Joining` is in membership.
-        self.views.insert(id.clone(), self.members.clone());
+        let seen = self.seen_by(&id);
+        self.views.insert(id.clone(), seen);
         self.nodes.insert(id, node);
     }
 
     /// Ends a node that is said to be dead. Until then it goes on as if nothing had happened.
     fn end(&mut self, id: &NodeId) {
+        if let Some(side) = self.sides.values().choose(&mut self.rng).copied() {
+            self.sides.insert(id.clone(), side);
+        }
         self.tell(|| format!("{id} ends"));
         self.doomed.remove(id);
         self.nodes.remove(id);
@@ -448,8 +459,9 @@ impl World {
                 Output::Send { to, message } => self.send(id, &to, message),
                 Output::Promoted(shard) => {
                     if let Some(node) = self.nodes.get(id) {
-                        if let Some((log, committed)) = node.core.log(shard) {
-                            self.judge.committed(shard, log, committed)?;
+                        self.judge.look_anew(id, shard);
+                        if let Some(log) = node.core.log(shard) {
+                            self.judge.committed(id, shard, log, node.breaks(shard))?;
                         }
                         let state = node.core.state(shard).cloned();
                         // A holder that is demoted within the same input has nothing to show.
@@ -469,13 +481,14 @@ impl World {
                 Output::Committed { shard, number } => {
                     if let Some(node) = self.nodes.get_mut(id) {
                         if let Some((log, _)) = node.core.log(shard) {
-                            self.judge.committed(shard, log, number)?;
+                            self.judge.committed(id, shard, (log, number), breaks)?;
                         }
                         let waiting = node.waiting.entry(shard).or_default();
                         let later = waiting.partition_point(|(position, _)| position.number() <= number);
-                        for (_, record) in waiting.drain(..later) {
-                            self.judge.safe(shard, record);
+                        for (at, record) in waiting.drain(..later) {
+                            self.judge.safe(shard, record, at, breaks);
                         }
+                        let breaks = node.breaks(shard);
                     }
                     self.on_committed(id, shard, number)?;
                 }

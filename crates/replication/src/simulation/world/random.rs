@@ -14,6 +14,7 @@ impl World {
         self.update_view(&me)?;
         for _ in 0..STEPS {
             self.step()?;
+            self.recover()?;
             self.recovers |= self.has_recovered();
         }
         self.settle()
@@ -28,7 +29,8 @@ impl World {
             780..790 => self.subscribe_any(),
             790..800 => self.replay_any(),
             800..810 => self.act_any(),
-            810..813 => self.create_client(),
+            // What clients are told after a split is the part of their shells.
+            810..813 if !self.faults.splits => self.create_client(),
             813..820 => self.join_any(),
             820..824 => self.leave_any(),
             824..827 => self.disconnect_any(),
@@ -42,6 +44,11 @@ impl World {
                 if let Some(id) = self.doomed.first().cloned() {
                     self.end(&id);
                 }
+                Ok(())
+            }
+            983..986 => self.split_any(),
+            986..990 => {
+                self.heal();
                 Ok(())
             }
             _ => self.deliver_any(),
@@ -104,14 +111,11 @@ impl World {
         if self.doomed.contains(node) {
             return Ok(());
         }
+        let seen = self.seen_by(node);
         let Some(view) = self.views.get_mut(node) else {
             return Ok(());
         };
-        let Some(changed) = view
-            .symmetric_difference(&self.members)
-            .choose(&mut self.rng)
-            .cloned()
-        else {
+        let Some(changed) = view.symmetric_difference(&seen).choose(&mut self.rng).cloned() else {
             return Ok(());
         };
         if !view.remove(&changed) {
@@ -131,8 +135,10 @@ impl World {
                 self.network.disconnect(&one, &other);
             }
             Ok(())
-        } else {
+        } else if self.are_together(&one, &other) {
             self.connect(&one, &other)
+        } else {
+            Ok(())
         }
     }
 
@@ -152,7 +158,9 @@ impl World {
             self.update_view(&id)?;
             let others: Vec<NodeId> = self.nodes.keys().filter(|other| **other != id).cloned().collect();
             for other in others {
-                self.connect(&id, &other)?;
+                if self.are_together(&id, &other) {
+                    self.connect(&id, &other)?;
+                }
             }
         }
         Ok(())

@@ -147,6 +147,12 @@ impl Script {
     }
 
     /// From now on these are the members for all of them.
+    /// A node takes those for dead that are not among these, though they live.
+    pub(in crate::simulation) fn mistake(&mut self, who: char, members: &str) {
+        self.world.judge.split();
+        self.see(who, members);
+    }
+
     pub(in crate::simulation) fn all_see(&mut self, members: &str) {
         for name in members.chars() {
             self.see(name, members);
@@ -190,6 +196,29 @@ impl Script {
     }
 
     pub(in crate::simulation) fn cut(&mut self, one: char, other: char) {
+    /// Nodes on different sides lose their links, and take each other for dead.
+    pub(in crate::simulation) fn split(&mut self, sides: &[&str]) {
+        let numbered = sides.iter().zip(0..);
+        let sided = numbered.flat_map(|(names, side)| names.chars().map(move |name| (name, side)));
+        let sided = sided.map(|(name, side)| (self.id(name), side)).collect();
+        self.world.split(sided);
+        for names in sides {
+            self.all_see(names);
+        }
+    }
+
+    /// The sides have links again. Nobody sees that yet.
+    pub(in crate::simulation) fn heal(&mut self) {
+        self.world.heal();
+        let pairs: Vec<_> = self.world.pairs().collect();
+        for (one, other) in pairs {
+            if !self.world.network.are_connected(&one, &other) {
+                let verdict = self.world.connect(&one, &other);
+                self.must(verdict);
+            }
+        }
+    }
+
         let (one, other) = (self.id(one), self.id(other));
         self.say(&format!("the link of {one} and {other} is lost"));
         self.world.network.disconnect(&one, &other);

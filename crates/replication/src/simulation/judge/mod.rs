@@ -1,17 +1,20 @@
 //! Sees everything, and says what must not be.
 
+mod histories;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{NodeId, Position, ReplayId, ShardId};
 use rand::{rngs::StdRng, seq::IteratorRandom};
 
+use self::histories::Histories;
 use super::node::{Post, Records, Said, State, Topic};
 use crate::log::{Body, Log};
 
 #[derive(Default)]
 pub(super) struct Judge {
     /// Records that somebody was told are safe.
-    safe: BTreeMap<ShardId, BTreeSet<u64>>,
+    safe: BTreeMap<ShardId, BTreeMap<u64, Position>>,
     /// Where each publication was heard or confirmed.
     places: BTreeMap<(Topic, Said), Position>,
     by_place: BTreeMap<Topic, BTreeMap<u64, Said>>,
@@ -19,8 +22,11 @@ pub(super) struct Judge {
     posts: BTreeMap<(Topic, u64), Post>,
     /// What publishers were told is safe.
     confirmed: BTreeSet<(Topic, Said)>,
-    /// Up to which number the entries of a shard were seen to be committed.
-    seen: BTreeMap<ShardId, u64>,
+    /// Up to which number the entries of a shard were seen to be committed, by who holds it.
+    seen: BTreeMap<(ShardId, NodeId), u64>,
+    histories: Histories,
+    /// What nodes heard when a split ended: each may be told once that it cannot go on with that.
+    unsettled: BTreeSet<(NodeId, Topic)>,
     hearings: BTreeMap<(NodeId, Topic), Hearing>,
     replays: BTreeMap<ReplayId, Replaying>,
     /// Who began to serve each shard last.
@@ -60,7 +66,9 @@ impl Judge {
     }
 
     pub(super) fn is_safe(&self, shard: ShardId, record: u64) -> bool {
-        self.safe.get(&shard).is_some_and(|safe| safe.contains(&record))
+        self.safe
+            .get(&shard)
+            .is_some_and(|safe| safe.contains_key(&record))
     }
 
     pub(super) fn has_gap(&self, node: &NodeId, topic: Topic) -> bool {
@@ -71,7 +79,9 @@ impl Judge {
     pub(super) fn heard(&self, node: &NodeId, topic: Topic) -> Vec<Said> {
         let hearing = self.hearings.get(&(node.clone(), topic));
         let heard = hearing.into_iter().flat_map(|hearing| &hearing.heard);
-        heard.map(|at| self.by_place[&topic][&at.number()]).collect()
+        heard
+            .filter_map(|at| self.histories.at(topic.shard, *at))
+            .collect()
     }
 
     pub(super) fn is_confirmed(&self, topic: Topic, said: Said) -> bool {
@@ -82,19 +92,92 @@ impl Judge {
         self.allows_loss = true;
     }
 
-    pub(super) fn safe(&mut self, shard: ShardId, record: u64) {
-        self.safe.entry(shard).or_default().insert(record);
+    pub(super) fn safe(&mut self, shard: ShardId, record: u64, at: Position, breaks: u32) {
+        self.histories.commit(shard, at, breaks);
+        self.safe.entry(shard).or_default().insert(record, at);
+    }
+
+    /// From now on nodes that do not see each other may both hold a shard.
+    pub(super) fn split(&mut self) {
+        self.histories.split();
+    }
+
+    pub(super) fn is_split(&self) -> bool {
+        self.histories.is_split()
+    }
+
+    /// All see each other again, and this is what goes on of a shard. What only another side has had is lost; what the
+    /// shard had before is not.
+    pub(super) fn reconcile(
+        &mut self,
+        node: &NodeId,
+        shard: ShardId,
+        (log, committed): (&Log<Records>, u64),
+        state: &State,
+        breaks: u32,
+    ) -> Verdict {
+        self.places.retain(|(topic, _), _| topic.shard != shard);
+        self.by_place.retain(|topic, _| topic.shard != shard);
+        for entry in log.range(0, committed) {
+            let Body::Publication(publication) = &entry.body else {
+                continue;
+            };
+            let (topic, said) = (publication.topic, publication.payload.said);
+            self.histories.place(topic, said, entry.at)?;
+            if let Some(former) = self.places.insert((topic, said), entry.at) {
+                return Err(format!(
+                    "{said:?} stands at {former:?} and at {:?} of {topic:?}",
+                    entry.at
+                ));
+            }
+            let places = self.by_place.entry(topic).or_default();
+            places.insert(entry.at.number(), said);
+        }
+        let histories = &self.histories;
+        for (topic, said) in self.confirmed.iter().filter(|(topic, _)| topic.shard == shard) {
+            let is_there = self.places.contains_key(&(*topic, *said));
+            if !is_there && !histories.may_miss(*topic, *said, breaks) {
+                return Err(format!(
+                    "{said:?} to {topic:?} was confirmed and is lost by a split"
+                ));
+            }
+        }
+        for (record, at) in self.safe.get(&shard).into_iter().flatten() {
+            let is_there = state.numbers.contains(record);
+            if !is_there && !histories.may_be_lost(shard, *at, breaks) {
+                return Err(format!("{record} in {shard:?} was safe and is lost by a split"));
+            }
+        }
+        let places = &self.places;
+        self.confirmed
+            .retain(|confirmed| confirmed.0.shard != shard || places.contains_key(confirmed));
+        if let Some(safe) = self.safe.get_mut(&shard) {
+            safe.retain(|record, _| state.numbers.contains(record));
+        }
+        let heard = self.hearings.keys().filter(|(_, topic)| topic.shard == shard);
+        self.unsettled.extend(heard.cloned());
+        self.histories.survive(shard, breaks);
+        self.promoted(node, shard, state)
+    }
+
+    /// All shards are [reconciled](Self::reconcile).
+    pub(super) fn end_split(&mut self) {
+        self.histories.end();
     }
 
     /// A node begins to serve a shard with this state.
     pub(super) fn promoted(&mut self, node: &NodeId, shard: ShardId, state: &State) -> Verdict {
         self.serving.insert(shard, node.clone());
+        if self.is_split() {
+            return Ok(());
+        }
         self.is_complete(node, shard, state)
     }
 
     /// A node acts by what it has of a shard.
     pub(super) fn acted(&self, node: &NodeId, shard: ShardId, state: &State) -> Verdict {
         match self.serving.get(&shard) {
+            _ if self.is_split() => Ok(()),
             Some(serving) if serving != node => {
                 Err(format!("{node} acts on {shard:?}, which {serving} holds"))
             }
@@ -113,7 +196,7 @@ impl Judge {
             .safe
             .get(&shard)
             .into_iter()
-            .flatten()
+            .flat_map(BTreeMap::keys)
             .filter(|record| !state.numbers.contains(record))
             .collect();
         if missing.is_empty() {
@@ -126,6 +209,12 @@ impl Judge {
     }
 
     fn place(&mut self, topic: Topic, said: Said, at: Position) -> Verdict {
+        self.histories.place(topic, said, at)?;
+        if self.is_split() {
+            self.places.insert((topic, said), at);
+            self.by_place.entry(topic).or_default().insert(at.number(), said);
+            return Ok(());
+        }
         let former = *self.places.entry((topic, said)).or_insert(at);
         if former != at {
             return Err(format!(
@@ -147,10 +236,17 @@ impl Judge {
     }
 
     /// A holder says that its entries are committed up to a number.
-    pub(super) fn committed(&mut self, shard: ShardId, log: &Log<Records>, number: u64) -> Verdict {
-        let seen = self.seen.entry(shard).or_default();
+    pub(super) fn committed(
+        &mut self,
+        node: &NodeId,
+        shard: ShardId,
+        (log, number): (&Log<Records>, u64),
+        breaks: u32,
+    ) -> Verdict {
+        let seen = self.seen.entry((shard, node.clone())).or_default();
         let from = std::mem::replace(seen, number.max(*seen));
         for entry in log.range(from, number) {
+            self.histories.commit(shard, entry.at, breaks);
             if let Body::Publication(publication) = &entry.body {
                 let post = &publication.payload;
                 self.place(publication.topic, post.said, entry.at)?;
@@ -162,9 +258,18 @@ impl Judge {
         Ok(())
     }
 
+    /// A node begins to hold a shard, with what is another history perhaps than the one it had before.
+    pub(super) fn look_anew(&mut self, node: &NodeId, shard: ShardId) {
+        self.seen.remove(&(shard, node.clone()));
+    }
+
     /// A publisher was told that this one and all its earlier ones are safe.
     pub(super) fn confirmed(&mut self, topic: Topic, said: Said) {
-        self.confirmed.insert((topic, said));
+        let is_there = self.places.contains_key(&(topic, said));
+        // The word of a side that has ended may come late.
+        if self.is_split() || is_there || !self.histories.is_lost(topic, said) {
+            self.confirmed.insert((topic, said));
+        }
     }
 
     /// Where little is kept, what is committed may be forgotten before this judge looks, but not before it is heard.
@@ -201,7 +306,8 @@ impl Judge {
 
     /// A node is told that it has missed something, which is right only where little is kept.
     pub(super) fn gap(&mut self, node: &NodeId, topic: Topic, base: Position) -> Verdict {
-        if self.keeps_all {
+        let is_unsettled = self.unsettled.remove(&(node.clone(), topic)) || self.is_split();
+        if self.keeps_all && !is_unsettled {
             return Err(format!("{node} is told of a gap in {topic:?} before {base:?}"));
         }
         self.gaps.push((node.clone(), topic));
@@ -261,7 +367,7 @@ impl Judge {
             .iter()
             .map(|(at, post)| (at.number(), post.said))
             .collect();
-        if expected != answer {
+        if expected != answer && !self.histories.was_split() {
             return Err(format!("{replay:?} is answered {answer:?}, not {expected:?}"));
         }
         replaying.told = told.max(through.number());
@@ -271,7 +377,7 @@ impl Judge {
         }
         let heard = self.hearings.get(&(replaying.node, replaying.topic));
         match heard.map(Hearing::last) {
-            Some(last) if last.number() > through.number() => Err(format!(
+            Some(last) if last.number() > through.number() && !self.histories.was_split() => Err(format!(
                 "{replay:?} is answered through {through:?}, and {last:?} was heard before"
             )),
             _ => Ok(()),
@@ -280,7 +386,7 @@ impl Judge {
 
     pub(super) fn not_replayable(&mut self, replay: ReplayId) -> Verdict {
         self.replays.remove(&replay);
-        if self.keeps_all {
+        if self.keeps_all && !self.histories.was_split() {
             return Err(format!("{replay:?} cannot be answered"));
         }
         Ok(())
@@ -299,10 +405,13 @@ impl Judge {
         for ((node, topic), hearing) in &self.hearings {
             let all = self.by_place.get(topic).into_iter().flatten();
             let base = hearing.base.number();
-            let expected: Vec<u64> = all.map(|(at, _)| *at).filter(|at| *at > base).collect();
-            let heard: Vec<u64> = hearing.heard.iter().map(|at| at.number()).collect();
-            if expected != heard {
-                let missed: Vec<_> = expected.iter().filter(|at| !heard.contains(at)).collect();
+            let expected: Vec<Position> = all
+                .filter(|(at, _)| **at > base)
+                .map(|(_, said)| self.places[&(*topic, *said)])
+                .collect();
+            if expected != hearing.heard {
+                let missed = expected.iter().filter(|at| !hearing.heard.contains(at));
+                let missed: Vec<_> = missed.collect();
                 return Err(format!("{node} has missed {missed:?} of {topic:?}"));
             }
         }
