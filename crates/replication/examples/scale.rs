@@ -31,7 +31,7 @@ enum Rooms {}
 impl Application for Rooms {
     type State = u64;
     type Record = u64;
-    type Payload = [u8; 64];
+    type Payload = [[u8; 32]; 2];
     type Topic = u32;
     type Producer = u32;
 
@@ -39,8 +39,8 @@ impl Application for Rooms {
         8
     }
 
-    fn payload_size(payload: &[u8; 64]) -> usize {
-        payload.len()
+    fn payload_size(payload: &[[u8; 32]; 2]) -> usize {
+        size_of_val(payload)
     }
 
     fn apply(state: &mut u64, record: &u64) {

@@ -2,18 +2,25 @@
 
 use std::fmt::Debug;
 
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What nodes send to each other.
+pub trait Value: Clone + Debug + Serialize + DeserializeOwned {}
+
+impl<T: Clone + Debug + Serialize + DeserializeOwned> Value for T {}
+
 /// The types of what a shard replicates for its user, and how a record changes the state.
 pub trait Application: 'static {
     /// What a shard is, apart from its topics: the sessions in it, for example.
-    type State: Clone + Default + Debug;
+    type State: Value + Default;
     /// One change of the state.
-    type Record: Clone + Debug;
+    type Record: Value;
     /// What is published to topics.
-    type Payload: Clone + Debug;
+    type Payload: Value;
     /// Names a topic.
-    type Topic: Clone + Ord + Debug;
+    type Topic: Value + Ord;
     /// Names what publishes, over all its moves: a session, for example.
-    type Producer: Clone + Ord + Debug;
+    type Producer: Value + Ord;
 
     /// Bytes that a record takes, about: what is kept and sent is bounded by it.
     fn record_size(record: &Self::Record) -> usize;

@@ -6,10 +6,11 @@ use std::{
     sync::Arc,
 };
 
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use siphasher::sip::SipHasher13;
 
 /// One life of a named node. A node that restarts under its old name is another one, with a greater incarnation.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId {
     name: Arc<str>,
     incarnation: u64,
@@ -54,18 +55,19 @@ impl fmt::Debug for NodeId {
 }
 
 /// One slice of the key space: what is held, replicated and moved as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShardId(pub u32);
 
 /// One request for what was published to a topic, chosen by who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ReplayId(pub u64);
 
 /// Grows with each change of a shard's pair of nodes; who has accepted a higher one refuses what bears a lower one.
 ///
 /// The tag names the life of the holder that began the term, so that two sides of a split never begin the same one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Term {
+    #[serde(deserialize_with = "believable_count")]
     count: u32,
     tag: u64,
 }
@@ -95,6 +97,24 @@ impl Term {
     pub(crate) const NONE: Self = Self { count: 0, tag: 0 };
 }
 
+/// Counts go on by one at a time. One that is read and leaves no room for that is refused.
+fn believable_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let count = u32::deserialize(deserializer)?;
+    if count > u32::MAX / 2 {
+        return Err(D::Error::custom("the count of a term is too great"));
+    }
+    Ok(count)
+}
+
+/// The same for numbers of entries.
+pub(crate) fn believable_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if number > u64::MAX / 2 {
+        return Err(D::Error::custom("the number of an entry is too great"));
+    }
+    Ok(number)
+}
+
 impl fmt::Debug for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "t{}.{:04x}", self.count, self.tag & 0xffff)
@@ -105,9 +125,10 @@ impl fmt::Debug for Term {
 ///
 /// Numbers of one shard grow by one with each entry and never begin anew. The term tells apart two histories in which
 /// the same number stands for different entries.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     pub(crate) term: Term,
+    #[serde(deserialize_with = "believable_number")]
     pub(crate) number: u64,
 }
 
@@ -131,11 +152,15 @@ impl fmt::Debug for Position {
 }
 
 /// Who holds a shard, and who stands by, in one term.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     pub(crate) term: Term,
     /// The term in which the holder began to hold. What others have told it they want is known to it for that long.
     pub(crate) since: Term,
+    /// How often the shard was begun anew without a word of the pair that had it. After a split two nodes may hold the
+    /// shard: the history that was broken less often goes on, for it has what was committed before; else that of the
+    /// higher term.
+    pub(crate) breaks: u32,
     pub(crate) holder: NodeId,
     pub(crate) standby: Option<NodeId>,
 }
@@ -157,9 +182,5 @@ impl Claim {
 
     pub(crate) fn names(&self, node: &NodeId) -> bool {
         self.pair().any(|named| named == node)
-    /// How often the shard was begun anew without a word of the pair that had it. After a split two nodes may hold the
-    /// shard: the history that was broken less often goes on, for it has what was committed before; else that of the
-    /// higher term.
-    pub(crate) breaks: u32,
     }
 }

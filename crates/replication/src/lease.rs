@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{NodeId, ShardId};
 
 /// Whether a holder may act on a shard's state without an entry in its log.
@@ -23,7 +25,7 @@ pub enum Lease {
 }
 
 /// What nodes say to each other about leases. One lease is for all shards of which two nodes are the pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Leasing {
     Ask { number: u64 },
     Grant { number: u64 },

@@ -38,7 +38,7 @@ mod topics;
 mod view;
 
 pub use self::{
-    application::Application,
+    application::{Application, Value},
     core::{Core, Input, NotHolder, Settings},
     ids::{Claim, NodeId, Position, ReplayId, ShardId, Term},
     lease::Lease,

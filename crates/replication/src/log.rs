@@ -1,6 +1,10 @@
 //! The recent past of one shard: numbered entries, and the terms in which the numbers were given.
 
+mod encoding;
+
 use std::{collections::VecDeque, fmt::Debug};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
     application::{Application, ProducerOf, TopicOf},
@@ -8,12 +12,16 @@ use crate::{
 };
 
 /// What stands in a log.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) struct Entry<A: Application> {
     pub(crate) at: Position,
     pub(crate) body: Body<A>,
 }
 
 /// What an entry does.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) enum Body<A: Application> {
     /// A holder has taken over. Changes nothing; its acknowledgement shows that the former one agrees.
     Opened,
@@ -43,6 +51,8 @@ impl<A: Application> Entry<A> {
 }
 
 /// What is published to a topic.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) struct Publication<A: Application> {
     pub(crate) topic: TopicOf<A>,
     /// The number of the topic's publication before this one, or one up to which the topic had none that is kept.

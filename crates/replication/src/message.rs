@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     application::{Application, ProducerOf, TopicOf},
     ids::{Claim, NodeId, Position, ReplayId, ShardId, Term},
@@ -11,24 +13,37 @@ use crate::{
 };
 
 /// A message of one node to another. A link delivers them in order, and says when it cannot.
+///
+/// What is read of bytes is valid in itself. How it looks in bytes, their version, and how many of them are believed, is for
+/// who owns the links.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub struct Message<A: Application>(pub(crate) Content<A>);
 
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all messages are about a shard: a box would be one allocation more for each"
+)]
 pub(crate) enum Content<A: Application> {
     Shard(ShardId, Kind<A>),
     Leasing(Leasing),
+    /// The sender took the receiver for dead, and has read nothing of what it has said since.
+    Returned,
 }
 
 /// What is said about one shard.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) enum Kind<A: Application> {
     Custody(Custody),
     Replication(Replication<A>),
     Topics(Topics<A>),
 }
 
-    /// The sender took the receiver for dead, and has read nothing of what it has said since.
-    Returned,
 /// Who holds the shard.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Custody {
     /// The sender holds the shard under this claim.
     Announce(Claim),
@@ -50,7 +65,7 @@ pub(crate) enum Custody {
 }
 
 /// What a node has of a shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Holding {
     /// It holds the shard.
     Holds(Claim),
@@ -62,6 +77,8 @@ pub(crate) enum Holding {
 }
 
 /// How a shard's copies are kept in step, and change places.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) enum Replication<A: Application> {
     /// The holder makes the receiver a learner.
     Enlist {
@@ -129,6 +146,8 @@ pub(crate) enum Replication<A: Application> {
 }
 
 /// What is published and heard.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) enum Topics<A: Application> {
     Publish(Intent<A>),
     /// The producer's publications up to this one are committed.
@@ -177,6 +196,8 @@ pub(crate) enum Topics<A: Application> {
 }
 
 /// The answer to who subscribes.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) struct Agreement<A: Application> {
     pub(crate) topic: TopicOf<A>,
     /// Of the request that this answers.
@@ -185,6 +206,8 @@ pub(crate) struct Agreement<A: Application> {
 }
 
 /// From where on all of a topic will be delivered.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) enum Start<A: Application> {
     /// From behind this position on: the topic was not heard before, or what was missed is not known any more.
     At(Position),
@@ -193,6 +216,8 @@ pub(crate) enum Start<A: Application> {
 }
 
 /// All that was published to a topic between a position and another one.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) struct Excerpt<A: Application> {
     pub(crate) publications: Vec<(Position, Publication<A>)>,
     pub(crate) through: Position,
@@ -201,6 +226,8 @@ pub(crate) struct Excerpt<A: Application> {
 }
 
 /// A publication on its way to the holder.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) struct Intent<A: Application> {
     pub(crate) topic: TopicOf<A>,
     pub(crate) producer: ProducerOf<A>,
@@ -253,6 +280,7 @@ impl<A: Application> fmt::Debug for Message<A> {
         match &self.0 {
             Content::Shard(shard, kind) => write!(f, "[{}] {kind:?}", shard.0),
             Content::Leasing(message) => message.fmt(f),
+            Content::Returned => f.write_str("Returned"),
         }
     }
 }
@@ -276,7 +304,6 @@ impl<A: Application> fmt::Debug for Replication<A> {
             Self::Append { after, entries, .. } => write!(f, "Append after {after:?}: {entries:?}"),
             Self::Appended { number, .. } => write!(f, "Appended to {number}"),
             Self::OutOfStep { last, .. } => write!(f, "OutOfStep at {last:?}"),
-            Content::Returned => f.write_str("Returned"),
             Self::Resigned { .. } => f.write_str("Resigned"),
             Self::Name { claim, former } => write!(f, "Name {claim:?}, former {former:?}"),
             Self::Named { term } => write!(f, "Named {term:?}"),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     application::{Application, ProducerOf, TopicOf},
     ids::{Position, Term},
@@ -10,6 +12,8 @@ use crate::{
 };
 
 /// A copy of a shard: what its entries have made of it, and those entries that are kept.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) struct Replica<A: Application> {
     state: A::State,
     log: Log<A>,
@@ -22,7 +26,7 @@ pub(crate) struct Replica<A: Application> {
 }
 
 /// How far a producer's publications are in the log.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Produced {
     pub(crate) sequence: u64,
     /// The entry in which it stands.

@@ -2,18 +2,20 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::Position;
 
 /// One membership of a listener in a topic. Numbers are never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot(pub(super) u32);
 
 /// Counts the changes of a listener's memberships.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version(pub(super) u64);
 
 /// A change of a listener's memberships: to be replicated, and applied by all copies in the same order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change<T> {
     /// It hears a topic, behind this position.
     Joined {
@@ -36,7 +38,8 @@ pub enum Change<T> {
 }
 
 /// The topics that a listener hears, and has heard lately.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de> + Ord"))]
 pub struct Memberships<T> {
     /// Drawn once, so that what belongs to another listener is recognised.
     life: u32,
@@ -49,7 +52,7 @@ pub struct Memberships<T> {
     current: BTreeMap<T, Slot>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Membership<T> {
     pub(super) topic: T,
     pub(super) joined: Version,

@@ -3,6 +3,7 @@
 //! Everything that happens is one step of a schedule; a [judge](judge::Judge) who sees everything says whether it may
 //! be. `HITHER_SIMULATIONS` sets how many seeds are tried, `HITHER_SEED` tries one and prints its story.
 
+mod encoding;
 mod judge;
 mod mutant;
 mod network;
@@ -64,8 +65,8 @@ fn is_caught_by(mutant: Mutant, mut seeds: Range<u64>) {
     let faults = Faults {
         deaths: true,
         resets: true,
-        mutant: Some(mutant),
         splits: matches!(mutant, Mutant::ForgetBreaks | Mutant::LoseReturned),
+        mutant: Some(mutant),
     };
     assert!(
         first_failure(faults, &mut seeds).is_some(),
@@ -78,8 +79,8 @@ fn nothing_is_lost_when_nodes_join_and_links_fail() {
     holds(Faults {
         deaths: false,
         resets: true,
-        mutant: None,
         splits: false,
+        mutant: None,
     });
 }
 
@@ -88,7 +89,6 @@ fn nothing_is_lost_when_one_node_dies_at_a_time() {
     holds(Faults {
         deaths: true,
         resets: true,
-        mutant: None,
         splits: false,
         mutant: None,
     });
@@ -100,6 +100,7 @@ fn one_history_goes_on_after_a_split() {
         deaths: true,
         resets: true,
         splits: true,
+        mutant: None,
     });
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Application, Change, Core, Listener, Memberships, NodeId, Position, ReplayId, Settings, ShardId, Slot,
     Version,
@@ -10,13 +12,13 @@ use crate::{
 /// What is replicated here: a list of numbers, and the memberships of listeners.
 pub(super) enum Records {}
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) numbers: Vec<u64>,
     pub(super) listeners: BTreeMap<ClientId, Memberships<Topic>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Record {
     Number(u64),
     Created(ClientId),
@@ -26,11 +28,11 @@ pub(super) enum Record {
 }
 
 /// A client, and the listener that serves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct ClientId(pub(super) u32);
 
 /// A publication, or one of the copies of what is published to several topics.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Post {
     pub(super) said: Said,
     pub(super) topic: Topic,
@@ -40,14 +42,14 @@ pub(super) struct Post {
 }
 
 /// What is published, and by whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Said {
     pub(super) producer: u32,
     pub(super) sequence: u64,
 }
 
 /// A topic belongs to its shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Topic {
     pub(super) shard: ShardId,
     pub(super) index: u8,
@@ -138,13 +140,13 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(id: NodeId, shards: &[ShardId], producer: u32, settings: Settings) -> Self {
-        Self {
     /// How often the history was broken in which this node has a shard, if it holds it.
     pub(super) fn breaks(&self, shard: ShardId) -> u32 {
         self.core.claim(shard).map_or(0, |claim| claim.breaks)
     }
 
+    pub(super) fn new(id: NodeId, shards: &[ShardId], producer: u32, settings: Settings) -> Self {
+        Self {
             core: Core::new(id.clone(), shards.iter().copied(), settings),
             id,
             waiting: BTreeMap::new(),

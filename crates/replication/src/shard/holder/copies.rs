@@ -50,6 +50,8 @@ impl<A: Application> Holder<A> {
         if since != self.since {
             return;
         }
+        // Nobody has more than this holder, whatever it says.
+        let number = number.min(self.replica.last().number);
         for progress in self.followers_mut().filter(|progress| progress.node == *from) {
             progress.acknowledge(number);
         }

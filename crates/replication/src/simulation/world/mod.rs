@@ -19,6 +19,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IteratorRandom};
 
 use self::clients::Clients;
 use super::{
+    encoding,
     judge::{Judge, Verdict},
     mutant::{Mutant, Sent},
     network::Network,
@@ -32,9 +33,9 @@ pub(super) struct Faults {
     pub(super) deaths: bool,
     /// Links are lost and come back.
     pub(super) resets: bool,
-    /// A mistake that the nodes make.
     /// Nodes are cut off from each other, or take each other for dead, and find each other again.
     pub(super) splits: bool,
+    /// A mistake that the nodes make.
     pub(super) mutant: Option<Mutant>,
 }
 
@@ -67,6 +68,10 @@ pub(super) struct World {
     /// What nodes have put out, and what is not done yet.
     outputs: VecDeque<(NodeId, Output<Records>)>,
     is_performing: bool,
+    /// Whether messages are written as bytes, and read again.
+    encodes: bool,
+    /// On which side a node is, while they are split.
+    sides: BTreeMap<NodeId, u8>,
     /// Who is said to be dead by the others, and is not yet.
     doomed: BTreeSet<NodeId>,
     /// Whether there was a moment since the last death when all was as it should be.
@@ -116,6 +121,8 @@ impl World {
             clients: Clients::default(),
             outputs: VecDeque::new(),
             is_performing: false,
+            encodes: false,
+            sides: BTreeMap::new(),
             doomed: BTreeSet::new(),
             recovers: true,
             story: None,
@@ -136,6 +143,7 @@ impl World {
     /// Lets all that is under way come to its end, and looks at what has come of it.
     fn settle(&mut self) -> Verdict {
         self.tell(|| "--- no more faults".into());
+        self.heal();
         while let Some(id) = self.doomed.first().cloned() {
             self.end(&id);
         }
@@ -143,7 +151,6 @@ impl World {
         for (one, other) in pairs {
             if !self.network.are_connected(&one, &other) {
                 self.connect(&one, &other)?;
-        self.heal();
             }
         }
         for _ in 0..SETTLING_STEPS {
@@ -153,6 +160,7 @@ impl World {
                     self.learn_one(&node)?;
                 }
             }
+            self.recover()?;
             if !self.network.busy().is_empty() {
                 self.deliver_any()?;
             } else if self.is_settled() {
@@ -160,7 +168,6 @@ impl World {
                 return self.clients_verdict();
             } else {
                 self.return_all()?;
-            self.recover()?;
                 self.pass_time()?;
             }
         }
@@ -403,6 +410,9 @@ impl World {
         self.tell(|| format!("{id} joins"));
         let node = Node::new(id.clone(), &self.shards, self.producers, self.settings.clone());
         self.members.insert(id.clone());
+        if let Some(side) = self.sides.values().choose(&mut self.rng).copied() {
+            self.sides.insert(id.clone(), side);
+        }
         // Nobody is up who does not see the others: see what `Joining` is in membership.
         let seen = self.seen_by(&id);
         self.views.insert(id.clone(), seen);
@@ -411,9 +421,6 @@ impl World {
 
     /// Ends a node that is said to be dead. Until then it goes on as if nothing had happened.
     fn end(&mut self, id: &NodeId) {
-        if let Some(side) = self.sides.values().choose(&mut self.rng).copied() {
-            self.sides.insert(id.clone(), side);
-        }
         self.tell(|| format!("{id} ends"));
         self.doomed.remove(id);
         self.nodes.remove(id);
@@ -436,6 +443,7 @@ impl World {
             None => Sent::Message(message),
         };
         match sent {
+            Sent::Message(message) if self.encodes => self.network.send(from, to, encoding::again(message)),
             Sent::Message(message) => self.network.send(from, to, message),
             Sent::Lost => {}
             Sent::Answered(answer) => self.network.send(to, from, answer),
@@ -480,6 +488,7 @@ impl World {
                 }
                 Output::Committed { shard, number } => {
                     if let Some(node) = self.nodes.get_mut(id) {
+                        let breaks = node.breaks(shard);
                         if let Some((log, _)) = node.core.log(shard) {
                             self.judge.committed(id, shard, (log, number), breaks)?;
                         }
@@ -488,7 +497,6 @@ impl World {
                         for (at, record) in waiting.drain(..later) {
                             self.judge.safe(shard, record, at, breaks);
                         }
-                        let breaks = node.breaks(shard);
                     }
                     self.on_committed(id, shard, number)?;
                 }

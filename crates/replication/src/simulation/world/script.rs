@@ -66,6 +66,7 @@ impl Script {
         let mut world = World::empty(StdRng::seed_from_u64(0), 1, settings, keeps_all);
         world.preference = preference;
         world.story = Some(Vec::new());
+        world.encodes = true;
         Self {
             world,
             nodes: BTreeMap::new(),
@@ -146,13 +147,13 @@ impl Script {
         self.must(verdict);
     }
 
-    /// From now on these are the members for all of them.
     /// A node takes those for dead that are not among these, though they live.
     pub(in crate::simulation) fn mistake(&mut self, who: char, members: &str) {
         self.world.judge.split();
         self.see(who, members);
     }
 
+    /// From now on these are the members for all of them.
     pub(in crate::simulation) fn all_see(&mut self, members: &str) {
         for name in members.chars() {
             self.see(name, members);
@@ -195,7 +196,6 @@ impl Script {
         self.link(one, other);
     }
 
-    pub(in crate::simulation) fn cut(&mut self, one: char, other: char) {
     /// Nodes on different sides lose their links, and take each other for dead.
     pub(in crate::simulation) fn split(&mut self, sides: &[&str]) {
         let numbered = sides.iter().zip(0..);
@@ -219,6 +219,7 @@ impl Script {
         }
     }
 
+    pub(in crate::simulation) fn cut(&mut self, one: char, other: char) {
         let (one, other) = (self.id(one), self.id(other));
         self.say(&format!("the link of {one} and {other} is lost"));
         self.world.network.disconnect(&one, &other);
