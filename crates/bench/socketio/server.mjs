@@ -20,7 +20,6 @@ if (flags.redis !== undefined) {
 const server = createServer();
 const io = new Server(server, options);
 io.on("connection", (socket) => {
-  socket.emit("auth", {});
   socket.on("echo", (text, ack) => ack(text));
   socket.on("message", (text) => socket.emit("message-back", text));
   socket.on("join", async (room, ack) => {
@@ -31,5 +30,7 @@ io.on("connection", (socket) => {
     io.to(room).emit("message", room, text);
     ack();
   });
+  // Last: it tells the client that the handlers are there.
+  socket.emit("auth", {});
 });
 server.listen(Number(flags.port), "127.0.0.1");

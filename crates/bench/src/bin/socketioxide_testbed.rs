@@ -8,8 +8,8 @@ use socketioxide::{
 };
 use tokio::net::TcpListener;
 
+/// Runs in a task of its own, when the client has its answer to CONNECT already.
 async fn connected(socket: SocketRef) {
-    report(socket.emit("auth", &serde_json::json!({})));
     socket.on("echo", async |Data::<String>(text), ack: AckSender| {
         report(ack.send(&text))
     });
@@ -30,6 +30,8 @@ async fn connected(socket: SocketRef) {
             report(ack.send(&()));
         },
     );
+    // Last: what comes before the handlers are there is dropped.
+    report(socket.emit("auth", &serde_json::json!({})));
 }
 
 fn report<T, E: std::fmt::Display>(result: Result<T, E>) {

@@ -40,6 +40,32 @@ fn leading_number(text: &[u8]) -> u64 {
         .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
+/// What a server says to a socket that connects: the answer to CONNECT, and the event `auth`, which it emits when it has
+/// handlers for what the socket says. Some servers answer CONNECT before, and drop an event for which there is no handler yet.
+#[derive(Debug, Default)]
+pub(crate) struct Greeting {
+    connected: bool,
+    ready: bool,
+}
+
+impl Greeting {
+    /// Takes the next packet.
+    pub(crate) fn hear(&mut self, packet: Packet) -> Result<()> {
+        match packet {
+            Packet::Connected => self.connected = true,
+            Packet::Event => self.ready = true,
+            Packet::Ping | Packet::Noop => {}
+            Packet::Open | Packet::Ack(_) => bail!("{packet:?} instead of the answer to CONNECT"),
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of it is missing.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.connected && self.ready
+    }
+}
+
 /// The packet that connects to the default namespace.
 pub(crate) const CONNECT: &str = "40";
 
@@ -82,6 +108,22 @@ mod tests {
         assert_eq!(kind(r#"43127["x"]"#), Packet::Ack(127));
         assert!(Packet::read(br#"44{"message":"no"}"#).is_err());
         assert!(Packet::read(b"").is_err());
+    }
+
+    #[test]
+    fn a_socket_says_nothing_before_the_server_has_handlers_for_it() {
+        for order in [
+            [Packet::Connected, Packet::Event],
+            [Packet::Event, Packet::Connected],
+        ] {
+            let mut greeting = Greeting::default();
+            for packet in order {
+                assert!(!greeting.is_complete());
+                greeting.hear(packet).unwrap();
+            }
+            assert!(greeting.is_complete());
+        }
+        assert!(Greeting::default().hear(Packet::Ack(1)).is_err());
     }
 
     #[test]

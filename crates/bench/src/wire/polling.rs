@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     http::HttpConnection,
-    packet::{self, CONNECT, DISCONNECT, PONG, Packet},
+    packet::{self, CONNECT, DISCONNECT, Greeting, PONG, Packet},
 };
 
 /// Divides the packets of a payload.
@@ -53,7 +53,12 @@ impl PollingSocket {
         socket.path.push_str("&sid=");
         socket.path.push_str(&sid);
         socket.request("POST", CONNECT).await?;
-        while !socket.poll().await?.contains(&Packet::Connected) {}
+        let mut greeting = Greeting::default();
+        while !greeting.is_complete() {
+            for packet in socket.poll().await? {
+                greeting.hear(packet)?;
+            }
+        }
         Ok(socket)
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     http::HttpConnection,
-    packet::{self, CONNECT, DISCONNECT, PONG, Packet},
+    packet::{self, CONNECT, DISCONNECT, Greeting, PONG, Packet},
     websocket::WebSocket,
 };
 
@@ -31,13 +31,11 @@ impl Socket {
             websocket,
             next_id: 0,
         };
-        loop {
-            match socket.next().await? {
-                (Packet::Connected, _) => return Ok(socket),
-                (Packet::Event, _) => {}
-                (other, _) => bail!("{other:?} instead of the answer to CONNECT"),
-            }
+        let mut greeting = Greeting::default();
+        while !greeting.is_complete() {
+            greeting.hear(socket.next().await?.0)?;
         }
+        Ok(socket)
     }
 
     /// Emits an event that awaits an ack, and gives its id.

@@ -75,6 +75,8 @@ mod tests {
 
     use super::*;
 
+    const CONNECTED: &str = "40{\"sid\":\"y\"}\u{1e}42[\"auth\",{}]";
+
     /// Gives these answers, one to each request, and none to the next one, until the connection closes.
     fn silent_after(answers: &'static [&'static str]) -> std::net::SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -98,7 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_whose_poll_has_no_answer_fails_and_says_so() {
-        let server = silent_after(&[r#"0{"sid":"x"}"#, "ok", r#"40{"sid":"y"}"#, "ok"]);
+        let server = silent_after(&[r#"0{"sid":"x"}"#, "ok", CONNECTED, "ok"]);
         let mut socket = PollingSocket::connect(&[server], 0).await.unwrap();
         let echoed = echo(&mut socket, &Run::new(), 64, Duration::from_secs(2)).await;
         let error = format!("{:#}", echoed.unwrap_err());
