@@ -176,6 +176,11 @@ impl Claim {
         self.standby.as_ref()
     }
 
+    /// The term in which the holder began to hold. If it holds the shard anew, it has another one.
+    pub fn since(&self) -> Term {
+        self.since
+    }
+
     pub(crate) fn pair(&self) -> impl Iterator<Item = &NodeId> {
         [&self.holder].into_iter().chain(&self.standby)
     }
