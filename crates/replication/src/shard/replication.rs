@@ -128,12 +128,14 @@ impl<A: Application> Shard<A> {
         match &mut self.role {
             Role::Follower(follower) if follower.follows(holder, since) => Some(follower),
             _ => {
-                match &self.heard {
-                    Some(heard) if heard.term > since && heard.holder != *holder => {
-                        ctx.send(holder, Custody::Superseded(heard.clone()));
-                    }
-                    _ => ctx.send(holder, Replication::Resigned { since }),
+                if let Some(heard) = &self.heard
+                    && heard.term > since
+                    && heard.holder != *holder
+                {
+                    ctx.send(holder, Custody::Superseded(heard.clone()));
                 }
+                // A holder that has promised a still higher term to another node does not end by that claim.
+                ctx.send(holder, Replication::Resigned { since });
                 None
             }
         }
@@ -148,6 +150,15 @@ impl<A: Application> Shard<A> {
     ) {
         let is_ready = matches!(&self.role, Role::Follower(follower)
             if follower.holder() == from && follower.right().is_some() && follower.last() == last);
+        let has_left = match &self.role {
+            Role::Follower(follower) => follower.holder() != from,
+            Role::Holder(_) => false,
+            _ => true,
+        };
+        if has_left {
+            let since = claim.since;
+            ctx.send(from, Replication::Resigned { since });
+        }
         if !is_ready || !self.accepts(ctx, from, &claim) {
             return;
         }

@@ -203,7 +203,7 @@ impl<A: Application> Holder<A> {
         from: &NodeId,
         since: Term,
     ) {
-        if since == self.since {
+        if since == self.since || self.hands_over_to(from, since).is_some() {
             self.lose(ctx, heard, |node| node == from);
         }
     }

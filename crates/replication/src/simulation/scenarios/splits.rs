@@ -171,6 +171,61 @@ fn nodes_split_while_the_shard_moves() {
     }
 }
 
+/// `holder` is about to hand the shard over to `j` when the sides meet, after so many messages of `j` and with so many terms on
+/// the other side.
+fn meeting_in_a_move(holder: char, other: char, delivered: usize, terms: usize) {
+    let (side, alone, far) = match holder {
+        'o' => ("oxj", "s", "sy"),
+        _ => ("syj", "o", "ox"),
+    };
+    let (mut script, _) = chatting();
+    script.split(&["ox", "sy"]);
+    script.pass(LONG);
+    for _ in 0..terms {
+        script.see(other, alone);
+        script.run();
+        script.see(other, far);
+        script.run();
+    }
+    script.start_seeing('j', side);
+    for stranger in far.chars() {
+        script.cut('j', stranger);
+    }
+    script.hold('j', holder);
+    script.see(holder, side);
+    script.run();
+    script.deliver('j', holder, delivered);
+    script.run();
+    // What is not committed keeps the holder from handing over at once.
+    if script.serves(holder) {
+        script.record(holder);
+        script.deliver('j', holder, 1);
+        script.run();
+    }
+    // The one that joins hears of the other side first.
+    script.heal();
+    script.see(other, "josxy");
+    script.see('j', "josxy");
+    script.run();
+    script.all_see("josxy");
+    script.pass(SECOND);
+    script.release('j', holder);
+    script.pass(2 * LONG);
+    assert!(script.serves('j'), "{holder} after {delivered}, {terms}");
+    script.end();
+}
+
+#[test]
+fn sides_meet_while_one_of_them_moves_the_shard() {
+    for (holder, other) in [('o', 's'), ('s', 'o')] {
+        for delivered in 0..8 {
+            for terms in 0..3 {
+                meeting_in_a_move(holder, other, delivered, terms);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_candidate_that_still_asks_meets_the_holder() {
     let (mut script, first) = chatting();
