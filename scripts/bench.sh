@@ -35,7 +35,8 @@ commit() {
     printf '%s%s' "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$changed"
 }
 
-build_testbed() { cargo build --release --locked --package hither --example testbed; }
+# With the features that scripts/test.sh builds it with, so that nothing is built twice.
+build_testbed() { cargo build --release --locked --package hither-node --package hither --example testbed; }
 
 smoke() {
     cargo build --release --locked --package hither-bench

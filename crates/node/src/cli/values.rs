@@ -36,8 +36,6 @@ pub(super) enum ValueError {
     NotAShardCount,
     #[error("a node is asked at http://HOST or http://HOST:PORT, such as http://127.0.0.1:10001")]
     NotANodeUrl,
-    #[error("give a number of bytes from 1 to 1000000")]
-    NotAMessageSize,
 }
 
 /// An address to listen at. A name is looked up once, and an IPv4 address of it preferred, for that is what most clients
@@ -145,14 +143,6 @@ pub(super) fn duration(text: &str) -> Result<Duration, ValueError> {
 pub(super) fn shards(text: &str) -> Result<ShardCount, ValueError> {
     let count: u32 = text.parse().map_err(|_| ValueError::NotAShardCount)?;
     count.try_into().map_err(|_| ValueError::NotAShardCount)
-}
-
-/// A message must fit a packet, and packets are at most `maxPayload` at its default.
-pub(super) fn max_message_bytes(text: &str) -> Result<usize, ValueError> {
-    match text.parse() {
-        Ok(bytes @ 1..=1_000_000) => Ok(bytes),
-        _ => Err(ValueError::NotAMessageSize),
-    }
 }
 
 /// This host's name, as far as it can be one of a node.

@@ -2,17 +2,19 @@
 
 use std::{env, io, path::PathBuf, process::ExitCode};
 
+use hither_node::MISUSE;
 use hither_store::{Backup, OpenError, Store, StoreError, StoreUrl, UpkeepError, UrlError};
 use tokio::runtime;
+use tracing::info;
 
-use crate::cli::{MISUSE, StoreAction, StoreArgs, StoreCommand};
+use crate::store_args::{StoreAction, StoreArgs, StoreCommand};
 
 /// Where the password of the store is, unless in a file.
 const PASSWORD_VARIABLE: &str = "HITHER_STORE_PASSWORD";
 
 /// Does with a store what is asked, says how it went, and tells the exit code: 0 when all is well, 1 when it is not, 2 when a
 /// flag is wrong.
-pub fn keep_store(StoreCommand { action }: &StoreCommand) -> ExitCode {
+pub(crate) fn keep_store(StoreCommand { action }: &StoreCommand) -> ExitCode {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let outcome = runtime
         .map_err(StoreFault::System)
@@ -22,10 +24,7 @@ pub fn keep_store(StoreCommand { action }: &StoreCommand) -> ExitCode {
             println!("{said}");
             ExitCode::SUCCESS
         }
-        Err(fault) => {
-            eprintln!("error: {fault}");
-            fault.exit_code()
-        }
+        Err(fault) => fault.tell(),
     }
 }
 
@@ -57,12 +56,20 @@ impl From<StoreError> for StoreFault {
 }
 
 impl StoreFault {
-    fn exit_code(&self) -> ExitCode {
+    /// Says what is wrong, and gives the exit code for it.
+    pub(crate) fn tell(&self) -> ExitCode {
+        eprintln!("error: {self}");
         match self {
             Self::Url(_) | Self::PasswordFile { .. } | Self::PasswordVariable => MISUSE.into(),
             _ => ExitCode::FAILURE,
         }
     }
+}
+
+/// The store of a node.
+pub(crate) async fn open(url: StoreUrl) -> Result<Store, StoreFault> {
+    info!(store = %url, "opening the store");
+    open_at(url).await
 }
 
 async fn open_at(url: StoreUrl) -> Result<Store, StoreFault> {
@@ -73,7 +80,7 @@ async fn open_at(url: StoreUrl) -> Result<Store, StoreFault> {
 }
 
 /// With its password, wherever that is.
-fn url(args: &StoreArgs) -> Result<StoreUrl, StoreFault> {
+pub(crate) fn url(args: &StoreArgs) -> Result<StoreUrl, StoreFault> {
     let url = StoreUrl::parse(args.store.as_str())?;
     let password = match &args.store_password_file {
         Some(path) => match std::fs::read_to_string(path) {

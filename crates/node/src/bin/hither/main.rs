@@ -1,10 +1,19 @@
 //! The hither binary: one node of a Hither cluster, with the chat on it.
 
+mod chat_site;
+mod cli;
+mod store;
+mod store_args;
+
 use std::process::ExitCode;
 
 use hither::{RecoveryConfig, cluster::Secret};
-use hither_node::{
-    Cli, Command, NodeCommand, SecretCommand, ask_to_leave, chat_site, keep_store, parse, run, show_status,
+use hither_node::{ask_to_leave, parse, run, show_status};
+
+use crate::{
+    chat_site::chat_site,
+    cli::{Cli, Command, NodeCommand, SecretCommand},
+    store::keep_store,
 };
 
 fn main() -> ExitCode {
@@ -24,11 +33,15 @@ fn main() -> ExitCode {
 }
 
 fn chat_node(NodeCommand { node, chat }: &NodeCommand) -> ExitCode {
+    let url = match store::url(&chat.store) {
+        Ok(url) => url,
+        Err(fault) => return fault.tell(),
+    };
     run(node, async |mut config| {
         // People are to find their way back unless the operator says otherwise.
         if node.cluster.recovery.is_none() {
             config.recovery = Some(RecoveryConfig::default());
         }
-        chat_site(config, chat).await
+        chat_site(config, chat, url).await
     })
 }

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 /// Which store.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Store")]
-pub struct StoreArgs {
+pub(crate) struct StoreArgs {
     /// Where accounts, rooms and messages are kept: `sqlite:PATH`, a file that the nodes of one machine share, or
     /// `postgres://USER@HOST[:PORT][,HOST…]/DATABASE`. Others can see the command line: a password comes by
     /// --store-password-file, HITHER_STORE_PASSWORD, or in the URL by HITHER_STORE
@@ -23,17 +23,17 @@ pub struct StoreArgs {
         hide_env_values = true,
         default_value = "sqlite:hither.db"
     )]
-    pub store: StoreText,
+    pub(crate) store: StoreText,
 
     /// A file with the password of the store. Unless given, the environment variable HITHER_STORE_PASSWORD is, if set
     #[arg(long, value_name = "PATH")]
-    pub store_password_file: Option<PathBuf>,
+    pub(crate) store_password_file: Option<PathBuf>,
 }
 
 /// What was given as the URL of a store. It may hold a password, so it is not shown, nor read by clap, which would repeat it
 /// when it is wrong.
 #[derive(Clone)]
-pub struct StoreText(String);
+pub(crate) struct StoreText(String);
 
 impl StoreText {
     pub(crate) fn as_str(&self) -> &str {
@@ -58,10 +58,10 @@ impl fmt::Debug for StoreText {
 /// What to do with a store.
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
-pub struct StoreCommand {
+pub(crate) struct StoreCommand {
     /// What.
     #[command(subcommand)]
-    pub action: StoreAction,
+    pub(crate) action: StoreAction,
 }
 
 const NOTES: &str = "\
@@ -77,7 +77,7 @@ Example: hither store backup --store sqlite:/var/lib/hither/chat.db /backup/chat
 
 /// What to do with a store.
 #[derive(Debug, Subcommand)]
-pub enum StoreAction {
+pub(crate) enum StoreAction {
     /// Look whether all is there that should be
     Check(StoreArgs),
     /// Write a backup: of SQLite a database, of PostgreSQL an export
@@ -99,13 +99,13 @@ impl StoreAction {
 
 /// A store and a file.
 #[derive(Debug, Args)]
-pub struct FileArgs {
+pub(crate) struct FileArgs {
     /// Which store.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
     /// The file. One that is written must not be there yet
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
 impl FileArgs {
