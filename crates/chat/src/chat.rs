@@ -1,6 +1,6 @@
 //! The namespace of the chat.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use axum::Router;
 use bytestring::ByteString;
@@ -8,10 +8,10 @@ use hither::{
     ConnectError, EmitError, Event, Io, Json, Namespace, NamespaceName, Person, PersonKey, Received, Room,
     Socket,
 };
-use hither_store::{Membership, Missing, RoomId, Store, StoreError};
+use hither_store::{Membership, RoomId, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use tracing::{debug, error, warn};
+use tracing::{error, warn};
 
 use crate::{
     NAMESPACE,
@@ -22,7 +22,8 @@ use crate::{
     limits::Kind,
     refusal::{Code, Failure, Refusal},
     request::{InRoom, PresenceList, Request},
-    service::{Actor, Gone, GoneReason, News, Service, Tell},
+    service::{Actor, News, Service, Tell},
+    socket_rooms::enter,
     tasks::ChatTasks,
     uploads::MAX_ATTACHMENTS,
     view::{InvitationView, MembershipView, PersonView},
@@ -41,10 +42,10 @@ pub struct Chat(pub(crate) Arc<Service>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     /// Whose socket it is, by the login session.
-    actor: Actor,
+    pub(crate) actor: Actor,
     login: LoginId,
     /// The node that owned the session when the rooms were last compared with the store.
-    owner: String,
+    pub(crate) owner: String,
     /// Whether the login session was looked at since the socket hears of its end.
     checked: bool,
 }
@@ -120,11 +121,6 @@ struct Refused<'a> {
 struct Nothing {}
 
 #[derive(Serialize)]
-struct Joined {
-    membership: MembershipView,
-}
-
-#[derive(Serialize)]
 struct Present {
     persons: Vec<PersonView>,
     count: usize,
@@ -136,13 +132,6 @@ struct Present {
 struct Typing<'a> {
     room: RoomId,
     name: &'a str,
-}
-
-#[derive(Serialize)]
-struct RoomLeft<'a> {
-    room: RoomId,
-    #[serde(flatten)]
-    gone: &'a Gone,
 }
 
 #[derive(Serialize)]
@@ -373,7 +362,7 @@ impl Chat {
     }
 
     /// Whether the login session of a socket goes on.
-    async fn is_signed_in(&self, socket: &mut Socket<Participant>) -> Result<bool, StoreError> {
+    pub(crate) async fn is_signed_in(&self, socket: &mut Socket<Participant>) -> Result<bool, StoreError> {
         let login = self.0.store.use_login(&socket.data.login.0).await?;
         socket.data.checked = login.is_some();
         Ok(login.is_some())
@@ -416,75 +405,6 @@ impl Chat {
         .map_err(EmitError::from)?;
         Ok(())
     }
-
-    /// Brings a socket into one room of its person, or out of it, as the store says.
-    async fn compare_room(
-        &self,
-        socket: &mut Socket<Participant>,
-        room: RoomId,
-        gone: Option<Gone>,
-    ) -> Result<(), EmitError> {
-        let person = socket.data.actor.id;
-        match self.0.store.membership(room, person).await {
-            Ok(membership) => {
-                let joined = enter(socket, membership).await?;
-                socket.emit("room.joined", &joined.membership)
-            }
-            Err(StoreError::NotFound(Missing::Member | Missing::Room)) => {
-                let unknown = Gone {
-                    reason: GoneReason::Left,
-                    by: None,
-                };
-                go(socket, room, &gone.unwrap_or(unknown))
-            }
-            Err(error) => {
-                warn!(%room, %error, "whether a socket belongs into a room cannot be found out");
-                // Rather too few rooms than too many: the client sees it, and connects anew.
-                gone.map_or(Ok(()), |gone| go(socket, room, &gone))
-            }
-        }
-    }
-
-    /// Compares all that a socket stands for with the store.
-    async fn compare(&self, socket: &mut Socket<Participant>) {
-        let done = self.compare_all(socket).await;
-        if let Err(Failure::Refused(refusal)) = &done {
-            // As long as the store does not answer, people stay where they are.
-            debug!(socket = %socket.id(), %refusal, "the rooms of a socket could not be compared with the store");
-            socket.data.owner = String::new();
-        }
-        log_unsent(
-            socket,
-            done.map_err(|failure| match failure {
-                Failure::Unsent(error) => Some(error),
-                Failure::Refused(_) => None,
-            }),
-        );
-    }
-
-    async fn compare_all(&self, socket: &mut Socket<Participant>) -> Result<(), Failure> {
-        if !self.is_signed_in(socket).await? {
-            return Ok(sign_out(socket, LoginEnd::SignedOut)?);
-        }
-        let memberships = self.0.store.memberships(socket.data.actor.id).await?;
-        let wanted: BTreeSet<RoomId> = memberships.iter().map(|membership| membership.room.id).collect();
-        let present: BTreeSet<RoomId> = socket.rooms().iter().filter_map(audience::chat_room).collect();
-        for membership in memberships {
-            if !present.contains(&membership.room.id) {
-                let joined = enter(socket, membership).await?;
-                socket.emit("room.joined", &joined.membership)?;
-            }
-        }
-        let gone = Gone {
-            reason: GoneReason::Left,
-            by: None,
-        };
-        for room in present.difference(&wanted) {
-            go(socket, *room, &gone)?;
-        }
-        socket.data.owner = socket.whereabouts().owner.as_str().to_owned();
-        Ok(())
-    }
 }
 
 /// The room of the library, if the socket is in it.
@@ -497,28 +417,7 @@ fn is_in(socket: &Socket<Participant>, room: RoomId) -> Result<Room, Refusal> {
     }
 }
 
-/// Brings the socket into a room of its person. What is asked of it next happens when all nodes know.
-async fn enter(socket: &mut Socket<Participant>, membership: Membership) -> Result<Joined, EmitError> {
-    let room = audience::of_room(membership.room.id);
-    if !socket.rooms().contains(&room) {
-        socket.join(room)?;
-        socket.flush().await;
-    }
-    Ok(Joined {
-        membership: membership.into(),
-    })
-}
-
-fn go(socket: &mut Socket<Participant>, room: RoomId, gone: &Gone) -> Result<(), EmitError> {
-    let audience = audience::of_room(room);
-    if !socket.rooms().contains(&audience) {
-        return Ok(());
-    }
-    socket.leave(audience);
-    socket.emit("room.left", &RoomLeft { room, gone })
-}
-
-fn sign_out(socket: &mut Socket<Participant>, reason: LoginEnd) -> Result<(), EmitError> {
+pub(crate) fn sign_out(socket: &mut Socket<Participant>, reason: LoginEnd) -> Result<(), EmitError> {
     let told = socket.emit("signed out", &SignedOut { reason });
     socket.disconnect();
     told
@@ -547,7 +446,7 @@ fn connect_error(refusal: &Refusal) -> ConnectError {
     error.clone().with_data(refusal).unwrap_or(error)
 }
 
-fn log_unsent<E: Into<Option<EmitError>>>(socket: &Socket<Participant>, done: Result<(), E>) {
+pub(crate) fn log_unsent<E: Into<Option<EmitError>>>(socket: &Socket<Participant>, done: Result<(), E>) {
     if let Err(error) = done
         && let Some(error) = error.into()
     {

@@ -24,6 +24,7 @@ mod refusal;
 mod request;
 mod rooms;
 mod service;
+mod socket_rooms;
 mod tasks;
 mod uploads;
 mod view;
