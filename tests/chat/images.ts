@@ -21,8 +21,8 @@ function crc32(bytes: Buffer): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** A grey PNG of this size. Its pixels cost a thousandth of what they are. */
-export function png(width: number, height: number): Buffer {
+/** A grey PNG of this size, with something written into it. Its pixels cost a thousandth of what they are. */
+export function png(width: number, height: number, text?: string): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -31,6 +31,7 @@ export function png(width: number, height: number): Buffer {
   return Buffer.concat([
     SIGNATURE,
     chunk("IHDR", header),
+    ...(text === undefined ? [] : [chunk("tEXt", Buffer.from(`Comment\0${text}`, "latin1"))]),
     chunk("IDAT", pixels),
     chunk("IEND", Buffer.alloc(0)),
   ]);

@@ -114,6 +114,14 @@ onEveryScene(
       assert.equal((await other.history(room)).at(-1)?.attachments, undefined);
     });
 
+    test("of images are kept without what is written into them", async () => {
+      const { host, room } = await pair();
+      const file = await upload(host, room, png(30, 20, "GPS 52.52 N 13.40 E"));
+      const bare = png(30, 20);
+      assert.equal(file.bytes, bare.length);
+      assert.deepEqual((await get(host, file.id)).body, bare);
+    });
+
     test("of many parts come whole", async () => {
       const { host, room } = await pair();
       const content = Buffer.from(Array.from({ length: LIMIT }, (_, place) => (place * 7) % 251));

@@ -1,8 +1,10 @@
 //! Files that people upload, and attach to messages.
 //!
 //! They are kept in the store, since that is what all nodes share and what a backup has. What a file is, its content alone
-//! says: one that can be read as an image of four formats is shown as such; all else is a download, whatever it is called.
+//! says: one that can be read as an image of four formats is shown as such, without what its camera wrote into it; all else is a download,
+//! whatever it is called, and stays as it is.
 
+mod metadata;
 mod name;
 mod picture;
 
@@ -69,10 +71,16 @@ impl Service {
             .take_shared(&self.store, actor.id, Kind::Uploads, size)
             .await?;
         let (content, room_for_it) = self.body(incoming, limit).await?;
-        let (media_type, dimensions, preview) = match self.uploads.studio.look(content.clone()).await? {
-            Seen::Picture(picture) => (picture.media_type, Some(picture.dimensions), picture.preview),
-            Seen::Other => (OTHER, None, None),
-        };
+        let (media_type, content, dimensions, preview) =
+            match self.uploads.studio.look(content.clone()).await? {
+                Seen::Picture(picture) => (
+                    picture.media_type,
+                    picture.content,
+                    Some(picture.dimensions),
+                    picture.preview,
+                ),
+                Seen::Other => (OTHER, content, None, None),
+            };
         let new = NewAttachment {
             owner: actor.id,
             room,

@@ -11,10 +11,12 @@ use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
     Limits,
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
+    metadata::Orientation,
 };
 use tokio::sync::{Semaphore, TryAcquireError};
 use tracing::{debug, error};
 
+use super::metadata::without_metadata;
 use crate::refusal::{Code, Refusal};
 
 /// What is shown as an image: what every browser shows, and that runs nothing.
@@ -49,6 +51,8 @@ pub(super) enum Seen {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Picture {
     pub(super) media_type: &'static str,
+    /// The file, without metadata.
+    pub(super) content: Bytes,
     /// Width and height as it is shown, which its orientation may exchange.
     pub(super) dimensions: (u32, u32),
     /// None when the image is small.
@@ -62,6 +66,17 @@ enum Unfit {
     TooManyPixels(u32, u32),
     #[error("The image takes too much memory to be looked at.")]
     TooMuchMemory,
+    #[error("The image is damaged: what its camera wrote into it, such as the place, cannot be removed.")]
+    Metadata,
+}
+
+impl Unfit {
+    fn code(&self) -> Code {
+        match self {
+            Self::TooManyPixels(..) | Self::TooMuchMemory => Code::TooLarge,
+            Self::Metadata => Code::BadRequest,
+        }
+    }
 }
 
 /// Looks at files, one at a time.
@@ -97,7 +112,7 @@ impl Studio {
             seen
         });
         match looked.await {
-            Ok(seen) => seen.map_err(|unfit| Refusal::new(Code::TooLarge, unfit.to_string())),
+            Ok(seen) => seen.map_err(|unfit| Refusal::new(unfit.code(), unfit.to_string())),
             Err(error) => {
                 // A decoder that panics on it says nothing good of the file.
                 error!(%error, "looking at an image has failed");
@@ -118,12 +133,16 @@ pub(crate) fn preview_type(preview: &[u8]) -> &'static str {
     shown_as(preview).map_or(super::OTHER, |(_, media_type)| media_type)
 }
 
-fn see(content: &[u8]) -> Result<Seen, Unfit> {
+fn see(content: &Bytes) -> Result<Seen, Unfit> {
     let Some((format, media_type)) = shown_as(content) else {
         return Ok(Seen::Other);
     };
     match read(content, format) {
-        Ok(image) => {
+        Ok((image, orientation)) => {
+            let content = without_metadata(content.clone(), format, orientation).map_err(|error| {
+                debug!(%error, "the parts of an image cannot be told from each other");
+                Unfit::Metadata
+            })?;
             let dimensions = (image.width(), image.height());
             let fits = image.width() <= THUMBNAIL && image.height() <= THUMBNAIL;
             let preview = if fits && content.len() <= SMALL {
@@ -136,6 +155,7 @@ fn see(content: &[u8]) -> Result<Seen, Unfit> {
             };
             Ok(Seen::Picture(Picture {
                 media_type,
+                content,
                 dimensions,
                 preview,
             }))
@@ -160,8 +180,8 @@ impl From<ImageError> for Unread {
     }
 }
 
-/// The image as it is to be shown: turned as its camera was held. Of several it is the first.
-fn read(content: &[u8], format: ImageFormat) -> Result<DynamicImage, Unread> {
+/// The image as it is to be shown: turned as its camera was held, which is told, too. Of several it is the first.
+fn read(content: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), Unread> {
     let mut reader = ImageReader::with_format(Cursor::new(content), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_MEMORY);
@@ -177,7 +197,7 @@ fn read(content: &[u8], format: ImageFormat) -> Result<DynamicImage, Unread> {
     let orientation = decoder.orientation()?;
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
-    Ok(image)
+    Ok((image, orientation))
 }
 
 fn thumbnail(image: DynamicImage) -> Result<Vec<u8>, ImageError> {
@@ -219,7 +239,7 @@ mod tests {
     }
 
     fn picture(content: &[u8]) -> Picture {
-        match see(content) {
+        match see(&Bytes::copy_from_slice(content)) {
             Ok(Seen::Picture(picture)) => picture,
             other => panic!("{other:?} is no picture"),
         }
@@ -249,7 +269,10 @@ mod tests {
             b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0".to_vec();
         exif.extend([0; 4]);
         jpeg.splice(2..2, exif);
-        assert_eq!(picture(&jpeg).dimensions, (10, 800));
+        let seen = picture(&jpeg);
+        assert_eq!(seen.dimensions, (10, 800));
+        // And so is what is kept of it.
+        assert_eq!(picture(&seen.content).dimensions, (10, 800));
     }
 
     #[test]
@@ -264,7 +287,8 @@ mod tests {
             b"RIFF\0\0\0\0WEBPVP8 ",
             b"x",
         ] {
-            assert_eq!(see(content).unwrap(), Seen::Other, "{content:?}");
+            let file = Bytes::from_static(content);
+            assert_eq!(see(&file).unwrap(), Seen::Other, "{content:?}");
         }
     }
 
@@ -289,7 +313,7 @@ mod tests {
     #[test]
     fn a_decompression_bomb_is_refused_before_it_is_read() {
         for (width, height) in [(100_000, 100_000), (10_000, 5_001), (50_000_001, 1)] {
-            let refused = see(&claims(width, height)).unwrap_err().to_string();
+            let refused = see(&claims(width, height).into()).unwrap_err().to_string();
             assert!(refused.contains("50000000 in all are allowed"), "{refused}");
         }
     }
