@@ -147,7 +147,7 @@ impl Namespace for Chat {
             Ok(participant) => Ok(participant),
             Err(Failure::Refused(refusal)) => Err(connect_error(&refusal)),
             Err(Failure::Unsent(error)) => {
-                warn!(socket = %socket.id(), %error, "a client cannot be welcomed");
+                warn!(socket = %socket.id(), %error, "cannot greet a client");
                 Err(connect_error(&Refusal::unavailable(
                     std::time::Duration::from_secs(1),
                 )))
@@ -160,7 +160,7 @@ impl Namespace for Chat {
             let refusal = match failure {
                 Failure::Refused(refusal) => refusal,
                 Failure::Unsent(error) => {
-                    warn!(socket = %socket.id(), event = %received.event.name, %error, "an answer cannot be sent");
+                    warn!(socket = %socket.id(), event = %received.event.name, %error, "cannot send an answer");
                     Refusal::new(Code::TooLarge, "The answer is too large.")
                 }
             };
@@ -429,7 +429,7 @@ fn identify<Data>(socket: &mut Socket<Data>, view: &PersonView, actor: &Actor) -
     match PersonKey::new(ByteString::from(actor.id.to_string())) {
         Ok(key) => socket.identify(Person { key, card }),
         Err(error) => {
-            error!(%error, "somebody cannot be shown as present");
+            error!(%error, "cannot publish a presence");
             Ok(())
         }
     }
@@ -450,6 +450,6 @@ pub(crate) fn log_unsent<E: Into<Option<EmitError>>>(socket: &Socket<Participant
     if let Err(error) = done
         && let Some(error) = error.into()
     {
-        warn!(socket = %socket.id(), %error, "a client cannot be told something");
+        warn!(socket = %socket.id(), %error, "cannot send to a client");
     }
 }

@@ -85,7 +85,7 @@ impl Service {
             None => match self.store.message(room, appended.number).await {
                 Ok(message) => self.publish(message.into()).await,
                 // It is durable, so it is acknowledged; others find it by the gap in the numbers.
-                Err(error) => warn!(%room, %error, "a message that is stored cannot be told"),
+                Err(error) => warn!(%room, %error, "cannot publish a stored message"),
             },
         }
         Ok(sent)

@@ -144,7 +144,7 @@ impl Service {
     /// Has the handlers of all sockets in an audience told.
     pub(crate) async fn tell(&self, to: Audience, news: News) {
         if self.tells.send(Tell { to, news }).await.is_err() {
-            warn!("the chat has stopped: what sockets were to be told is lost");
+            warn!("the chat has stopped: notification dropped");
         }
     }
 
@@ -157,10 +157,10 @@ impl Service {
     /// Emits an event to the clients of an audience.
     pub(crate) async fn emit<T: Serialize + ?Sized>(&self, to: &Audience, name: &str, args: &T) {
         let Some(io) = self.io.get() else {
-            return warn!(event = name, "the chat has not started: an event is lost");
+            return warn!(event = name, "the chat has not started: event dropped");
         };
         if let Err(error) = io.emit(&self.namespace, Some(to), name, args).await {
-            warn!(event = name, %error, "an event cannot be sent");
+            warn!(event = name, %error, "cannot send an event");
         }
     }
 
@@ -206,7 +206,7 @@ impl Service {
         };
         match stored.await {
             Ok(message) => self.publish(message.into()).await,
-            Err(error) => warn!(%room, %error, "a notice is lost"),
+            Err(error) => warn!(%room, %error, "a notice could not be delivered"),
         }
     }
 

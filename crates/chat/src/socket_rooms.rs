@@ -50,7 +50,7 @@ impl Chat {
                 go(socket, room, &gone.unwrap_or(unknown))
             }
             Err(error) => {
-                warn!(%room, %error, "whether a socket belongs into a room cannot be found out");
+                warn!(%room, %error, "cannot find out whether a socket belongs to a room");
                 // Rather too few rooms than too many: the client sees it, and connects anew.
                 gone.map_or(Ok(()), |gone| go(socket, room, &gone))
             }
@@ -62,7 +62,7 @@ impl Chat {
         let done = self.compare_all(socket).await;
         if let Err(Failure::Refused(refusal)) = &done {
             // As long as the store does not answer, people stay where they are.
-            debug!(socket = %socket.id(), %refusal, "the rooms of a socket could not be compared with the store");
+            debug!(socket = %socket.id(), %refusal, "cannot compare a socket's rooms with the store");
             socket.data.owner = String::new();
         }
         log_unsent(

@@ -82,14 +82,14 @@ impl ChatTasks {
         self.prune.abort();
         self.stop.cancel();
         if timeout(LAST_NEWS, &mut self.tells).await.is_err() {
-            warn!("some sockets on other nodes may not have been told the last news");
+            warn!("some sockets on other nodes may have missed the last notification");
             self.tells.abort();
         }
         for task in [&mut self.presence, &mut self.purge, &mut self.prune] {
             if let Err(end) = task.await
                 && end.is_panic()
             {
-                error!(panic = %end, "a task of the chat had ended before its time");
+                error!(panic = %end, "a background task of the chat ended unexpectedly");
             }
         }
     }
@@ -120,7 +120,7 @@ async fn tell_presence(io: Io, service: Arc<Service>) {
             change = changes.next() => match change {
                 Some(Ok(change)) => tell_change(&io, &service, &mut crowds, &change),
                 Some(Err(lagged)) => {
-                    warn!(%lagged, "the clients of this node are told to ask who is there");
+                    warn!(%lagged, "clients of this node are told to reload who is present");
                     io.emit_here(service.namespace(), None, "presence.lost", &Nothing {})
                 }
                 None => return,
@@ -130,7 +130,7 @@ async fn tell_presence(io: Io, service: Arc<Service>) {
             }),
         };
         if let Err(error) = told {
-            error!(%error, "who comes and goes cannot be told");
+            error!(%error, "cannot publish joins and departures");
         }
     }
 }
@@ -195,7 +195,7 @@ async fn purge_logins(service: Arc<Service>) {
                     service.departed(guest).await;
                 }
             }
-            Err(error) => debug!(%error, "login sessions that are over stay for now"),
+            Err(error) => debug!(%error, "cannot delete expired login sessions; trying again"),
         }
     }
 }
@@ -217,9 +217,9 @@ async fn prune(service: Arc<Service>) {
         match pruned.await {
             Ok(pruned) if pruned == Pruned::default() => {}
             Ok(Pruned { messages, files }) => {
-                info!(messages, files, "what is to be kept no longer is removed")
+                info!(messages, files, "retention: messages removed")
             }
-            Err(error) => debug!(%error, "what is to be kept no longer stays for now"),
+            Err(error) => debug!(%error, "retention: cannot remove messages; trying again"),
         }
     }
 }
@@ -252,9 +252,9 @@ async fn tell_handlers(io: Io, service: Arc<Service>, Tell { to, news }: Tell) {
     loop {
         match io.tell(service.namespace(), &to, NEWS, &news).await {
             Ok(()) => return,
-            Err(TellError::Event(error)) => return error!(%error, "sockets cannot be told news"),
+            Err(TellError::Event(error)) => return error!(%error, "cannot notify sockets"),
             Err(TellError::Silent(silent)) if Instant::now() >= until => {
-                return warn!(%silent, "sockets of some nodes were not told news");
+                return warn!(%silent, "some nodes did not notify their sockets");
             }
             Err(TellError::Silent(_)) => sleep(TELL_AGAIN).await,
         }

@@ -410,8 +410,8 @@ impl<E: Entities> Conductor<E> {
                         // A full queue already holds a reason to end.
                         drop(self.fatal.try_send(unfit.into()));
                     }
-                    Ok(MembershipEvent::Stalled(pause)) => warn!(?pause, "this node did not run for a while"),
-                    Ok(MembershipEvent::CountedOut { by }) => warn!(%by, "this node was counted out"),
+                    Ok(MembershipEvent::Stalled(pause)) => warn!(?pause, "this node was paused"),
+                    Ok(MembershipEvent::CountedOut { by }) => warn!(%by, "this node was declared dead"),
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
@@ -484,7 +484,7 @@ impl Actor for Supervisor {
             }
             _ => return Ok(()),
         };
-        error!(why, "a lane ended, and its sessions with it: this node must end");
+        error!(why, "a lane failed with its sessions; the node must stop");
         drop(fatal.try_send(Fatal::Lane(why)));
         Ok(())
     }

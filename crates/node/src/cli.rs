@@ -9,7 +9,7 @@ mod values;
 pub use self::{
     client_args::ClientArgs,
     complaint::{MISUSE, parse},
-    node_args::{ClusterArgs, DoorArgs, LogArgs, LogFormat, NodeArgs, Placement},
+    node_args::{ClusterArgs, ListenArgs, LogArgs, LogFormat, NodeArgs, Placement},
     operator_args::{LeaveCommand, StatusCommand},
     values::{LogFilter, NodeUrl},
 };

@@ -1,27 +1,27 @@
 //! Where clients and operators come in, and what every node serves them besides its sessions.
 
-mod admin_door;
+mod acceptor;
+mod admin_listener;
 mod cluster_status;
 mod connection;
-mod door;
 mod feed;
 mod health;
 mod host;
 mod leave;
+mod listener;
 mod operators;
 mod pages;
-mod reception;
 mod transport;
 
 use axum::http::{HeaderName, HeaderValue, header};
 
 pub(crate) use self::{
-    admin_door::AdminDoor,
-    door::{Audience, Door, DoorError},
+    acceptor::{Acceptor, ActiveListener},
+    admin_listener::AdminListener,
     health::Readiness,
     host::HostNames,
+    listener::{Audience, BoundListener, ListenError},
     operators::Operators,
-    reception::{OpenDoor, Reception},
 };
 pub use self::{
     host::{HostName, HostNameError},

@@ -9,7 +9,7 @@ use tokio::runtime;
 use crate::{
     ask::{Answer, AskError, ask},
     cli::{LeaveCommand, MISUSE, NodeUrl},
-    pass::{self, Bearer},
+    leave_token::{self, Bearer},
     settings::Trust,
 };
 
@@ -86,8 +86,8 @@ async fn send_away(node: &NodeUrl, trust: &Trust) -> Result<String, LeaveError> 
         node: &name,
         incarnation: me.map_or(0, |member| member.incarnation),
     };
-    let pass = pass::make(&trust.secrets(), bearer, SystemTime::now());
-    let Answer { status, text } = ask(node, Method::POST, "/leave", Some(&pass)).await?;
+    let token = leave_token::make(&trust.secrets(), bearer, SystemTime::now());
+    let Answer { status, text } = ask(node, Method::POST, "/leave", Some(&token)).await?;
     match status {
         StatusCode::ACCEPTED => Ok(text),
         _ => Err(LeaveError::Refused { name, why: text }),

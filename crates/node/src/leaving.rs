@@ -15,17 +15,17 @@ use tracing::info;
 
 pub(crate) use self::order::Limits;
 use self::order::{Facts, Leaving, Step};
-use crate::http::{OpenDoor, Readiness, Reception};
+use crate::http::{Acceptor, ActiveListener, Readiness};
 
 /// What of a node takes part in its leaving.
 pub(crate) struct Departure<'a> {
     pub(crate) server: &'a Server,
-    pub(crate) reception: &'a Reception,
+    pub(crate) acceptor: &'a Acceptor,
     pub(crate) readiness: &'a Readiness,
-    /// The node's own door.
-    pub(crate) http: OpenDoor,
-    /// Doors at which others listen, too.
-    pub(crate) fronts: Vec<OpenDoor>,
+    /// The listener of the node's own address.
+    pub(crate) http: ActiveListener,
+    /// Listeners of addresses that other nodes share.
+    pub(crate) fronts: Vec<ActiveListener>,
 }
 
 /// What has come true.
@@ -42,7 +42,7 @@ impl Departure<'_> {
     pub(crate) async fn run(self, limits: Limits, spread: Duration) {
         let Self {
             server,
-            reception,
+            acceptor,
             readiness,
             http,
             fronts,
@@ -53,7 +53,7 @@ impl Departure<'_> {
         let mut shutting = Vec::new();
         let mut under_way: FuturesUnordered<BoxFuture<'_, Fact>> = FuturesUnordered::new();
         loop {
-            facts.accepted = reception.accepted();
+            facts.accepted = acceptor.accepted();
             let Some(step) = leaving.step(Instant::now(), facts) else {
                 tokio::select! {
                     Some(fact) = under_way.next() => note(&mut facts, &fact),
@@ -65,29 +65,29 @@ impl Departure<'_> {
             match step {
                 Step::Announce => {
                     readiness.withdraw();
-                    reception.leave();
+                    acceptor.leave();
                     server.release_polls();
-                    shutting.extend(fronts.take().into_iter().flatten().map(OpenDoor::shut));
+                    shutting.extend(fronts.take().into_iter().flatten().map(ActiveListener::stop));
                 }
                 Step::HandOff(deadline) => {
                     under_way.push(server.hand_off(deadline).map(|()| Fact::HandedOff).boxed());
                 }
                 Step::CloseListeners => {
-                    shutting.extend(http.take().map(OpenDoor::shut));
-                    let shut = join_all(shutting.drain(..).map(|door| door.shut()));
+                    shutting.extend(http.take().map(ActiveListener::stop));
+                    let shut = join_all(shutting.drain(..).map(|listener| listener.stopped()));
                     under_way.push(shut.map(|_| Fact::ListenersClosed).boxed());
                 }
                 Step::EndConnections(deadline) => {
                     let sockets = server.move_sockets(Leave { deadline, spread });
                     under_way.push(sockets.map(|()| Fact::SocketsClosed).boxed());
-                    under_way.push(reception.end().map(|()| Fact::ConnectionsEnded).boxed());
+                    under_way.push(acceptor.end().map(|()| Fact::ConnectionsEnded).boxed());
                 }
                 Step::Stop => break,
             }
         }
         if !facts.connections_ended {
             info!(
-                connections = reception.connections(),
+                connections = acceptor.connections(),
                 "some connections did not end in time; they end with the node"
             );
         }

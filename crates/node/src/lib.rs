@@ -6,12 +6,12 @@
 
 mod ask;
 mod cli;
+mod cluster_feed;
 mod http;
 mod leave;
+mod leave_token;
 mod leaving;
 mod logging;
-mod lookout;
-mod pass;
 mod reload;
 mod rlimit;
 mod run;
@@ -22,7 +22,7 @@ mod throttle;
 mod tls;
 
 pub use cli::{
-    ClientArgs, ClusterArgs, DoorArgs, LeaveCommand, LogArgs, LogFilter, LogFormat, MISUSE, NodeArgs,
+    ClientArgs, ClusterArgs, LeaveCommand, ListenArgs, LogArgs, LogFilter, LogFormat, MISUSE, NodeArgs,
     NodeUrl, Placement, StatusCommand, parse,
 };
 pub use http::{HostName, HostNameError, pages};

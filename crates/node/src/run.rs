@@ -17,10 +17,13 @@ use tracing::{error, info, warn};
 
 use crate::{
     cli::{MISUSE, NodeArgs},
-    http::{AdminDoor, Audience, Door, DoorError, HostNames, OpenDoor, Operators, Readiness, Reception},
+    cluster_feed::ClusterFeed,
+    http::{
+        Acceptor, ActiveListener, AdminListener, Audience, BoundListener, HostNames, ListenError, Operators,
+        Readiness,
+    },
     leaving::{Departure, Limits},
     logging,
-    lookout::Lookout,
     reload::{follow_certificate, follow_secrets},
     rlimit,
     settings::{Trust, cluster_config, server_config},
@@ -40,14 +43,14 @@ pub fn run(args: &NodeArgs, site: impl AsyncFnOnce(ServerConfig) -> Result<Site,
             return MISUSE.into();
         }
     };
-    let tls = match args.door.tls().map(Tls::read).transpose() {
+    let tls = match args.listen.tls().map(Tls::read).transpose() {
         Ok(tls) => tls,
         Err(error) => {
             eprintln!("error: {error}");
             return MISUSE.into();
         }
     };
-    let _log = match logging::start(&args.door.name, &args.log) {
+    let _log = match logging::start(&args.listen.name, &args.log) {
         Ok(log) => log,
         Err(error) => {
             eprintln!("error: cannot log: {error}");
@@ -74,7 +77,7 @@ enum BadEnd {
     #[error("cannot start: {0}")]
     Site(SiteError),
     #[error("cannot start: {0}")]
-    Door(#[from] DoorError),
+    Listen(#[from] ListenError),
     #[error("cannot start: {0}")]
     Server(StartError),
     #[error("ended at once by a second signal")]
@@ -87,7 +90,7 @@ impl From<StartError> for BadEnd {
             StartError::Cluster(
                 cluster::StartError::Links(LinksError::Bind { address, source })
                 | cluster::StartError::Membership(MembershipError::Bind { address, source }),
-            ) => DoorError::new("--cluster", address, source).into(),
+            ) => ListenError::new("--cluster", address, source).into(),
             error => Self::Server(error),
         }
     }
@@ -150,23 +153,23 @@ async fn live(
 /// A node that runs.
 struct Node {
     server: Server,
-    reception: Reception,
-    http: OpenDoor,
+    acceptor: Acceptor,
+    http: ActiveListener,
     fronts: Fronts,
-    admin: AdminDoor,
+    admin: AdminListener,
     readiness: Readiness,
     /// Cancelled when an operator asks over HTTP.
     asked_to_leave: CancellationToken,
     background: Option<RunningBackground>,
-    _lookout: AbortOnDropHandle<()>,
+    _cluster_feed: AbortOnDropHandle<()>,
     _secrets: Option<AbortOnDropHandle<()>>,
     _certificate: Option<AbortOnDropHandle<()>>,
 }
 
 enum Fronts {
-    /// Taken, and not open before the node is *up*: else the kernel would send clients to a node that has them wait.
-    Shut(Vec<Door>),
-    Open(Vec<OpenDoor>),
+    /// Bound, and not listening before the node is *up*: else the kernel would send clients to a node that has them wait.
+    Bound(Vec<BoundListener>),
+    Active(Vec<ActiveListener>),
 }
 
 /// Why a node must go although nobody asked it to.
@@ -175,7 +178,7 @@ enum Reason {
     #[error(transparent)]
     Fatal(#[from] Fatal),
     #[error(transparent)]
-    Door(#[from] DoorError),
+    Listen(#[from] ListenError),
 }
 
 impl Node {
@@ -192,7 +195,7 @@ impl Node {
             );
         }
         let open_files = rlimit::raise_open_files().unwrap_or_else(|error| {
-            warn!(%error, "the limit on open files stays as it is, and is no limit on connections");
+            warn!(%error, "cannot raise the limit on open files; connections are not limited by it");
             None
         });
         let Site {
@@ -202,35 +205,35 @@ impl Node {
         } = site(server_config(args, open_files.map(rlimit::for_clients)))
             .await
             .map_err(BadEnd::Site)?;
-        let admin = Door::take(args.door.admin(), Audience::Operators)?;
-        let door = Door::take(args.door.http, Audience::Clients)?;
+        let admin = BoundListener::bind(args.listen.admin(), Audience::Operators)?;
+        let listener = BoundListener::bind(args.listen.http, Audience::Clients)?;
         let fronts = args
-            .door
+            .listen
             .fronts
             .iter()
-            .map(|front| Door::take(*front, Audience::Anybodys))
+            .map(|front| BoundListener::bind(*front, Audience::SharedClients))
             .collect::<Result<_, _>>()?;
-        let http = door.address();
+        let http = listener.address();
         let server = server.start(cluster_config(args, trust, http)).await?;
         let readiness = Readiness::default();
         let asked_to_leave = CancellationToken::new();
-        let lookout = Lookout::new(server.io());
+        let cluster_feed = ClusterFeed::new(server.io());
         let operators = Operators {
             status: server.status(),
             io: server.io(),
-            lookout: lookout.clone(),
+            cluster_feed: cluster_feed.clone(),
             readiness: readiness.clone(),
         };
         let router = server
             .router()
-            .merge(operators.public(args.door.public_status))
+            .merge(operators.public(args.listen.public_status))
             .merge(pages);
-        let reception = Reception::new(router, server.gate().clone(), tls.clone());
-        let names = HostNames::new(&args.door.admin_hosts);
-        let admin = AdminDoor::open(admin, |end| {
+        let acceptor = Acceptor::new(router, server.gate().clone(), tls.clone());
+        let names = HostNames::new(&args.listen.admin_hosts);
+        let admin = AdminListener::start(admin, |end| {
             operators.admin(names, trust.clone(), asked_to_leave.clone(), end)
         })?;
-        let door = reception.open(door)?;
+        let listener = acceptor.serve(listener)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         info!("clients are served at {scheme}://{http}");
         let certificate = tls
@@ -241,18 +244,18 @@ impl Node {
             .transpose()
             .map_err(BadEnd::System)?;
         let background = background.map(|work| RunningBackground::start(work, server.io()));
-        let lookout = AbortOnDropHandle::new(tokio::spawn(lookout.run()));
+        let cluster_feed = AbortOnDropHandle::new(tokio::spawn(cluster_feed.run()));
         let secrets = follow_secrets(trust, &args.cluster.secret_files).map_err(BadEnd::System)?;
         Ok(Self {
             server,
-            reception,
-            http: door,
-            fronts: Fronts::Shut(fronts),
+            acceptor,
+            http: listener,
+            fronts: Fronts::Bound(fronts),
             admin,
             readiness,
             asked_to_leave,
             background,
-            _lookout: lookout,
+            _cluster_feed: cluster_feed,
             _secrets: secrets,
             _certificate: certificate,
         })
@@ -272,14 +275,17 @@ impl Node {
         self.server.failed().await.into()
     }
 
-    fn open_fronts(&mut self) -> Result<(), DoorError> {
-        if let Fronts::Shut(doors) = &mut self.fronts {
-            let open = |door: Door| {
-                info!("clients are served at {}, too", door.address());
-                self.reception.open(door)
+    fn open_fronts(&mut self) -> Result<(), ListenError> {
+        if let Fronts::Bound(listeners) = &mut self.fronts {
+            let open = |listener: BoundListener| {
+                info!("clients are served at {}, too", listener.address());
+                self.acceptor.serve(listener)
             };
-            let doors = mem::take(doors).into_iter().map(open).collect::<Result<_, _>>()?;
-            self.fronts = Fronts::Open(doors);
+            let listeners = mem::take(listeners)
+                .into_iter()
+                .map(open)
+                .collect::<Result<_, _>>()?;
+            self.fronts = Fronts::Active(listeners);
         }
         Ok(())
     }
@@ -291,12 +297,12 @@ impl Node {
             limits.grace = Duration::ZERO;
         }
         let fronts = match self.fronts {
-            Fronts::Shut(_) => Vec::new(),
-            Fronts::Open(doors) => doors,
+            Fronts::Bound(_) => Vec::new(),
+            Fronts::Active(listeners) => listeners,
         };
         let departure = Departure {
             server: &self.server,
-            reception: &self.reception,
+            acceptor: &self.acceptor,
             readiness: &self.readiness,
             http: self.http,
             fronts,
@@ -329,7 +335,7 @@ impl RunningBackground {
     async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.task.await {
-            error!(%error, "what the site did beside the server had ended before its time");
+            error!(%error, "the site's background task ended unexpectedly");
         }
     }
 }

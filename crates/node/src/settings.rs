@@ -81,9 +81,9 @@ pub(crate) fn read_secrets(files: &[PathBuf]) -> Result<Secrets, Misuse> {
 
 /// How this node takes part in its cluster, with clients at `http`.
 pub(crate) fn cluster_config(args: &NodeArgs, trust: &Trust, http: SocketAddr) -> ClusterConfig {
-    let NodeArgs { door, cluster, .. } = args;
+    let NodeArgs { listen, cluster, .. } = args;
     let config = ClusterConfig::new(
-        door.name.clone(),
+        listen.name.clone(),
         told_to_others(http, cluster.address),
         cluster.address,
         trust.secrets(),
@@ -191,7 +191,7 @@ mod tests {
             "--name node7 --cluster 127.0.0.1:7007 --seed a:1 --shards 64 --lanes 3 --failure-timeout 2s \
              --suspicion-timeout 700ms --placement spread",
         );
-        let config = cluster_config(&args, &Trust::Loopback, args.door.http);
+        let config = cluster_config(&args, &Trust::Loopback, args.listen.http);
         assert_eq!(config.name.as_str(), "node7");
         assert_eq!(config.address, args.cluster.address);
         assert_eq!(config.seeds, ["a:1"]);

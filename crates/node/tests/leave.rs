@@ -81,7 +81,7 @@ fn a_node_leaves_for_who_knows_the_secret_and_for_nobody_else() {
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&refused.stderr),
-        "error: node1 stays: the pass was made with another secret, or for another node\n"
+        "error: node1 stays: the leave token was made with another secret, or for another node\n"
     );
     assert!(node.process.try_wait().unwrap().is_none());
 

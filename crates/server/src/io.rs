@@ -269,7 +269,7 @@ impl Io {
     pub(crate) async fn holders(&self, question: Question) -> Vec<Holder> {
         let (found, silent) = self.ask(question, QUERY_TIMEOUT, Unlinked::Awaited).await;
         if !silent.is_empty() {
-            info!(?silent, "where a socket is was asked of nodes that do not answer");
+            info!(?silent, "nodes did not answer where a socket is");
         }
         found.holders
     }

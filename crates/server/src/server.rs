@@ -137,7 +137,7 @@ impl ServerBuilder {
         });
         let gate = Gate::new(&shared.config.admission);
         let node = ClusterNode::start(cluster, |_| Sessions::new(shared.clone())).await?;
-        let doors = Doors {
+        let backend = ClusterBackend {
             cluster: node.cluster(),
             shared,
             ids,
@@ -148,7 +148,7 @@ impl ServerBuilder {
         };
         Ok(Server {
             node,
-            doors,
+            backend,
             paths: std::iter::once(self.path).chain(paths).collect(),
         })
     }
@@ -157,7 +157,7 @@ impl ServerBuilder {
 /// A Socket.IO server that runs: one node of its cluster.
 pub struct Server {
     node: ClusterNode<Sessions>,
-    doors: Doors,
+    backend: ClusterBackend,
     paths: Vec<String>,
 }
 
@@ -181,7 +181,7 @@ impl Server {
             .iter()
             .zip(0..)
             .fold(Router::new(), |router, (path, index)| {
-                router.merge(ingress::router(self.doors.clone(), ServiceIndex(index), path))
+                router.merge(ingress::router(self.backend.clone(), ServiceIndex(index), path))
             })
     }
 
@@ -189,12 +189,12 @@ impl Server {
     /// should ask it for each, and put what it gives into the extensions of the requests; else connections are not
     /// limited, and what is asked over them is.
     pub fn gate(&self) -> &Gate {
-        &self.doors.gate
+        &self.backend.gate
     }
 
     /// To speak to rooms from outside of handlers.
     pub fn io(&self) -> Io {
-        Io::new(self.doors.cluster.clone(), self.doors.shared.clone())
+        Io::new(self.backend.cluster.clone(), self.backend.shared.clone())
     }
 
     /// Completes when this node is a full member of its cluster. Before, clients may have to wait.
@@ -210,7 +210,7 @@ impl Server {
     /// Tells how this node is.
     pub fn status(&self) -> StatusReader {
         StatusReader {
-            doors: self.doors.clone(),
+            backend: self.backend.clone(),
         }
     }
 
@@ -234,7 +234,7 @@ impl Server {
     /// The first step of leaving: answers the polls that hang here, and has none hang any more. All else is served as
     /// before.
     pub fn release_polls(&self) {
-        self.doors.leaving.cancel();
+        self.backend.leaving.cancel();
     }
 
     /// The second step: hands all sessions to other nodes. This node goes on passing requests to them. What could not be
@@ -247,20 +247,23 @@ impl Server {
     /// nodes. Accept no connections any more by then, or they come back here.
     pub async fn move_sockets(&self, leave: Leave) {
         let deadline = Instant::now() + leave.deadline;
-        let sockets = self.doors.tasks.len();
+        let sockets = self.backend.tasks.len();
         let over = leave.spread.min(leave.deadline);
         info!(sockets, ?over, "moving the clients of WebSockets to other nodes");
-        self.doors
+        self.backend
             .cluster
             .lanes()
             .for_each(|lane| lane.send(LaneEvent::Evict { over }));
-        self.doors.tasks.close();
-        if timeout_at(deadline.max(Instant::now() + LAST_WORDS), self.doors.tasks.wait())
-            .await
-            .is_err()
+        self.backend.tasks.close();
+        if timeout_at(
+            deadline.max(Instant::now() + LAST_WORDS),
+            self.backend.tasks.wait(),
+        )
+        .await
+        .is_err()
         {
             warn!(
-                sockets = self.doors.tasks.len(),
+                sockets = self.backend.tasks.len(),
                 "some sockets did not end in time; they end with the node"
             );
         }
@@ -268,7 +271,7 @@ impl Server {
 
     /// The last step: ends what is still here, and takes the links to the other nodes down. Requests are answered no more.
     pub async fn stop(self) {
-        self.doors
+        self.backend
             .cluster
             .lanes()
             .for_each(|lane| lane.send(LaneEvent::Shutdown));
@@ -297,25 +300,25 @@ impl Default for Leave {
 /// Tells how a node is, from anywhere. Cheap to clone.
 #[derive(Clone)]
 pub struct StatusReader {
-    doors: Doors,
+    backend: ClusterBackend,
 }
 
 impl StatusReader {
     /// How the node is now.
     pub fn read(&self) -> Status {
-        let Doors {
+        let ClusterBackend {
             cluster,
             shared,
             gate,
             ..
-        } = &self.doors;
+        } = &self.backend;
         Status::of(&cluster.placement(), &shared.counters, cluster.moves_left(), gate)
     }
 }
 
 /// What the ingress reaches the cluster through.
 #[derive(Clone)]
-struct Doors {
+struct ClusterBackend {
     cluster: Cluster<Sessions>,
     shared: Arc<Shared>,
     ids: Arc<SessionIds>,
@@ -326,7 +329,7 @@ struct Doors {
     tasks: TaskTracker,
 }
 
-impl Doors {
+impl ClusterBackend {
     fn tell(&self, number: SocketNumber, event: LaneEvent) {
         if let Some(lane) = self.cluster.lanes().nth(number.lane()) {
             lane.send(event);
@@ -334,7 +337,7 @@ impl Doors {
     }
 }
 
-impl Backend for Doors {
+impl Backend for ClusterBackend {
     fn node(&self) -> &NodeName {
         &self.cluster.me().name
     }

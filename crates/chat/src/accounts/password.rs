@@ -61,7 +61,7 @@ impl Passwords {
                 .map(|hash| hash.to_string())
         });
         hashed.await?.map_err(|error| {
-            error!(%error, "a password cannot be hashed");
+            error!(%error, "cannot hash a password");
             Refusal::unavailable(COME_BACK)
         })
     }
@@ -83,7 +83,7 @@ impl Passwords {
             parsed.map(|hash| Argon2::default().verify_password(text.as_bytes(), &hash).is_ok())
         });
         let is_right = verified.await?.map_err(|error| {
-            error!(%error, "the hash of a password cannot be read");
+            error!(%error, "cannot read a password hash");
             Refusal::unavailable(COME_BACK)
         })?;
         Ok(is_right && is_somebody)

@@ -167,7 +167,7 @@ fn parts(
                     .store
                     .attachment_part(id, number)
                     .await
-                    .inspect_err(|error| debug!(%id, %error, "a file breaks off"))?,
+                    .inspect_err(|error| debug!(%id, %error, "upload ended early"))?,
             };
             Ok(part.map(|part| (part, (number + 1, None))))
         }

@@ -126,7 +126,7 @@ impl Limits {
             Err(StoreError::Limited { retry_after, .. }) => Err(Refusal::limited(kind.what(), retry_after)),
             Err(error @ (StoreError::ReadOnly | StoreError::Full)) => {
                 // It may still be searched, and what is to be written fails by itself.
-                debug!(%error, "what a person asks for is counted by this node alone");
+                debug!(%error, "cannot count a person's requests in the store; counting on this node alone");
                 Ok(())
             }
             other => Ok(other?),

@@ -102,7 +102,7 @@ impl Service {
             Err(BodyError::TooLarge) => return Err(too_large(None, limit)),
             Err(BodyError::NoRoom(_)) => return Err(Refusal::unavailable(picture::COME_BACK)),
             Err(error) => {
-                debug!(%error, "an upload did not come whole");
+                debug!(%error, "upload incomplete");
                 return Err(Refusal::bad("The file did not come whole, or too slowly."));
             }
         };

@@ -150,7 +150,7 @@ fn see(content: &Bytes) -> Result<Seen, Unfit> {
             } else {
                 // What cannot be made smaller is shown as it is.
                 thumbnail(image)
-                    .inspect_err(|error| debug!(%error, "an image has no thumbnail"))
+                    .inspect_err(|error| debug!(%error, "cannot make a thumbnail"))
                     .ok()
             };
             Ok(Seen::Picture(Picture {
@@ -163,7 +163,7 @@ fn see(content: &Bytes) -> Result<Seen, Unfit> {
         Err(Unread::Unfit(unfit)) => Err(unfit),
         Err(Unread::Broken(ImageError::Limits(_))) => Err(Unfit::TooMuchMemory),
         Err(Unread::Broken(error)) => {
-            debug!(%error, "what begins like an image cannot be read as one");
+            debug!(%error, "cannot decode an image");
             Ok(Seen::Other)
         }
     }

@@ -380,7 +380,7 @@ fn kept<T>(missed: Result<T, Gap>) -> Option<T> {
     match missed {
         Ok(missed) => Some(missed),
         Err(gap) => {
-            info!(%gap, "somebody cannot be served what he missed");
+            info!(%gap, "cannot replay: required publications are no longer retained");
             None
         }
     }

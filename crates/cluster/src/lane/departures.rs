@@ -140,9 +140,9 @@ impl<E: Entities> LaneState<E> {
                 }
             }
             Err(gap) => {
-                warn!(%key, %gap, "an entity cannot be served without a gap any more; it ends");
+                warn!(%key, %gap, "cannot serve an entity without a gap; ending it");
                 self.entities
-                    .kill(&mut self.lane, key, "could not be continued without a gap");
+                    .kill(&mut self.lane, key, "cannot continue without a gap");
             }
         }
     }

@@ -31,7 +31,7 @@ impl<E: Entities> LaneState<E> {
         warn!(
             lane = self.lane.index,
             ?pause,
-            "this node did not run for a while; asking the others whether they have counted it out"
+            "this node was paused; asking the others whether they declared it dead"
         );
         let nodes = self.lane.router.barrier_nodes();
         let barrier = self.lane.raise(nodes, Waiting::Doubt);
@@ -86,7 +86,7 @@ impl<E: Entities> LaneState<E> {
             lane = self.lane.index,
             %by,
             sessions = theirs.len(),
-            "giving up what others have taken over"
+            "giving up shards that others have taken over"
         );
         self.guarded(None, |entities, lane| entities.give_up(lane, &theirs));
         for key in &theirs {

@@ -165,7 +165,7 @@ impl<E: Entities> Clone for LaneRef<E> {
 impl<E: Entities> LaneRef<E> {
     pub(crate) fn tell(&self, message: LaneMessage<E>) {
         if self.0.cast(message).is_err() {
-            debug!("a message came too late for its lane, which has ended");
+            debug!("a message for a lane that has stopped");
         }
     }
 }
@@ -318,7 +318,7 @@ impl<E: Entities> LaneState<E> {
     fn handle(&mut self, message: LaneMessage<E>) {
         match message {
             LaneMessage::Ask { key, reply, .. } if !reply.is_awaited() => {
-                debug!(%key, "a question comes too late: who asked has asked again, perhaps somebody else");
+                debug!(%key, "a request arrived after its sender's deadline");
             }
             LaneMessage::Ask {
                 key,
@@ -421,7 +421,7 @@ impl<E: Entities> LaneState<E> {
                 }
                 None => error!(
                     lane = self.lane.index,
-                    "entities' code panicked; the lane goes on"
+                    "an entity's code panicked; the lane continues"
                 ),
             }
         }
@@ -593,7 +593,7 @@ impl<E: Entities> LaneState<E> {
             info!(
                 lane = self.lane.index,
                 sessions = targets.len(),
-                "handing off what other nodes own now"
+                "handing off shards to their new owners"
             );
         }
         self.handoff.plan(targets);

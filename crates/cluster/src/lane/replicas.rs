@@ -296,7 +296,7 @@ impl<E: Entities> LaneState<E> {
         update: ReplicaUpdate<E::Snapshot, E::Delta>,
     ) {
         if self.lane.router.is_mourned(owner) {
-            debug!(%key, %owner, "a replica comes too late: its owner is gone, and its entities live on elsewhere");
+            debug!(%key, %owner, "a stale replica: its owner is gone and failover is done");
             return;
         }
         let new_topics = match update {
@@ -315,7 +315,7 @@ impl<E: Entities> LaneState<E> {
                 match self.replicas.change(&mut self.lane, &key, owner, versions, delta) {
                     Some(new) => new,
                     None => {
-                        return debug!(%key, %owner, "a change of an unknown replica; its owner will tell all");
+                        return debug!(%key, %owner, "a delta for an unknown replica; asking its owner for the whole");
                     }
                 }
             }
@@ -380,7 +380,7 @@ impl<E: Entities> LaneState<E> {
             topics.iter().for_each(|topic| self.lane.unsubscribe(topic));
         }
         for (owner, sessions) in lost {
-            info!(from = %owner, to = %self.lane.node(), lane = self.lane.index, sessions, "sessions of a lost node live on here");
+            info!(from = %owner, to = %self.lane.node(), lane = self.lane.index, sessions, "failover: sessions of a lost node continue here");
         }
     }
 }

@@ -189,7 +189,7 @@ impl Acceptor {
                 Ok(())
             }
             Err(error) => {
-                debug!(%from, %to, %error, "passed no link on");
+                debug!(%from, %to, %error, "cannot relay a link");
                 let refusal = match error {
                     PassError::NotAMember => Refusal::NotAMember(to.clone()),
                     PassError::Full => Refusal::Full,

@@ -139,7 +139,7 @@ impl Dialler {
         if failures < 2 || !failures.is_power_of_two() {
             debug!(peer = %node, incarnation, %address, via, %reason, failures, "dialling again");
         } else {
-            warn!(peer = %node, incarnation, %address, via, %reason, failures, "no link yet, and dialling on");
+            warn!(peer = %node, incarnation, %address, via, %reason, failures, "no link yet; dialling again");
         }
         self.dial(peer, attempt);
     }

@@ -118,12 +118,12 @@ impl Reached {
     /// Joins another connection to this one, until either ends.
     pub(super) async fn join(mut self, mut near: TcpStream) {
         let (from, to) = (self.from.clone(), self.to.clone());
-        info!(%from, %to, "passing on a link between two nodes");
+        info!(%from, %to, "relaying a link between two nodes");
         let reason = match self.copy_both_ways(&mut near).await {
             Ok(()) => "it was closed".to_owned(),
             Err(error) => error.to_string(),
         };
-        info!(%from, %to, reason, "no longer passing on a link");
+        info!(%from, %to, reason, "stopped relaying a link");
     }
 
     /// Copies both ways. Links have no use for a connection that is open in one direction.

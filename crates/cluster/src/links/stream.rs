@@ -252,7 +252,7 @@ fn tampered(error: NoiseError) -> io::Error {
 /// Makes closing drop what the kernel still holds for the peer, which may never take it, and tell the peer at once.
 fn reset(tcp: &TcpStream) {
     if let Err(error) = SockRef::from(tcp).set_linger(Some(Duration::ZERO)) {
-        debug!(%error, "the connection closes in its own time");
+        debug!(%error, "cannot close a connection at once");
     }
 }
 

@@ -116,7 +116,7 @@ impl Switchboard {
                 Side::Accepted => peer < self.me,
             };
         if !wanted {
-            debug!(?bearings, "closed a connection that is not wanted");
+            debug!(?bearings, "closed a redundant connection");
             return None;
         }
         self.streams.insert(life, id);
@@ -156,7 +156,7 @@ impl Switchboard {
             }
             Err(error) => {
                 if let Some(suppressed) = self.refusals.permit() {
-                    warn!(suppressed, %error, "a peer has sent what is no envelope");
+                    warn!(suppressed, %error, "a peer sent a malformed envelope");
                 }
             }
         }

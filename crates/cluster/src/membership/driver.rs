@@ -264,7 +264,7 @@ impl Driver {
         let now = Instant::now();
         let passed = now.duration_since(std::mem::replace(&mut self.ran_until, now));
         if passed >= self.failure_timeout {
-            warn!(stalled = ?passed, "this node did not run for a while; the others may have counted it out");
+            warn!(stalled = ?passed, "this node was paused; the others may have declared it dead");
             self.emit(MembershipEvent::Stalled(passed));
         }
         passed.min(self.tick * 2)
@@ -306,7 +306,7 @@ impl Driver {
                 "refused a node that cannot be a member"
             ),
             News::CountedOut(by) => {
-                warn!(by = %by.name, incarnation = by.incarnation.0, "this node was counted out");
+                warn!(by = %by.name, incarnation = by.incarnation.0, "this node was declared dead");
                 self.emit(MembershipEvent::CountedOut { by });
             }
             News::Forgotten(name) => {
@@ -430,7 +430,7 @@ fn sighting(
     let value_of = |key: &str| state.get(key);
     let advertisement = Advertisement::read(value_of).unwrap_or_else(|error| {
         if unreadable.insert(node.clone()) {
-            warn!(node = %node.name, incarnation = node.incarnation.0, %error, "cannot read what a node says of itself");
+            warn!(node = %node.name, incarnation = node.incarnation.0, %error, "cannot read a node's advertisement");
         }
         None
     });

@@ -89,7 +89,7 @@ impl Socket for SealedSocket {
             Some(datagram) => self.send_datagram(to, &datagram).await,
             None => {
                 if let Some(suppressed) = self.failures.permit() {
-                    warn!(%to, bytes, suppressed, "gossip does not fit into a datagram: there are too many nodes");
+                    warn!(%to, bytes, suppressed, "gossip does not fit into a datagram: too many nodes");
                 }
             }
         }

@@ -108,7 +108,7 @@ impl<E: Entities> Router<E> {
         self.to_peer(peer, &LinkMessage::Continues { introduction, after });
         if let Some(heard) = heard {
             if !topics.sent.reaches_back_to(heard) {
-                warn!(%peer, "the link was cut for too long: some publications cannot be sent again");
+                warn!(%peer, "the link was down for too long: some publications cannot be resent");
             }
             let missed = topics
                 .sent

@@ -133,7 +133,7 @@ impl<E: Entities> Router<E> {
     fn tell_who_is_mourned(&self, topics: &mut Topics, now: Instant) {
         for (dead, silent) in topics.mourning.over(now) {
             if !silent.is_empty() {
-                warn!(node = %dead, ?silent, "some nodes do not say what they heard of a lost node; going on without");
+                warn!(node = %dead, ?silent, "some nodes did not answer what they have of a lost node; continuing without");
             }
             let Some(heard) = topics.heard.get_mut(&dead).filter(|heard| heard.is_gone()) else {
                 // It is back.

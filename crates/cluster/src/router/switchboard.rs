@@ -104,7 +104,7 @@ impl<E: Entities> Router<E> {
             }
             LinkMessage::Trace(part) => {
                 if !lock(&self.traces).extend(peer, part) {
-                    warn!(%peer, "a part of a lane's trace is missing; its clients may not be recovered if it dies");
+                    warn!(%peer, "part of a lane's trace is missing; its clients may not be recovered if it fails");
                 }
             }
             LinkMessage::Replica { key, update } => match update.map(read_update::<E>).transpose() {

@@ -252,7 +252,7 @@ impl<E: Entities> Router<E> {
         let publication = unpack(peer, &parcel);
         let mut topics = lock(&self.topics);
         if !topics.listens_to(peer) {
-            debug!(origin = %peer, number = parcel.number, "a publication comes out of turn");
+            debug!(origin = %peer, number = parcel.number, "a publication out of order");
             return;
         }
         if let Some(heard) = topics.heard.get_mut(peer) {

@@ -316,7 +316,7 @@ fn a_link_that_cannot_be_direct_goes_through_a_third_node_until_it_can() {
         node.until_linked_with_all(&names);
     }
     println!("through c after {:?}", cut.elapsed());
-    assert!(c.seen().logged("passing on a link"));
+    assert!(c.seen().logged("relaying a link"));
     for (node, other) in [(&a, &b), (&b, &a)] {
         node.order(&format!("send {} 20000 100", other.name()));
     }
@@ -337,9 +337,7 @@ fn a_link_that_cannot_be_direct_goes_through_a_third_node_until_it_can() {
             seen.links(peer) == 3 && !seen.link_up(peer).contains("via=")
         });
     }
-    c.until("c has nothing to pass on", |seen| {
-        seen.logged("no longer passing on")
-    });
+    c.until("c has nothing to pass on", |seen| seen.logged("stopped relaying"));
     a.order("send b 1000 100");
     b.until("messages on the direct link", |seen| seen.received("a") == 1000);
     for node in [&a, &b] {

@@ -23,7 +23,7 @@ use crate::{http::HostName, tls::TlsFiles};
 pub struct NodeArgs {
     /// Who the node is, and where clients find it.
     #[command(flatten)]
-    pub door: DoorArgs,
+    pub listen: ListenArgs,
     /// Its part in the cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
@@ -37,8 +37,8 @@ pub struct NodeArgs {
 
 /// Who a node is, and where clients find it.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Name and doors")]
-pub struct DoorArgs {
+#[command(next_help_heading = "Name and addresses")]
+pub struct ListenArgs {
     /// The node's name, unique in its cluster: letters, digits, `.`, `_` and `-`; this host's unless given
     #[arg(long, value_name = "NAME", default_value_t = values::host_name())]
     pub name: NodeName,
@@ -78,7 +78,7 @@ pub struct DoorArgs {
     pub public_status: bool,
 }
 
-impl DoorArgs {
+impl ListenArgs {
     /// The certificate and the key by which clients are served over TLS, if they are to be.
     pub(crate) fn tls(&self) -> Option<TlsFiles> {
         Some(TlsFiles {
@@ -256,10 +256,10 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_cluster() {
         let NodeArgs {
-            door, cluster, log, ..
+            listen, cluster, log, ..
         } = parse("");
         let timing = MembershipTiming::default();
-        assert_eq!(door.http.to_string(), "127.0.0.1:9001");
+        assert_eq!(listen.http.to_string(), "127.0.0.1:9001");
         assert_eq!(cluster.address.to_string(), "127.0.0.1:7001");
         assert_eq!(cluster.shards, ShardCount::default());
         assert_eq!(cluster.failure_timeout, timing.failure_timeout);
@@ -270,9 +270,9 @@ mod tests {
 
     #[test]
     fn fronts_and_seeds_may_be_many() {
-        let NodeArgs { door, cluster, .. } =
+        let NodeArgs { listen, cluster, .. } =
             parse("--front 127.0.0.1:9000 --front [::1]:9000 --seed node2:7001 --seed node3:7001");
-        assert_eq!(door.fronts.len(), 2);
+        assert_eq!(listen.fronts.len(), 2);
         assert_eq!(cluster.seeds, ["node2:7001", "node3:7001"]);
     }
 
@@ -288,22 +288,22 @@ mod tests {
             ("--http 10.0.0.1:0", "127.0.0.1:0"),
             ("--http 10.0.0.1:80 --admin 10.1.0.1:90", "10.1.0.1:90"),
         ] {
-            assert_eq!(parse(line).door.admin().to_string(), expected, "{line}");
+            assert_eq!(parse(line).listen.admin().to_string(), expected, "{line}");
         }
     }
 
     #[test]
     fn a_whole_command_line_is_read() {
         let NodeArgs {
-            door, cluster, log, ..
+            listen, cluster, log, ..
         } = parse(
             "--name node7 --http 0.0.0.0:80 --cluster 10.0.0.7:7001 --secret-file /etc/secret --placement spread \
              --shards 64 --lanes 3 --failure-timeout 2s --suspicion-timeout 700ms --leave-grace 7s --leave-timeout 1m \
              --leave-spread 5s --recovery 90s --no-replication --log debug \
              --log-format json",
         );
-        assert_eq!(door.name.as_str(), "node7");
-        assert_eq!(door.http.to_string(), "0.0.0.0:80");
+        assert_eq!(listen.name.as_str(), "node7");
+        assert_eq!(listen.http.to_string(), "0.0.0.0:80");
         assert_eq!(cluster.address.to_string(), "10.0.0.7:7001");
         assert_eq!(cluster.secret_files, [PathBuf::from("/etc/secret")]);
         assert_eq!(cluster.placement, Placement::Spread);

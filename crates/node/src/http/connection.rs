@@ -102,7 +102,7 @@ pub(super) struct Client {
 
 /// What connections are told when the node goes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Goodbyes {
+pub(super) struct Drain {
     /// Answers from now on are the last ones on their connections.
     pub(super) leaving: CancellationToken,
     /// Who waits for no answer is not waited for.
@@ -115,16 +115,16 @@ pub(super) async fn serve(
     client: Client,
     tls: Option<TlsAcceptor>,
     router: Router,
-    goodbyes: Goodbyes,
+    drain: Drain,
     patience: Patience,
 ) {
     let peer = client.peer;
     if let Err(error) = prepare(&stream) {
-        debug!(%peer, %error, "a connection keeps the system's settings");
+        debug!(%peer, %error, "cannot set socket options on a connection");
     }
     let accepted = Instant::now();
     let Some(tls) = tls else {
-        return serve_http(stream, client, router, goodbyes, patience, accepted).await;
+        return serve_http(stream, client, router, drain, patience, accepted).await;
     };
     let greeting = async {
         match speaks_http(&stream).await? {
@@ -134,7 +134,7 @@ pub(super) async fn serve(
     };
     // One that has just come may have a request: it is given the same time as that.
     let may_close = async {
-        goodbyes.closing.cancelled().await;
+        drain.closing.cancelled().await;
         sleep_until(accepted + FIRST_REQUEST).await;
     };
     let greeted = tokio::select! {
@@ -145,7 +145,7 @@ pub(super) async fn serve(
         Ok(Ok(Greeted::OverTls(stream))) => {
             let router = router.layer(Extension(OverTls));
             let stream = TlsTransport::new(*stream);
-            serve_http(stream, client, router, goodbyes, patience, accepted).await;
+            serve_http(stream, client, router, drain, patience, accepted).await;
         }
         Ok(Ok(Greeted::InTheClear(stream))) => {
             let router = Router::new().fallback(async || {
@@ -156,7 +156,7 @@ pub(super) async fn serve(
                     "This port speaks HTTPS: use https:// or wss://\n",
                 )
             });
-            serve_http(stream, client, router, goodbyes, Patience::REFUSAL, accepted).await;
+            serve_http(stream, client, router, drain, Patience::REFUSAL, accepted).await;
         }
         Ok(Err(error)) => debug!(%peer, %error, "no TLS"),
         Err(_) => debug!(%peer, "no TLS in time"),
@@ -180,16 +180,16 @@ async fn serve_http<S: Transport>(
     stream: S,
     client: Client,
     router: Router,
-    goodbyes: Goodbyes,
+    drain: Drain,
     patience: Patience,
     accepted: Instant,
 ) {
     let peer = client.peer;
-    let closing = goodbyes.closing.clone();
+    let closing = drain.closing.clone();
     let asked = Arc::new(SetOnce::new());
     let stream = ClientStream::new(stream, patience.stalled);
     let lines = stream.request_lines();
-    let service = answering(router, client, goodbyes.leaving, asked.clone(), lines);
+    let service = answering(router, client, drain.leaving, asked.clone(), lines);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience.idle)
@@ -227,7 +227,7 @@ pub(super) async fn refuse(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     too_many: TooMany,
-    goodbyes: Goodbyes,
+    drain: Drain,
 ) {
     let answer = async move || {
         let status = StatusCode::from_u16(too_many.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
@@ -243,7 +243,7 @@ pub(super) async fn refuse(
         client,
         tls,
         Router::new().fallback(answer),
-        goodbyes,
+        drain,
         Patience::REFUSAL,
     )
     .await;
@@ -311,7 +311,7 @@ async fn linger(stream: &TcpStream, patience: Duration, closing: &CancellationTo
     tokio::select! {
         ended = lingering => match ended {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => debug!(%error, "the client broke the connection off"),
+            Ok(Err(error)) => debug!(%error, "the client aborted the connection"),
             Err(_) => reset(stream),
         },
         () = at_end => debug!("the client did not close a connection that was closed"),
@@ -319,9 +319,9 @@ async fn linger(stream: &TcpStream, patience: Duration, closing: &CancellationTo
 }
 
 fn reset(stream: &TcpStream) {
-    debug!("the client did not take the end of a connection");
+    debug!("the client did not acknowledge the end of a connection");
     if let Err(error) = SockRef::from(stream).set_linger(Some(Duration::ZERO)) {
-        debug!(%error, "a connection is closed, and not reset");
+        debug!(%error, "cannot reset a connection; it is closed instead");
     }
 }
 
@@ -367,7 +367,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
         let whose = Client { peer, place: None };
-        let serving = serve(stream, whose, None, router, Goodbyes::default(), PATIENCE);
+        let serving = serve(stream, whose, None, router, Drain::default(), PATIENCE);
         (client, tokio::spawn(serving))
     }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::NOT_STORED;
-use crate::lookout::{Lookout, WatchError};
+use crate::cluster_feed::{ClusterFeed, WatchError};
 
 /// After how many seconds one may try again for whom there was no room.
 const RETRY_AFTER: (HeaderName, HeaderValue) = (header::RETRY_AFTER, HeaderValue::from_static("10"));
@@ -23,8 +23,8 @@ const UNBUFFERED: (HeaderName, HeaderValue) = (
 );
 
 /// `/status/feed` tells what happens in the cluster until `end`. `public` says whether clients come in by this way, too.
-pub(super) fn feed(lookout: Lookout, public: bool, end: CancellationToken) -> Router {
-    let answer = async move || match lookout.watch(public) {
+pub(super) fn feed(cluster_feed: ClusterFeed, public: bool, end: CancellationToken) -> Router {
+    let answer = async move || match cluster_feed.watch(public) {
         Ok(events) => {
             let until_end = events.take_until(end.cancelled_owned());
             ([NOT_STORED, UNBUFFERED], Sse::new(until_end)).into_response()
@@ -38,7 +38,7 @@ fn cannot_watch(error: &WatchError) -> Response {
     let status = match error {
         WatchError::TooMany => StatusCode::SERVICE_UNAVAILABLE,
         WatchError::Json(_) => {
-            warn!(%error, "the cluster cannot be watched");
+            warn!(%error, "cannot serve the cluster feed");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::NOT_STORED;
 
-/// Whether clients are to come here. A node is healthy only when all its doors are open, so that who waits for its health
+/// Whether clients are to come here. A node is healthy only when it listens at all its addresses, so that who waits for its health
 /// finds its fronts open, and no longer when it is about to leave.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readiness {
@@ -29,7 +29,7 @@ enum Traffic {
 }
 
 impl Readiness {
-    /// All doors are open.
+    /// It listens at all its addresses.
     pub(crate) fn declare(&self) {
         self.traffic.send_replace(Traffic::Welcome);
     }

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use super::NOT_STORED;
 use crate::{
-    pass::{self, Bearer, PassError},
+    leave_token::{self, Bearer, LeaveTokenError},
     settings::Trust,
     throttle::WarningThrottle,
 };
@@ -35,20 +35,22 @@ const BY_WAY_OF_OTHERS: [HeaderName; 3] = [
 /// Why nobody leaves for such a request.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    #[error("whoever asks a node to leave needs a pass: `hither leave` makes one of the cluster's secret")]
-    NoPass,
+    #[error(
+        "whoever asks a node to leave needs a leave token: `hither leave` makes one of the cluster's secret"
+    )]
+    NoToken,
     #[error(transparent)]
-    Pass(#[from] PassError),
+    Token(#[from] LeaveTokenError),
     #[error(
         "this cluster has no secret, so only its own machine may ask a node to leave, and without detours"
     )]
     NotFromHere,
 }
 
-/// `POST /leave` has the node leave as SIGTERM does, when it carries a pass made of the cluster's secret. It is answered at
+/// `POST /leave` has the node leave as SIGTERM does, when it carries a leave token made of the cluster's secret. It is answered at
 /// once; `leaving` is then cancelled.
 ///
-/// Without a secret every machine could make a pass, so then only peers on loopback are heard.
+/// Without a secret every machine could make a leave token, so then only peers on loopback are heard.
 pub(super) fn leave(trust: Trust, status: StatusReader, leaving: CancellationToken) -> Router {
     let refusals = Arc::new(WarningThrottle::default());
     let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap| {
@@ -72,7 +74,7 @@ pub(super) fn leave(trust: Trust, status: StatusReader, leaving: CancellationTok
             Err(refusal) => {
                 // Anybody can ask, as often as he likes.
                 if let Some(suppressed) = refusals.admit(Instant::now()) {
-                    warn!(%peer, %refusal, suppressed, "asked to leave, and stays");
+                    warn!(%peer, %refusal, suppressed, "leave request refused");
                 }
                 refusal.into_response()
             }
@@ -94,22 +96,22 @@ fn admit(
             return Err(Refusal::NotFromHere);
         }
     }
-    let pass = headers.get(header::AUTHORIZATION).ok_or(Refusal::NoPass)?;
-    let pass = pass.to_str().map_err(|_| PassError::Unreadable)?;
-    Ok(pass::check(&trust.secrets(), bearer, now, pass)?)
+    let token = headers.get(header::AUTHORIZATION).ok_or(Refusal::NoToken)?;
+    let token = token.to_str().map_err(|_| LeaveTokenError::Unreadable)?;
+    Ok(leave_token::check(&trust.secrets(), bearer, now, token)?)
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let text = format!("{self}\n");
         match self {
-            Self::NoPass => (
+            Self::NoToken => (
                 StatusCode::UNAUTHORIZED,
-                [NOT_STORED, (header::WWW_AUTHENTICATE, pass::challenge())],
+                [NOT_STORED, (header::WWW_AUTHENTICATE, leave_token::challenge())],
                 text,
             )
                 .into_response(),
-            Self::Pass(_) | Self::NotFromHere => (StatusCode::FORBIDDEN, [NOT_STORED], text).into_response(),
+            Self::Token(_) | Self::NotFromHere => (StatusCode::FORBIDDEN, [NOT_STORED], text).into_response(),
         }
     }
 }
@@ -135,8 +137,8 @@ mod tests {
     }
 
     fn headers(trust: &Trust) -> HeaderMap {
-        let pass = pass::make(&trust.secrets(), NODE, SystemTime::now());
-        HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::try_from(pass).unwrap())])
+        let token = leave_token::make(&trust.secrets(), NODE, SystemTime::now());
+        HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::try_from(token).unwrap())])
     }
 
     fn asks(trust: &Trust, peer: &str, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -154,11 +156,14 @@ mod tests {
     fn nobody_may_ask_without_a_pass_of_the_same_secret() {
         for trust in [secret(), Trust::Loopback] {
             let refusal = asks(&trust, HERE, &HeaderMap::new()).unwrap_err();
-            assert!(matches!(refusal, Refusal::NoPass), "{refusal}");
+            assert!(matches!(refusal, Refusal::NoToken), "{refusal}");
             assert_eq!(refusal.into_response().status(), StatusCode::UNAUTHORIZED);
         }
         let refusal = asks(&secret(), HERE, &headers(&Trust::Loopback)).unwrap_err();
-        assert!(matches!(refusal, Refusal::Pass(PassError::Forged)), "{refusal}");
+        assert!(
+            matches!(refusal, Refusal::Token(LeaveTokenError::Forged)),
+            "{refusal}"
+        );
         assert_eq!(refusal.into_response().status(), StatusCode::FORBIDDEN);
     }
 

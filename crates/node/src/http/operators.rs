@@ -18,13 +18,13 @@ use super::{
     leave::leave,
     pages::cluster_page,
 };
-use crate::{lookout::Lookout, settings::Trust};
+use crate::{cluster_feed::ClusterFeed, settings::Trust};
 
 /// What a node serves besides its sessions and the site's pages.
 pub(crate) struct Operators {
     pub(crate) status: StatusReader,
     pub(crate) io: Io,
-    pub(crate) lookout: Lookout,
+    pub(crate) cluster_feed: ClusterFeed,
     pub(crate) readiness: Readiness,
 }
 
@@ -60,7 +60,7 @@ impl Operators {
     fn cluster(&self, public: bool, end: CancellationToken) -> Router {
         status(self.status.clone())
             .merge(cluster_status(self.io.clone()))
-            .merge(feed(self.lookout.clone(), public, end))
+            .merge(feed(self.cluster_feed.clone(), public, end))
             .merge(cluster_page())
     }
 }

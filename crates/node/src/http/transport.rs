@@ -54,7 +54,7 @@ impl Drop for TlsTransport {
         if !self.is_shut
             && let Err(error) = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO))
         {
-            debug!(%error, "a connection is closed, and not reset");
+            debug!(%error, "cannot reset a connection; it is closed instead");
         }
     }
 }

@@ -88,7 +88,7 @@ pub(crate) fn router<B: Backend>(backend: B, service: ServiceIndex, path: &str) 
         .with_state(ingress)
 }
 
-/// One service at this node's doors.
+/// One service of this node.
 #[derive(Clone)]
 struct Ingress<B> {
     backend: B,

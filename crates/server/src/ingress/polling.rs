@@ -198,7 +198,7 @@ impl<B: Backend> Drop for HangingPoll<'_, B> {
             let telling = async move {
                 debug!(sid = %ShortSid(&sid), "poll dropped by its client");
                 if let Err(error) = backend.request(&sid, cancel, PUSH_TIMEOUT).await {
-                    debug!(sid = %ShortSid(&sid), reason = super::why(&error), "not told of a dropped poll");
+                    debug!(sid = %ShortSid(&sid), reason = super::why(&error), "a session was not notified of a dropped poll");
                 }
             };
             self.backend.tasks().spawn_on(telling, &runtime);
@@ -213,7 +213,7 @@ fn unread(error: BodyError, sid: &Key) -> Denial {
         BodyError::TooSlow => Denial::BodyTimedOut,
         BodyError::NoRoom(no_room) => TooMany::from(no_room).into(),
         BodyError::Broken(error) => {
-            debug!(sid = %ShortSid(sid), %error, "a body broke off");
+            debug!(sid = %ShortSid(sid), %error, "request body ended early");
             Refusal::BadRequest.into()
         }
     }
@@ -236,9 +236,6 @@ fn answer(content_type: HeaderValue, body: impl IntoResponse) -> Response {
 }
 
 fn unfit(request: &'static str) -> Denial {
-    error!(
-        request,
-        "a session gave a reply that does not fit what it was asked"
-    );
+    error!(request, "a session's reply does not match its request");
     Denial::Defect
 }

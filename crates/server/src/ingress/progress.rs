@@ -74,7 +74,7 @@ impl Progress {
         let (patience, asking, sid) = (self.every, backend.clone(), sid.clone());
         backend.tasks().spawn(async move {
             if let Err(error) = asking.request(&sid, SessionRequest::Receiving, patience).await {
-                debug!(sid = %ShortSid(&sid), reason = why(&error), "not told of an upload that gets on");
+                debug!(sid = %ShortSid(&sid), reason = why(&error), "a session was not notified of upload progress");
             }
         });
     }

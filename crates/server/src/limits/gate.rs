@@ -129,7 +129,7 @@ impl Gate {
         {
             warn!(
                 so_far,
-                "bodies are refused: this node holds as many bytes of them as it may"
+                "request bodies refused: the node's budget for bodies is used up"
             );
         }
         read
@@ -142,7 +142,7 @@ impl Gate {
                 so_far,
                 origin,
                 host,
-                "a page of another origin is refused (if it is yours: a proxy that changes Host, or --cors-origin)"
+                "request from another origin refused (if it is yours: a proxy that changes Host, or --cors-origin)"
             );
         }
     }
@@ -179,7 +179,7 @@ impl Gate {
         match refused {
             Refused::Node { retry_after } => {
                 if let Some(so_far) = self.0.refused_by_node.note() {
-                    warn!(so_far, "clients are refused: this node has too many");
+                    warn!(so_far, "clients refused: the node's connection limit is reached");
                 }
                 TooMany::AtNode { retry_after }
             }
@@ -189,7 +189,7 @@ impl Gate {
                     warn!(
                         so_far,
                         address,
-                        "clients are refused: too many from one address (a balancer is to be named by --trust-proxy)"
+                        "clients refused: too many from one address (name a balancer by --trust-proxy)"
                     );
                 }
                 TooMany::FromAddress { retry_after }

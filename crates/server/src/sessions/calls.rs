@@ -91,7 +91,7 @@ impl Session {
                         .connected_again(&namespace, recovery.as_ref())
                         .is_err()
                     {
-                        info!(session = %self.key, %namespace, "it was disconnected meanwhile, and told so");
+                        info!(session = %self.key, %namespace, "it was disconnected meanwhile, and notified");
                     }
                 }
             }
@@ -99,7 +99,7 @@ impl Session {
                 namespace,
                 socket,
                 error,
-            } => info!(session = %self.key, %namespace, %socket, %error, "an event cannot be taken"),
+            } => info!(session = %self.key, %namespace, %socket, %error, "cannot accept an event"),
             socketio::Output::Event {
                 socket, event, ack, ..
             } => {

@@ -81,7 +81,7 @@ impl Session {
         }
         let is_probing = |claim: &mut WaitingClaim| matches!(claim.stage, ClaimStage::Probing { .. });
         for refused in self.claims.extract_if(.., is_probing) {
-            info!(session = %self.key, "a socket whose client is there was claimed; the claim is refused");
+            info!(session = %self.key, "claim on a socket whose client is connected; refused");
             refused.reply.send(SessionReply::Surrendered(None));
         }
     }

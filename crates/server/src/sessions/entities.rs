@@ -408,8 +408,8 @@ impl Entities for Sessions {
                 Some(snapshot)
             }
             Err(error) => {
-                error!(session = %key, %error, "a session cannot be moved");
-                self.kill(lane, key, "its data cannot be moved");
+                error!(session = %key, %error, "cannot move a session");
+                self.kill(lane, key, "cannot move its data");
                 None
             }
         }

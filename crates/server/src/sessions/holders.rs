@@ -90,7 +90,7 @@ impl Session {
     pub(super) fn superseded(&mut self, env: &mut Env, lane: &mut Lane, id: &SocketId) {
         let is_away = |socket: &NamespaceSocket| socket.id == *id && socket.away.is_some();
         if self.sockets().iter().any(is_away) {
-            info!(session = %self.key, socket = %id, "its client has come back elsewhere; this copy is given up");
+            info!(session = %self.key, socket = %id, "its client returned elsewhere; this copy is discarded");
             self.part_with(env, lane, id);
             self.drive(env, lane);
         }

@@ -239,7 +239,7 @@ impl IngressSockets {
     ) {
         let Some(socket) = self.sockets.get_mut(&number) else {
             // Its reader tells the session that it is gone.
-            return debug!(number = number.0, "an order came for a socket that is gone");
+            return debug!(number = number.0, "a command for a socket that is gone");
         };
         if socket.follows(stream) {
             if socket.owner.as_ref() != Some(from) {

@@ -266,7 +266,7 @@ impl Sessions {
             None => {
                 error!(
                     service = opening.service.0,
-                    "a session was asked for a service that this node does not have"
+                    "request for a service that this node does not have"
                 );
                 return reply.send(SessionReply::Refused(Refusal::BadRequest));
             }
@@ -300,7 +300,7 @@ impl Sessions {
                 Some(slot)
             }
             Err(error) => {
-                error!(session = %key, %error, "a session that came here cannot live here");
+                error!(session = %key, %error, "cannot decode a transferred session");
                 None
             }
         }

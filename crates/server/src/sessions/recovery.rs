@@ -292,7 +292,7 @@ impl Session {
         let mut socket = match socket.restore(&env.shared, self.service, lane.now()) {
             Ok(socket) => socket,
             Err(error) => {
-                tracing::error!(session = %self.key, %error, "a socket that came back cannot live here");
+                tracing::error!(session = %self.key, %error, "cannot decode a returned socket");
                 return self.refuse(&namespace, &hither_socketio::ConnectError::new("internal error"));
             }
         };
@@ -331,7 +331,7 @@ impl Session {
             env.shared.counters.recovered.up();
         }
         let Some(entries) = lane.published_since(&marks, &topics) else {
-            info!(session = %self.key, socket = %id, "a socket that came back cannot go on without a gap");
+            info!(session = %self.key, socket = %id, "cannot continue a returned socket without a gap");
             return self.engine.close(CloseReason::TransportError);
         };
         let position = before(&entries, lane);
@@ -389,7 +389,7 @@ impl Recovery {
         let verdict = match self.recover().await {
             Some(surrendered) => Verdict::Recovered(Box::new(surrendered)),
             None => {
-                info!(session = %self.address.key, namespace = %self.namespace, "a former socket cannot be recovered");
+                info!(session = %self.address.key, namespace = %self.namespace, "cannot recover a former socket");
                 Verdict::NotRecovered
             }
         };
@@ -418,7 +418,7 @@ impl Recovery {
             Ok(SessionReply::Surrendered(surrendered)) => surrendered.map(|surrendered| *surrendered),
             Ok(_) => None,
             Err(error) => {
-                info!(%error, "a former socket's session does not answer");
+                info!(%error, "no answer from a former socket's session");
                 None
             }
         }
@@ -466,7 +466,7 @@ impl Recovery {
             Ok(SessionReply::Claimable(claimable)) => claimable,
             Ok(_) => None,
             Err(error) => {
-                info!(%error, "a former socket's session does not answer");
+                info!(%error, "no answer from a former socket's session");
                 None
             }
         }

@@ -241,7 +241,7 @@ impl Session {
 
     /// Better no session than one with a hole: the client may recover, or begins anew.
     fn end_for_a_gap(&mut self, why: Obscurity) {
-        info!(session = %self.key, %why, "a session cannot go on without a gap; its client has to come back");
+        info!(session = %self.key, %why, "cannot continue a session without a gap; its client must reconnect");
         self.engine.close(CloseReason::TransportError);
     }
 
@@ -329,7 +329,7 @@ impl Session {
                     });
                 }
                 (false, ..) => {
-                    info!(session = %self.key, "how far the client was served is not known; it has to come back");
+                    info!(session = %self.key, "unknown how far the client was served; it must reconnect");
                     self.lose_socket();
                 }
             }

@@ -54,7 +54,7 @@ impl Session {
     fn end_if_too_large(&mut self, env: &Env, bytes: usize) {
         if bytes > MAX_SESSION_BYTES && self.engine.close_reason().is_none() {
             env.shared.counters.overflows.up();
-            warn!(session = %self.key, bytes, limit = MAX_SESSION_BYTES, "a session holds too much to move; it is closed");
+            warn!(session = %self.key, bytes, limit = MAX_SESSION_BYTES, "a session is too large to move; closing it");
             self.engine.close(CloseReason::Overflow);
         }
     }

@@ -402,7 +402,7 @@ impl NamespaceSocket {
                 true
             }
             Err(error) => {
-                warn!(namespace = %self.namespace, %error, "a socket's data cannot be kept by its standby");
+                warn!(namespace = %self.namespace, %error, "cannot encode a socket's data for its standby");
                 false
             }
         }

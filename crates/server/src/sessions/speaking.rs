@@ -86,7 +86,7 @@ impl Session {
             warn!(
                 session = %self.key,
                 bytes = self.outgoing.bytes(),
-                "the client does not take what it is sent; the session is closed"
+                "the client does not read; closing its session"
             );
             self.engine.close(CloseReason::Overflow);
         }

@@ -212,7 +212,7 @@ async fn write(pools: &Pools, mut items: Vec<Item>, deadline: Instant) {
             // One that is read-only stays so, unless the connection was to a host that is no longer the right one.
             let hopeless = matches!(error, StoreError::ReadOnly) && attempts > 2 && !pools.has_choice();
             if hopeless || Instant::now() + PAUSE >= deadline {
-                warn!(%error, ?error, writes = items.len(), "the store does not take writes");
+                warn!(%error, ?error, writes = items.len(), "the store is not writable");
                 return items.into_iter().for_each(|item| item.fail(error.clone()));
             }
             sleep(PAUSE).await;

@@ -69,7 +69,7 @@ async fn step_by_step(conn: &mut Conn<'_>) -> Result<(), OpenError> {
             conn.command(sql).await?;
             let done = conn.statement("INSERT INTO schema_steps (step) VALUES ($1)");
             conn.execute(done.bind(step)).await?;
-            info!(step, "the schema of the store is new");
+            info!(step, "store schema created");
         }
     }
     Ok(())

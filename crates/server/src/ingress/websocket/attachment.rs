@@ -71,7 +71,7 @@ impl<B: Backend> Drop for Attachment<B> {
             };
             let telling = async move {
                 if let Err(error) = backend.request(&sid, closed, CLOSED_TIMEOUT).await {
-                    warn!(sid = %ShortSid(&sid), reason = why(&error), "session not told that its socket is gone");
+                    warn!(sid = %ShortSid(&sid), reason = why(&error), "a session was not notified that its socket is gone");
                 }
             };
             self.backend.tasks().spawn_on(telling, &runtime);

@@ -49,7 +49,7 @@ pub(super) fn split(upgraded: Upgraded, tasks: &TaskTracker) -> (ReadHalf, Socke
     let (read, write, early) = match tcp_stream(upgraded) {
         Ok((stream, early)) => {
             if let Err(error) = stream.set_nodelay(true) {
-                debug!(%error, "small frames may be late: the socket keeps Nagle's algorithm");
+                debug!(%error, "cannot set TCP_NODELAY; small frames may be delayed");
             }
             let (read, write) = split_tcp(stream);
             (read, write, early)
@@ -153,7 +153,7 @@ impl ReadHalf {
         if let Source::Tcp(stream) = &self.source
             && let Err(error) = SockRef::from(&**stream).set_linger(Some(Duration::ZERO))
         {
-            debug!(%error, "a socket is closed, and not reset");
+            debug!(%error, "cannot reset a socket; it is closed instead");
         }
     }
 
@@ -291,6 +291,6 @@ async fn write_stream(
                 debug!(%error, "the stream of a socket was lost");
             }
         }
-        () = too_late => debug!("the stream of a socket did not take its last frames"),
+        () = too_late => debug!("a socket did not take its last frames"),
     }
 }

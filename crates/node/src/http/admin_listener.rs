@@ -1,4 +1,4 @@
-//! Where operators come in.
+//! The listener for operators.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -9,49 +9,55 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
-    door::{Door, DoorError},
-    reception::{OpenDoor, Reception},
+    acceptor::{Acceptor, ActiveListener},
+    listener::{BoundListener, ListenError},
 };
 
-/// Where operators come in, from the node's start to its end: they may look on while it leaves.
-pub(crate) struct AdminDoor {
-    reception: Reception,
-    door: OpenDoor,
+/// Serves operators from the node's start to its end, also while it leaves.
+pub(crate) struct AdminListener {
+    acceptor: Acceptor,
+    listener: ActiveListener,
     /// Ends what has no end of its own.
     end: CancellationToken,
 }
 
-impl AdminDoor {
+impl AdminListener {
     /// Most connections at a time. They are none of the clients', so that a node which has no room for those can be asked how it is.
     const CONNECTIONS: u32 = 256;
 
     /// How long the last answers may take.
     const PATIENCE: Duration = Duration::from_millis(500);
 
-    pub(crate) fn open(
-        door: Door,
+    pub(crate) fn start(
+        listener: BoundListener,
         router: impl FnOnce(CancellationToken) -> Router,
-    ) -> Result<Self, DoorError> {
+    ) -> Result<Self, ListenError> {
         let end = CancellationToken::new();
         let gate = Gate::new(&AdmissionLimits {
             connections: NonZeroU32::new(Self::CONNECTIONS),
             ..AdmissionLimits::default()
         });
-        let reception = Reception::new(router(end.clone()), gate, None);
-        let address = door.address();
-        let door = reception.open(door)?;
+        let acceptor = Acceptor::new(router(end.clone()), gate, None);
+        let address = listener.address();
+        let listener = acceptor.serve(listener)?;
         info!("operators are served at http://{address}");
         if !address.ip().is_loopback() {
-            warn!("whoever reaches http://{address} can see how the cluster is: it is for operators only");
+            warn!(
+                "the admin address http://{address} is reachable from other machines: restrict it to operators"
+            );
         }
-        Ok(Self { reception, door, end })
+        Ok(Self {
+            acceptor,
+            listener,
+            end,
+        })
     }
 
     pub(crate) async fn close(self) {
-        self.door.close();
+        self.listener.close();
         self.end.cancel();
-        if timeout(Self::PATIENCE, self.reception.end()).await.is_err() {
-            debug!("some operator's connection ends with the node");
+        if timeout(Self::PATIENCE, self.acceptor.end()).await.is_err() {
+            debug!("connections of operators did not end in time; they are closed");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Lets clients in, and sees them out.
+//! Accepts connections, and drains them when the node leaves.
 
 use std::{
     io,
@@ -25,129 +25,129 @@ use tokio_util::{
 use tracing::{debug, error, warn};
 
 use super::{
-    connection::{self, Client, Goodbyes, Patience},
-    door::{Door, DoorError, drop_newcomers},
+    connection::{self, Client, Drain, Patience},
+    listener::{BoundListener, ListenError, drop_newcomers},
 };
 use crate::tls::Tls;
 
 /// How long to wait when no connection can be accepted, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long handshakes under way have to complete when a door shuts: a round trip over a long line. Shorter than the second
+/// How long handshakes under way have to complete when a listener stops: a round trip over a long line. Shorter than the second
 /// after which those who were dropped meanwhile try again.
 const HANDSHAKES: Duration = Duration::from_millis(500);
 
-/// Connections at a time that are told why they are not let in. More are closed without a word.
+/// Connections at a time that are told why they are refused. More are closed without an answer.
 const MAX_REFUSALS: usize = 64;
 
-/// Lets clients in, and owns the tasks that serve them.
-pub(crate) struct Reception {
-    host: Host,
+/// Accepts connections at listeners, and owns the tasks that serve them.
+pub(crate) struct Acceptor {
+    accept_loop: AcceptLoop,
 }
 
-/// A door that lets clients in until it is shut or dropped.
-pub(crate) struct OpenDoor {
-    open: DropGuard,
-    attending: JoinHandle<()>,
+/// A listener whose connections are accepted until it is stopped or dropped.
+pub(crate) struct ActiveListener {
+    active: DropGuard,
+    accepting: JoinHandle<()>,
 }
 
-/// A door that shuts.
-pub(crate) struct ShuttingDoor {
-    attending: JoinHandle<()>,
+/// A listener that is stopping.
+pub(crate) struct ClosingListener {
+    accepting: JoinHandle<()>,
 }
 
-impl OpenDoor {
-    /// Lets in who has begun to come, and nobody else.
-    pub(crate) fn shut(self) -> ShuttingDoor {
-        drop(self.open);
-        ShuttingDoor {
-            attending: self.attending,
+impl ActiveListener {
+    /// Accepts connections whose handshake has begun, and no others.
+    pub(crate) fn stop(self) -> ClosingListener {
+        drop(self.active);
+        ClosingListener {
+            accepting: self.accepting,
         }
     }
 
-    /// Turns away whoever has not come in, at once.
+    /// Closes the listener at once, and with it the connections that it has not accepted.
     pub(crate) fn close(self) {
-        self.attending.abort();
+        self.accepting.abort();
     }
 }
 
-impl ShuttingDoor {
-    /// Completes when it is shut.
-    pub(crate) async fn shut(self) {
-        if let Err(error) = self.attending.await {
-            error!(%error, "nobody had attended to a door");
+impl ClosingListener {
+    /// Completes when it is closed.
+    pub(crate) async fn stopped(self) {
+        if let Err(error) = self.accepting.await {
+            error!(%error, "the task that accepts connections failed");
         }
     }
 }
 
-impl Reception {
+impl Acceptor {
     /// Will serve what the router offers; over TLS, if that is given, and over nothing else.
     pub(crate) fn new(router: Router, gate: Gate, tls: Option<Tls>) -> Self {
         Self {
-            host: Host {
+            accept_loop: AcceptLoop {
                 router,
                 tls,
                 gate,
                 refusals: TaskTracker::new(),
-                goodbyes: Goodbyes::default(),
+                drain: Drain::default(),
                 tasks: TaskTracker::new(),
                 accepted: Arc::default(),
             },
         }
     }
 
-    /// Lets clients in through a door.
-    pub(crate) fn open(&self, door: Door) -> Result<OpenDoor, DoorError> {
-        let listener = door.open()?;
+    /// Listens, and serves the connections that come.
+    pub(crate) fn serve(&self, listener: BoundListener) -> Result<ActiveListener, ListenError> {
+        let listener = listener.listen()?;
         let shut = CancellationToken::new();
-        let attending = self.host.clone().attend(listener, shut.clone());
-        Ok(OpenDoor {
-            open: shut.drop_guard(),
-            attending: self.host.tasks.spawn(attending),
+        let accepting = self.accept_loop.clone().run(listener, shut.clone());
+        Ok(ActiveListener {
+            active: shut.drop_guard(),
+            accepting: self.accept_loop.tasks.spawn(accepting),
         })
     }
 
     /// How many connections have come so far.
     pub(crate) fn accepted(&self) -> u64 {
-        self.host.accepted.load(Ordering::Relaxed)
+        self.accept_loop.accepted.load(Ordering::Relaxed)
     }
 
-    /// How many connections there are, and doors.
+    /// How many connections and listeners there are.
     pub(crate) fn connections(&self) -> usize {
-        self.host.tasks.len()
+        self.accept_loop.tasks.len()
     }
 
     /// Has clients go elsewhere: each connection ends with its next answer.
     pub(crate) fn leave(&self) {
-        self.host.goodbyes.leaving.cancel();
+        self.accept_loop.drain.leaving.cancel();
     }
 
-    /// Ends each connection as soon as nobody waits for an answer on it, and completes when all have ended. Doors must be
-    /// shut before.
+    /// Ends each connection as soon as nobody waits for an answer on it, and completes when all have ended. Listeners
+    /// must be stopped before.
     pub(crate) async fn end(&self) {
-        self.host.goodbyes.closing.cancel();
-        self.host.tasks.close();
-        self.host.tasks.wait().await;
+        self.accept_loop.drain.closing.cancel();
+        self.accept_loop.tasks.close();
+        self.accept_loop.tasks.wait().await;
     }
 }
 
-/// Stands at a door.
+/// What a task that accepts connections needs.
 #[derive(Clone)]
-struct Host {
+struct AcceptLoop {
     router: Router,
     tls: Option<Tls>,
     gate: Gate,
     refusals: TaskTracker,
-    goodbyes: Goodbyes,
+    drain: Drain,
     tasks: TaskTracker,
     accepted: Arc<AtomicU64>,
 }
 
-impl Host {
-    async fn attend(self, listener: TcpListener, shut: CancellationToken) {
+impl AcceptLoop {
+    async fn run(self, listener: TcpListener, shut: CancellationToken) {
         self.accept_until(&listener, &shut).await;
         if let Err(error) = drop_newcomers(&listener) {
-            warn!(%error, "who connects just now may see its connection reset");
+            warn!(%error, "cannot filter new connections; some may be reset while the listener closes");
         }
         let complete = CancellationToken::new();
         let handshakes = async {
@@ -155,9 +155,9 @@ impl Host {
             complete.cancel();
         };
         tokio::join!(handshakes, self.accept_until(&listener, &complete));
-        // Those who have knocked already would be turned away by the kernel.
+        // Connections that are complete but not accepted would be reset by the kernel.
         while let Some(Ok(client)) = listener.accept().now_or_never() {
-            self.serve(client);
+            self.spawn(client);
         }
     }
 
@@ -165,20 +165,22 @@ impl Host {
         while let Some(accepted) = end.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok(client) => {
-                    self.serve(client);
+                    self.spawn(client);
                     // The runtime turns to the task that was spawned last: who came first is served first.
                     yield_now().await;
                 }
-                Err(error) if is_the_clients(&error) => debug!(%error, "a client left before it came in"),
+                Err(error) if is_the_clients(&error) => {
+                    debug!(%error, "a connection ended before it was accepted")
+                }
                 Err(error) => {
-                    warn!(%error, "no connection can be accepted now");
+                    warn!(%error, "cannot accept connections; trying again");
                     end.run_until_cancelled(sleep(ACCEPT_PAUSE)).await;
                 }
             }
         }
     }
 
-    fn serve(&self, (stream, peer): (TcpStream, SocketAddr)) {
+    fn spawn(&self, (stream, peer): (TcpStream, SocketAddr)) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
         let tls = self.tls.as_ref().map(Tls::acceptor);
         match self.gate.connect(peer.ip()) {
@@ -187,21 +189,21 @@ impl Host {
                     peer,
                     place: Some(place),
                 };
-                let (router, goodbyes) = (self.router.clone(), self.goodbyes.clone());
+                let (router, drain) = (self.router.clone(), self.drain.clone());
                 self.tasks.spawn(connection::serve(
                     stream,
                     client,
                     tls,
                     router,
-                    goodbyes,
+                    drain,
                     Patience::DEFAULT,
                 ));
             }
             Err(too_many) if self.refusals.len() < MAX_REFUSALS => {
-                let refused = connection::refuse(stream, peer, tls, too_many, self.goodbyes.clone());
+                let refused = connection::refuse(stream, peer, tls, too_many, self.drain.clone());
                 self.tasks.spawn(self.refusals.track_future(refused));
             }
-            Err(_) => debug!(%peer, "a connection too many is closed"),
+            Err(_) => debug!(%peer, "connection limit reached; closed without an answer"),
         }
     }
 }
@@ -229,8 +231,8 @@ mod tests {
     use crate::http::Audience;
 
     struct Open {
-        reception: Reception,
-        door: OpenDoor,
+        acceptor: Acceptor,
+        listener: ActiveListener,
         address: SocketAddr,
     }
 
@@ -239,13 +241,13 @@ mod tests {
     }
 
     fn open_for(router: Router, gate: Gate) -> Open {
-        let reception = Reception::new(router, gate, None);
-        let door = Door::take("127.0.0.1:0".parse().unwrap(), Audience::Clients).unwrap();
-        let address = door.address();
-        let door = reception.open(door).unwrap();
+        let acceptor = Acceptor::new(router, gate, None);
+        let listener = BoundListener::bind("127.0.0.1:0".parse().unwrap(), Audience::Clients).unwrap();
+        let address = listener.address();
+        let listener = acceptor.serve(listener).unwrap();
         Open {
-            reception,
-            door,
+            acceptor,
+            listener,
             address,
         }
     }
@@ -370,7 +372,7 @@ mod tests {
             String::from_utf8_lossy(&bytes[..len]).into_owned()
         };
         assert!(!read(GET).await.contains("connection: close"));
-        open.reception.leave();
+        open.acceptor.leave();
         assert!(read(GET).await.contains("connection: close"));
         assert!(exchange(open.address, GET).await.ends_with("hello"));
     }
@@ -387,8 +389,8 @@ mod tests {
             }
         };
         let Open {
-            reception,
-            door,
+            acceptor,
+            listener,
             address,
         } = open(
             Router::new()
@@ -400,8 +402,8 @@ mod tests {
         assert!(idle.read(&mut [0; 1024]).await.unwrap() > 0);
         let busy = tokio::spawn(async move { exchange(address, GET).await });
         asked.notified().await;
-        door.shut().shut().await;
-        let closing = tokio::spawn(async move { reception.end().await });
+        listener.stop().stopped().await;
+        let closing = tokio::spawn(async move { acceptor.end().await });
         assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
         drop(idle);
         assert!(!closing.is_finished());
@@ -414,17 +416,17 @@ mod tests {
     #[tokio::test]
     async fn who_came_just_now_has_time_for_a_request() {
         let Open {
-            reception,
-            door,
+            acceptor,
+            listener,
             address,
         } = open(Router::new().route("/", get(async || "hello")));
         let mut client = TcpStream::connect(address).await.unwrap();
         let mut silent = TcpStream::connect(address).await.unwrap();
-        while reception.accepted() < 2 {
+        while acceptor.accepted() < 2 {
             yield_now().await;
         }
         let ending = async {
-            tokio::join!(door.shut().shut(), reception.end());
+            tokio::join!(listener.stop().stopped(), acceptor.end());
         };
         let asking = async {
             sleep(Duration::from_millis(100)).await;
@@ -443,17 +445,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_has_connected_when_a_door_shuts_is_let_in() {
+    async fn connections_that_are_complete_when_a_listener_stops_are_served() {
         let Open {
-            reception: _reception,
-            door,
+            acceptor: _reception,
+            listener,
             address,
         } = open(Router::new().route("/", get(async || "hello")));
         let mut clients = Vec::new();
         for _ in 0..50 {
             clients.push(TcpStream::connect(address).await.unwrap());
         }
-        let shutting = door.shut();
+        let shutting = listener.stop();
         let late = tokio::spawn(TcpStream::connect(address));
         for mut client in clients {
             client.write_all(LAST_GET.as_bytes()).await.unwrap();
@@ -461,7 +463,7 @@ mod tests {
             client.read_to_string(&mut answer).await.unwrap();
             assert!(answer.ends_with("hello"), "{answer}");
         }
-        shutting.shut().await;
+        shutting.stopped().await;
         // Either it came in before, or it is refused: a connection that was made is not reset.
         if let Ok(mut late) = late.await.unwrap() {
             late.write_all(LAST_GET.as_bytes()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Addresses at which clients and operators come in.
+//! The addresses that a node listens at, for clients and for operators.
 
 use std::{
     io,
@@ -11,36 +11,36 @@ use tokio::net::TcpListener;
 /// Connections that may wait to be accepted. More than come while the node is busy for a moment; the kernel caps it.
 const BACKLOG: i32 = 4096;
 
-/// Who comes in at an address.
+/// Whom an address is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// Clients of this node.
     Clients,
     /// Clients of any node of this machine: the kernel scatters connections over all that listen there.
-    Anybodys,
+    SharedClients,
     /// Operators.
     Operators,
 }
 
-/// An address that this node has taken. Nobody comes in before it is [opened](Self::open).
+/// An address that this node has bound. Connections are refused until it [listens](Self::listen).
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct BoundListener {
     socket: Socket,
     address: SocketAddr,
     flag: &'static str,
 }
 
-/// An address that this node cannot have.
+/// An address that this node cannot listen at.
 #[derive(Debug, thiserror::Error)]
 #[error("{flag} {address}: {}", remedy(source, flag))]
-pub(crate) struct DoorError {
+pub(crate) struct ListenError {
     flag: &'static str,
     address: SocketAddr,
     source: io::Error,
 }
 
-impl DoorError {
-    /// An address that could not be taken, and the flag that asked for it.
+impl ListenError {
+    /// An address that could not be bound, and the flag that asked for it.
     pub(crate) fn new(flag: &'static str, address: SocketAddr, source: io::Error) -> Self {
         Self {
             flag,
@@ -52,7 +52,7 @@ impl DoorError {
 
 fn remedy(error: &io::Error, flag: &str) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse if flag == Audience::Anybodys.flag() => {
+        io::ErrorKind::AddrInUse if flag == Audience::SharedClients.flag() => {
             "a program that does not share the port listens there: end it, or choose another port".to_owned()
         }
         io::ErrorKind::AddrInUse => {
@@ -70,17 +70,17 @@ impl Audience {
     fn flag(self) -> &'static str {
         match self {
             Self::Clients => "--http",
-            Self::Anybodys => "--front",
+            Self::SharedClients => "--front",
             Self::Operators => "--admin",
         }
     }
 }
 
-impl Door {
-    /// Takes an address. With port 0 it is given a free one.
-    pub(crate) fn take(address: SocketAddr, audience: Audience) -> Result<Self, DoorError> {
+impl BoundListener {
+    /// Binds an address; port 0 stands for a free one.
+    pub(crate) fn bind(address: SocketAddr, audience: Audience) -> Result<Self, ListenError> {
         let flag = audience.flag();
-        bind(address, audience)
+        open_socket(address, audience)
             .and_then(|socket| {
                 let address = socket.local_addr()?.as_socket().unwrap_or(address);
                 Ok(Self {
@@ -89,7 +89,7 @@ impl Door {
                     flag,
                 })
             })
-            .map_err(|source| DoorError::new(flag, address, source))
+            .map_err(|source| ListenError::new(flag, address, source))
     }
 
     /// Where it is.
@@ -97,8 +97,8 @@ impl Door {
         self.address
     }
 
-    /// Lets connections come in.
-    pub(crate) fn open(self) -> Result<TcpListener, DoorError> {
+    /// Begins to listen.
+    pub(crate) fn listen(self) -> Result<TcpListener, ListenError> {
         let Self {
             socket,
             address,
@@ -108,7 +108,7 @@ impl Door {
             socket.listen(BACKLOG)?;
             TcpListener::from_std(StdListener::from(socket))
         };
-        listen().map_err(|source| DoorError::new(flag, address, source))
+        listen().map_err(|source| ListenError::new(flag, address, source))
     }
 }
 
@@ -136,12 +136,12 @@ pub(super) fn drop_newcomers(listener: &TcpListener) -> io::Result<()> {
     ])
 }
 
-fn bind(address: SocketAddr, audience: Audience) -> io::Result<Socket> {
+fn open_socket(address: SocketAddr, audience: Audience) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     // Connections of an earlier life that the kernel still remembers do not hold the address.
     socket.set_reuse_address(true)?;
-    if audience == Audience::Anybodys {
+    if audience == Audience::SharedClients {
         socket.set_reuse_port(true)?;
     }
     socket.bind(&address.into())?;
@@ -158,15 +158,15 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_in_use_is_told_with_its_flag() {
-        let first = Door::take(anywhere(), Audience::Clients).unwrap();
+        let first = BoundListener::bind(anywhere(), Audience::Clients).unwrap();
         let address = first.address();
-        let _listening = first.open().unwrap();
+        let _listening = first.listen().unwrap();
         for (audience, flag) in [
             (Audience::Clients, "--http"),
-            (Audience::Anybodys, "--front"),
+            (Audience::SharedClients, "--front"),
             (Audience::Operators, "--admin"),
         ] {
-            let error = Door::take(address, audience).unwrap_err().to_string();
+            let error = BoundListener::bind(address, audience).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{flag} {address}: ")), "{error}");
             assert!(error.contains("choose another port"), "{error}");
         }
@@ -174,27 +174,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_front_is_shared() {
-        let first = Door::take(anywhere(), Audience::Anybodys).unwrap();
-        let second = Door::take(first.address(), Audience::Anybodys).unwrap();
+        let first = BoundListener::bind(anywhere(), Audience::SharedClients).unwrap();
+        let second = BoundListener::bind(first.address(), Audience::SharedClients).unwrap();
         assert_eq!(first.address(), second.address());
-        let (_first, _second) = (first.open().unwrap(), second.open().unwrap());
+        let (_first, _second) = (first.listen().unwrap(), second.listen().unwrap());
     }
 
     #[tokio::test]
-    async fn nobody_comes_in_before_a_door_is_open() {
-        let door = Door::take(anywhere(), Audience::Anybodys).unwrap();
-        let address = door.address();
+    async fn connections_are_refused_before_it_listens() {
+        let bound = BoundListener::bind(anywhere(), Audience::SharedClients).unwrap();
+        let address = bound.address();
         assert!(tokio::net::TcpStream::connect(address).await.is_err());
-        let listener = door.open().unwrap();
+        let listener = bound.listen().unwrap();
         let (came, accepted) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
         assert!(came.is_ok() && accepted.is_ok());
     }
 
     #[tokio::test]
     async fn newcomers_can_be_dropped_and_are_refused_when_the_listener_is_closed() {
-        let door = Door::take(anywhere(), Audience::Clients).unwrap();
-        let address = door.address();
-        let listener = door.open().unwrap();
+        let bound = BoundListener::bind(anywhere(), Audience::Clients).unwrap();
+        let address = bound.address();
+        let listener = bound.listen().unwrap();
         let waiting = tokio::net::TcpStream::connect(address).await.unwrap();
         drop_newcomers(&listener).unwrap();
         let mut newcomer = tokio::spawn(tokio::net::TcpStream::connect(address));
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn an_address_of_another_machine_is_told() {
         // An address for documentation, which no machine has (RFC 5737).
-        let error = Door::take("192.0.2.1:9001".parse().unwrap(), Audience::Clients)
+        let error = BoundListener::bind("192.0.2.1:9001".parse().unwrap(), Audience::Clients)
             .unwrap_err()
             .to_string();
         assert_eq!(

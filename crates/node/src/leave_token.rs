@@ -1,20 +1,20 @@
-//! The pass with which an operator asks a node to leave: a seal that only one of the cluster's secrets can make.
+//! The leave token with which an operator asks a node to leave: a seal that only one of the cluster's secrets can make.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::HeaderValue;
 use hither::cluster::Secrets;
 
-/// The scheme of the `Authorization` header that carries a pass.
+/// The scheme of the `Authorization` header that carries a leave token.
 const SCHEME: &str = "Hither";
 
 /// What the seal is for, so that it opens nothing else.
 const PURPOSE: &str = "leave";
 
-/// How old a pass may be; and how far the operator's clock may be ahead.
+/// How old a leave token may be; and how far the operator's clock may be ahead.
 const VALIDITY: Duration = Duration::from_secs(30);
 
-/// One life of one node. A pass is for that alone: a node that was started again does not leave by a pass of before.
+/// One life of one node. A leave token is for that alone: a node that was started again does not leave by a leave token of before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bearer<'a> {
     /// The node's name.
@@ -23,54 +23,54 @@ pub(crate) struct Bearer<'a> {
     pub(crate) incarnation: u64,
 }
 
-/// Why a pass does not hold.
+/// Why a leave token does not hold.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PassError {
-    #[error("a pass is `{SCHEME} SECONDS SEAL`, as `hither leave` makes it")]
+pub(crate) enum LeaveTokenError {
+    #[error("a leave token is `{SCHEME} SECONDS SEAL`, as `hither leave` makes it")]
     Unreadable,
-    #[error("the pass was made with another secret, or for another node")]
+    #[error("the leave token was made with another secret, or for another node")]
     Forged,
     #[error(
-        "the pass was made {} s {}, and holds for {} s: are the clocks of both machines right?",
+        "the leave token was made {} s {}, and holds for {} s: are the clocks of both machines right?",
         difference.as_secs(), if *ahead { "ahead of now" } else { "ago" }, VALIDITY.as_secs()
     )]
     Stale { difference: Duration, ahead: bool },
 }
 
-/// A pass for a node, made now: the value of an `Authorization` header.
+/// A leave token for a node, made now: the value of an `Authorization` header.
 pub(crate) fn make(secrets: &Secrets, bearer: Bearer<'_>, now: SystemTime) -> String {
     let seconds = since_epoch(now).as_secs();
     let seal = secrets.seal(PURPOSE, &sealed(bearer, seconds));
     format!("{SCHEME} {seconds} {seal}")
 }
 
-/// What a pass must look like: the value of a `WWW-Authenticate` header.
+/// What a leave token must look like: the value of a `WWW-Authenticate` header.
 pub(crate) fn challenge() -> HeaderValue {
     HeaderValue::from_static(SCHEME)
 }
 
-/// Whether a pass holds for a node now.
+/// Whether a leave token holds for a node now.
 pub(crate) fn check(
     secrets: &Secrets,
     bearer: Bearer<'_>,
     now: SystemTime,
-    pass: &str,
-) -> Result<(), PassError> {
-    let mut words = pass.split(' ');
+    token: &str,
+) -> Result<(), LeaveTokenError> {
+    let mut words = token.split(' ');
     let (Some(SCHEME), Some(seconds), Some(seal), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
-        return Err(PassError::Unreadable);
+        return Err(LeaveTokenError::Unreadable);
     };
-    let seconds = seconds.parse().map_err(|_| PassError::Unreadable)?;
+    let seconds = seconds.parse().map_err(|_| LeaveTokenError::Unreadable)?;
     if !secrets.is_seal(PURPOSE, &sealed(bearer, seconds), seal) {
-        return Err(PassError::Forged);
+        return Err(LeaveTokenError::Forged);
     }
     let (made, now) = (Duration::from_secs(seconds), since_epoch(now));
     let difference = made.abs_diff(now);
     if difference > VALIDITY {
         let ahead = made > now;
-        return Err(PassError::Stale { difference, ahead });
+        return Err(LeaveTokenError::Stale { difference, ahead });
     }
     Ok(())
 }
@@ -81,7 +81,7 @@ fn sealed(Bearer { node, incarnation }: Bearer<'_>, seconds: u64) -> String {
 }
 
 fn since_epoch(time: SystemTime) -> Duration {
-    // A clock before 1970 is wrong by more than any pass holds.
+    // A clock before 1970 is wrong by more than any leave token holds.
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_pass_holds_for_the_node_it_was_made_for() {
-        let pass = make(&secret(), NODE, noon());
-        assert_eq!(check(&secret(), NODE, noon(), &pass), Ok(()));
+        let token = make(&secret(), NODE, noon());
+        assert_eq!(check(&secret(), NODE, noon(), &token), Ok(()));
         let reborn = Bearer {
             incarnation: 8,
             ..NODE
@@ -119,41 +119,50 @@ mod tests {
             ..NODE
         };
         for bearer in [reborn, other] {
-            assert_eq!(check(&secret(), bearer, noon(), &pass), Err(PassError::Forged));
+            assert_eq!(
+                check(&secret(), bearer, noon(), &token),
+                Err(LeaveTokenError::Forged)
+            );
         }
     }
 
     #[test]
     fn another_secret_makes_other_passes() {
         let other = Secrets::from(Secret::random());
-        let pass = make(&other, NODE, noon());
-        assert_eq!(check(&secret(), NODE, noon(), &pass), Err(PassError::Forged));
+        let token = make(&other, NODE, noon());
+        assert_eq!(
+            check(&secret(), NODE, noon(), &token),
+            Err(LeaveTokenError::Forged)
+        );
     }
 
     #[test]
     fn a_pass_does_not_hold_for_long_and_clocks_may_differ_by_as_much() {
-        let pass = make(&secret(), NODE, noon());
-        let at = |now| check(&secret(), NODE, now, &pass);
+        let token = make(&secret(), NODE, noon());
+        let at = |now| check(&secret(), NODE, now, &token);
         assert_eq!(at(noon() + VALIDITY), Ok(()));
         assert_eq!(at(noon() - VALIDITY), Ok(()));
         let late = at(noon() + VALIDITY + Duration::from_secs(1))
             .unwrap_err()
             .to_string();
-        assert!(late.starts_with("the pass was made 31 s ago"), "{late}");
+        assert!(late.starts_with("the leave token was made 31 s ago"), "{late}");
         let early = at(noon() - Duration::from_secs(60)).unwrap_err().to_string();
         assert!(
-            early.starts_with("the pass was made 60 s ahead of now"),
+            early.starts_with("the leave token was made 60 s ahead of now"),
             "{early}"
         );
     }
 
     #[test]
     fn the_time_in_a_pass_is_sealed_too() {
-        let pass = make(&secret(), NODE, noon());
+        let token = make(&secret(), NODE, noon());
         let later = noon() + 2 * VALIDITY;
-        let refreshed = pass.replace("1795176000", "1795176060");
-        assert_ne!(pass, refreshed);
-        assert_eq!(check(&secret(), NODE, later, &refreshed), Err(PassError::Forged));
+        let refreshed = token.replace("1795176000", "1795176060");
+        assert_ne!(token, refreshed);
+        assert_eq!(
+            check(&secret(), NODE, later, &refreshed),
+            Err(LeaveTokenError::Forged)
+        );
     }
 
     #[test]
@@ -169,7 +178,7 @@ mod tests {
         ] {
             assert_eq!(
                 check(&secret(), NODE, noon(), text),
-                Err(PassError::Unreadable),
+                Err(LeaveTokenError::Unreadable),
                 "{text}"
             );
         }

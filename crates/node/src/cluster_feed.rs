@@ -47,7 +47,7 @@ const MAX_WATCHERS: usize = 256;
 
 /// Looks at the cluster while somebody watches.
 #[derive(Clone)]
-pub(crate) struct Lookout(Arc<Shared>);
+pub(crate) struct ClusterFeed(Arc<Shared>);
 
 struct Shared {
     io: Io,
@@ -85,7 +85,7 @@ pub(crate) enum WatchError {
     Json(#[from] serde_json::Error),
 }
 
-impl Lookout {
+impl ClusterFeed {
     /// It looks when it [runs](Self::run).
     pub(crate) fn new(io: Io) -> Self {
         Self(Arc::new(Shared {
@@ -104,7 +104,7 @@ impl Lookout {
             }
             let began = Instant::now();
             if let Err(error) = self.look().await {
-                warn!(%error, "those who watch cannot be told what there is to see");
+                warn!(%error, "cannot read the state of the cluster for its feed");
             }
             sleep_until((began + LOOK_EVERY).into()).await;
             if !self.is_watched() {
@@ -145,7 +145,7 @@ impl Lookout {
         }
         drop(view);
         Ok(Watcher {
-            lookout: self.clone(),
+            cluster_feed: self.clone(),
             first,
             events,
         })
@@ -186,7 +186,7 @@ impl Lookout {
 
 /// One who watches.
 struct Watcher {
-    lookout: Lookout,
+    cluster_feed: ClusterFeed,
     /// What he is told before anything else.
     first: VecDeque<Event>,
     events: broadcast::Receiver<Event>,
@@ -201,10 +201,10 @@ impl Watcher {
             match self.events.recv().await {
                 Ok(event) => return Some(event),
                 Err(RecvError::Closed) => return None,
-                Err(RecvError::Lagged(_)) => match self.lookout.enter() {
+                Err(RecvError::Lagged(_)) => match self.cluster_feed.enter() {
                     Ok(anew) => *self = anew,
                     Err(error) => {
-                        warn!(%error, "one who watches cannot be told what there is to see");
+                        warn!(%error, "cannot send to the cluster feed");
                         return None;
                     }
                 },
