@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::topic::Topic;
+use crate::{member::NodeId, topic::Topic};
 
 /// A publication as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,14 +25,22 @@ pub(crate) struct Parcel {
 pub(crate) struct Backlog {
     max_bytes: usize,
     max_age: Duration,
-    parcels: VecDeque<(Instant, Parcel)>,
+    parcels: VecDeque<Kept>,
     bytes: usize,
     /// The number of the last that is no longer kept.
     forgotten: u64,
 }
 
+#[derive(Debug)]
+struct Kept {
+    arrived: Instant,
+    parcel: Parcel,
+    /// The standby of the entity that published it, if that is known.
+    standby: Option<NodeId>,
+}
+
 /// What a parcel costs apart from its payload.
-const OVERHEAD: usize = size_of::<Parcel>();
+const OVERHEAD: usize = size_of::<Kept>();
 
 impl Backlog {
     pub(crate) fn new(max_bytes: usize, max_age: Duration) -> Self {
@@ -45,16 +53,20 @@ impl Backlog {
         }
     }
 
-    /// Keeps the next publication.
-    pub(crate) fn push(&mut self, parcel: Parcel, now: Instant) {
+    /// Keeps the next publication, by an entity with that standby.
+    pub(crate) fn push(&mut self, parcel: Parcel, standby: Option<NodeId>, now: Instant) {
         self.bytes += parcel.payload.len() + OVERHEAD;
-        self.parcels.push_back((now, parcel));
-        while let Some((arrived, oldest)) = self.parcels.front() {
-            if self.bytes <= self.max_bytes && now.duration_since(*arrived) < self.max_age {
+        self.parcels.push_back(Kept {
+            arrived: now,
+            parcel,
+            standby,
+        });
+        while let Some(oldest) = self.parcels.front() {
+            if self.bytes <= self.max_bytes && now.duration_since(oldest.arrived) < self.max_age {
                 break;
             }
-            self.bytes -= oldest.payload.len() + OVERHEAD;
-            self.forgotten = oldest.number;
+            self.bytes -= oldest.parcel.payload.len() + OVERHEAD;
+            self.forgotten = oldest.parcel.number;
             self.parcels.pop_front();
         }
     }
@@ -66,10 +78,17 @@ impl Backlog {
 
     /// What is kept of the publications after this number.
     pub(crate) fn after(&self, number: u64) -> impl Iterator<Item = &Parcel> {
-        let first = self
-            .parcels
-            .partition_point(|(_, parcel)| parcel.number <= number);
-        self.parcels.range(first..).map(|(_, parcel)| parcel)
+        self.after_with_standbys(number).map(|(parcel, _)| parcel)
+    }
+
+    /// The same, each with the standby of the entity that published it.
+    pub(crate) fn after_with_standbys(
+        &self,
+        number: u64,
+    ) -> impl Iterator<Item = (&Parcel, Option<&NodeId>)> {
+        let first = self.parcels.partition_point(|kept| kept.parcel.number <= number);
+        let kept = self.parcels.range(first..);
+        kept.map(|kept| (&kept.parcel, kept.standby.as_ref()))
     }
 }
 
@@ -96,11 +115,11 @@ mod tests {
         let now = Instant::now();
         [2, 5, 6, 9]
             .iter()
-            .for_each(|number| backlog.push(parcel(*number, 100), now));
+            .for_each(|number| backlog.push(parcel(*number, 100), None, now));
         assert_eq!(numbers(&backlog, 5), [6, 9]);
         assert_eq!(numbers(&backlog, 0), [5, 6, 9]);
         assert!(backlog.reaches_back_to(2) && !backlog.reaches_back_to(1));
-        backlog.push(parcel(10, 100), now + Duration::from_secs(10));
+        backlog.push(parcel(10, 100), None, now + Duration::from_secs(10));
         assert_eq!(numbers(&backlog, 0), [10]);
         assert!(backlog.reaches_back_to(9) && !backlog.reaches_back_to(8));
     }

@@ -156,7 +156,7 @@ impl<E: Entities> Cluster<E> {
 
     /// Publishes to all subscribers of a topic in the cluster.
     pub fn publish(&self, topic: Topic, payload: E::Publication) {
-        self.0.publish(topic, 0, payload);
+        self.0.publish(topic, 0, payload, None);
     }
 
     /// Tells the lanes of a node something, this node included. False when there is no link to it.

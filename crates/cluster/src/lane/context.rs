@@ -185,9 +185,10 @@ impl<E: Entities> Lane<E> {
     /// A `cause` other than 0 makes that what it caused is heard once, even if this entity does again what it did before
     /// its owner died.
     pub fn publish(&mut self, by: &Key, topic: Topic, cause: u64, payload: E::Publication) {
-        let hearers = self.router.publish(topic, cause, payload);
+        let standby = self.standby(by);
+        let hearers = self.router.publish(topic, cause, payload, standby.clone());
         // One is enough: when this node is gone, it passes on what others miss.
-        if let Some(standby) = self.standby(by)
+        if let Some(standby) = standby
             && !hearers.contains(&standby)
             && let Some(witness) = hearers.iter().find(|node| self.router.is_linked(node))
         {

@@ -33,6 +33,8 @@ impl<E: Entities> LaneState<E> {
             ?pause,
             "this node was paused; asking the others whether they declared it dead"
         );
+        let now = self.lane.now;
+        self.lane.router.paused(now - pause, now);
         let nodes = self.lane.router.barrier_nodes();
         let barrier = self.lane.raise(nodes, Waiting::Doubt);
         self.doubt = Some(Doubt {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     Router, lock, members_of,
@@ -101,8 +101,12 @@ impl<E: Entities> Router<E> {
             .or_insert_with(|| Heard::up_to(number));
         it.has_wished = true;
         it.lanes = lanes.max(1);
-        if counted_out > std::mem::replace(&mut it.counted_me_out, counted_out) {
+        let has_taken_over = counted_out > std::mem::replace(&mut it.counted_me_out, counted_out);
+        if has_taken_over {
             self.to_all_lanes(|| LaneMessage::CountedOut { by: peer.clone() });
+        }
+        if let Some(pause) = &mut topics.pause {
+            pause.judged_by(peer, has_taken_over);
         }
         let after = heard.unwrap_or(topics.number);
         self.to_peer(peer, &LinkMessage::Continues { introduction, after });
@@ -110,15 +114,26 @@ impl<E: Entities> Router<E> {
             if !topics.sent.reaches_back_to(heard) {
                 warn!(%peer, "the link was down for too long: some publications cannot be resent");
             }
+            let mut withheld = 0;
             let missed = topics
                 .sent
-                .after(heard)
-                .filter(|parcel| wanted.contains(&parcel.topic));
+                .after_with_standbys(heard)
+                .filter(|(parcel, _)| wanted.contains(&parcel.topic))
+                .filter(|(parcel, standby)| {
+                    let pause = topics.pause.as_ref();
+                    let goes_on_elsewhere =
+                        pause.is_some_and(|pause| pause.withholds(parcel.number, *standby, peer));
+                    withheld += usize::from(goes_on_elsewhere);
+                    !goes_on_elsewhere
+                });
             let again = missed
-                .filter(|parcel| self.to_peer(peer, &LinkMessage::Publish((*parcel).clone())))
+                .filter(|(parcel, _)| self.to_peer(peer, &LinkMessage::Publish((*parcel).clone())))
                 .count();
             if again > 0 {
                 debug!(%peer, again, "publications are sent again that a cut link had lost");
+            }
+            if withheld > 0 {
+                info!(%peer, withheld, "publications of before a pause are withheld: their sessions continue elsewhere without them");
             }
         }
         // Only now, so that what is published next comes after what was missed.

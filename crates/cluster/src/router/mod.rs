@@ -18,6 +18,7 @@ mod introductions;
 mod legacies;
 mod mourning;
 mod moves;
+mod pause;
 mod requests;
 mod switchboard;
 mod topics;

@@ -9,7 +9,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::{debug, error};
 
-use super::{Router, lock, mourning::Mourning};
+use super::{Router, lock, mourning::Mourning, pause::Pause};
 use crate::{
     ask::LinkMessage,
     backlog::{Backlog, Parcel},
@@ -40,6 +40,7 @@ pub(super) struct Topics {
     /// When a node that had been gone was last a member again.
     pub(super) reunited_at: Option<Instant>,
     pub(super) mourning: Mourning,
+    pub(super) pause: Option<Pause>,
 }
 
 /// Whether a peer has taken notice of an introduction.
@@ -93,7 +94,7 @@ impl Heard {
 
     pub(super) fn take(&mut self, parcel: Parcel) {
         self.reaches(parcel.number);
-        self.backlog.push(parcel, Instant::now());
+        self.backlog.push(parcel, None, Instant::now());
     }
 }
 
@@ -118,6 +119,7 @@ impl Default for Topics {
             last_introduction: 0,
             reunited_at: None,
             mourning: Mourning::default(),
+            pause: None,
         }
     }
 }
@@ -214,8 +216,15 @@ impl<E: Entities> Router<E> {
         }
     }
 
-    /// Publishes to all who want the topic, here and elsewhere. Returns the nodes that it is sent to.
-    pub(crate) fn publish(&self, topic: Topic, cause: u64, payload: E::Publication) -> Vec<NodeId> {
+    /// Publishes to all who want the topic, here and elsewhere; for an entity with that standby, if it is one's. Returns the
+    /// nodes that it is sent to.
+    pub(crate) fn publish(
+        &self,
+        topic: Topic,
+        cause: u64,
+        payload: E::Publication,
+        standby: Option<NodeId>,
+    ) -> Vec<NodeId> {
         let mut topics = lock(&self.topics);
         topics.number += 1;
         let number = topics.number;
@@ -237,7 +246,7 @@ impl<E: Entities> Router<E> {
             for peer in unsent {
                 debug!(%peer, number, "a publication waits for a link");
             }
-            topics.sent.push(parcel, Instant::now());
+            topics.sent.push(parcel, standby, Instant::now());
         }
         let lanes = topics.interest.lanes(&publication.topic);
         if lanes != 0 {
@@ -245,6 +254,13 @@ impl<E: Entities> Router<E> {
             self.to_lanes(lanes, || LaneMessage::Publication(publication.clone(), None));
         }
         peers
+    }
+
+    /// A lane did not run since then, and so nothing of this node did.
+    pub(crate) fn paused(&self, since: Instant, now: Instant) {
+        let mut topics = lock(&self.topics);
+        let number = topics.number;
+        Pause::notice(&mut topics.pause, since, now, number);
     }
 
     /// A peer has published something.
