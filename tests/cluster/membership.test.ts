@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask, closeClients, connected } from "../harness/client.ts";
 import { Cluster } from "../harness/cluster.ts";
 import { ClusterNode, freeNodePorts, loopback, type NodeConfig } from "../harness/node.ts";
 import { freePort } from "../harness/ports.ts";
 import { testbed } from "../harness/programs.ts";
-import { within } from "../harness/wait.ts";
+import { send } from "../harness/http.ts";
+import { until, within } from "../harness/wait.ts";
 
 const SECRET = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const OTHER_SECRET = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
@@ -15,6 +18,7 @@ const OTHER_SECRET = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c
 const LONG_ENOUGH_TO_JOIN = 3_000;
 
 const started: ClusterNode[] = [];
+const logBegins = new Map<ClusterNode, number>();
 
 afterEach(async () => {
   closeClients();
@@ -28,8 +32,17 @@ async function start(name: string, seeds: string[], config: Partial<NodeConfig> 
   );
   started.push(node);
   node.start();
+  // Nodes of other tests have had the same name, and write to the same file.
+  const file = node.child.logPath;
+  logBegins.set(node, existsSync(file) ? statSync(file).size : 0);
   return node;
 }
+
+/** What a node has logged since its start. */
+const log = (node: ClusterNode) =>
+  readFileSync(node.child.logPath)
+    .subarray(logBegins.get(node) ?? 0)
+    .toString();
 
 describe("a node", () => {
   test("without a seed is a cluster of one, and serves", async () => {
@@ -101,6 +114,105 @@ describe("a node", () => {
     const first = await start("first", [], { secret: undefined });
     const second = await start("second", [first.clusterAddress], { secret: undefined });
     await Promise.all([first, second].map((node) => node.sees(["first", "second"])));
+  });
+});
+
+describe("two nodes of one name", () => {
+  test("under a supervisor: the later one refuses to start while the first lives, and the first is left alone", async () => {
+    const first = await start("first", []);
+    const twin = await start("twin", [first.clusterAddress]);
+    await Promise.all([first, twin].map((node) => node.sees(["first", "twin"])));
+    const socket = await connected(twin.url, "websocket");
+    const later = new ClusterNode({ ...twin.config, seeds: [first.clusterAddress] }, await freeNodePorts());
+    started.push(later);
+    for (let times = 0; times < 3; times += 1) {
+      later.start();
+      const { code } = await within(15_000, "the later one gives up", later.child.exited);
+      assert.equal(code, 1);
+      const said = later.child.lastLines.join("\n");
+      assert.match(
+        said,
+        /another node of this name lives at 127\.0\.0\.1:\d+.*give each node a name of its own/,
+      );
+      assert.doesNotMatch(said, /this node is up/);
+    }
+    assert.ok(first.isRunning && twin.isRunning);
+    await Promise.all([first, twin].map((node) => node.sees(["first", "twin"])));
+    assert.equal(await ask(socket, "echo", "still there"), "still there");
+    assert.match(log(twin), /another node tries to join under this node's name/);
+    assert.doesNotMatch(log(first), /member lost/);
+    // When the first has ended, its name is free.
+    await twin.kill();
+    later.start();
+    await Promise.all([first, later].map((node) => node.sees(["first", "twin"], { within: 20_000 })));
+  });
+});
+
+describe("a node says of each seed that it does not find, again and again, what keeps it away", () => {
+  test("UDP does not get through", async () => {
+    const first = await start("first", []);
+    await first.sees(["first"]);
+    const relay = net.createServer((near) => {
+      const far = net.connect(first.ports.cluster, "127.0.0.1");
+      near.pipe(far).pipe(near);
+      for (const end of [near, far]) end.on("error", () => undefined);
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => relay.listen(port, "127.0.0.1", resolve));
+    try {
+      const cutOff = await start("cut-off", [loopback(port)]);
+      await until("it says so", () =>
+        new RegExp(`first answers there over TCP.*UDP port ${port}.*`).test(log(cutOff)),
+      );
+      assert.match(log(cutOff), new RegExp(`seed=.?${loopback(port)}`));
+    } finally {
+      relay.close();
+    }
+  });
+
+  test("it has another secret", async () => {
+    const first = await start("first", []);
+    await first.sees(["first"]);
+    const stranger = await start("stranger", [first.clusterAddress], { secret: OTHER_SECRET });
+    await until("it says so", () =>
+      /seed is there, and no member.*it has another cluster secret/.test(log(stranger)),
+    );
+  });
+
+  test("it is down, or no node", async () => {
+    const web = net.createServer((socket) => {
+      // What was sent to it and is not read resets the connection.
+      socket.on("error", () => undefined);
+      socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    const [down, port] = [await freePort(), await freePort()];
+    await new Promise<void>((resolve) => web.listen(port, "127.0.0.1", resolve));
+    try {
+      const node = await start("alone", [loopback(down), loopback(port)], { flags: { unreadyAlone: true } });
+      await until("it says so", () =>
+        [
+          /seed is not there.*cannot be reached over TCP/,
+          /seed is there, and no member.*no Hither node/,
+        ].every((line) => line.test(log(node))),
+      );
+    } finally {
+      web.close();
+    }
+  });
+
+  test("and is not ready while it is alone, if it is told so", async () => {
+    const ports = await freeNodePorts();
+    const node = await start("alone", [loopback(ports.cluster)], { flags: { unreadyAlone: true } });
+    const health = async () => send(`${node.url}/health`);
+    await until("it is up", async () => (await health()).text === "alone although it has seeds\n", {
+      within: 20_000,
+    });
+    assert.equal((await health()).status, 503);
+    assert.equal((await node.status()).phase, "up");
+    const late = new ClusterNode({ ...node.config, name: "late", seeds: [], flags: {} }, ports);
+    started.push(late);
+    late.start();
+    await until("it has company", async () => (await health()).status === 200, { within: 20_000 });
   });
 });
 

@@ -31,6 +31,8 @@ export interface NodeFlags {
   maxOpensPerAddress?: number;
   /** Shows status and the cluster page to clients, too. */
   publicStatus?: true;
+  /** Not healthy while it has seeds and sees no other node. */
+  unreadyAlone?: true;
   /** A name by which operators may ask for it. */
   adminHost?: string;
 }
@@ -212,6 +214,7 @@ function flagArguments(flags: NodeFlags): string[] {
   if (flags.noJsonp) args.push("--no-jsonp");
   if (flags.noClientBundle) args.push("--no-client-bundle");
   if (flags.noReplication) args.push("--no-replication");
+  if (flags.unreadyAlone) args.push("--unready-alone");
   if (flags.publicStatus) args.push("--public-status");
   return args;
 }

@@ -368,6 +368,7 @@ impl<E: Entities> Conductor<E> {
     async fn run(mut self) {
         let mut introduced = self.router.introduced();
         let mut events = self.membership.events();
+        let mut name_in_doubt = self.membership.name_in_doubt();
         let mut up = false;
         let mut doubted = HashSet::new();
         loop {
@@ -383,8 +384,9 @@ impl<E: Entities> Conductor<E> {
             doubted = doubtful;
             let linked = is_linked_to_all(&view, &known);
             let met = self.membership.has_heard_anyone() && view.others().next().is_some();
-            let found = met || Instant::now() >= self.alone_at;
-            if !up && linked && found {
+            let patience_is_over = Instant::now() >= self.alone_at;
+            let name_is_free = !*name_in_doubt.borrow_and_update();
+            if !up && linked && (met || patience_is_over) && name_is_free {
                 up = true;
                 info!(
                     members = view.members.len(),
@@ -394,7 +396,7 @@ impl<E: Entities> Conductor<E> {
                 continue;
             }
             let alone = async {
-                if up || found {
+                if up || met || patience_is_over {
                     std::future::pending().await
                 } else {
                     tokio::time::sleep_until(self.alone_at).await
@@ -403,6 +405,7 @@ impl<E: Entities> Conductor<E> {
             tokio::select! {
                 changed = self.views.changed() => if changed.is_err() { return },
                 changed = introduced.changed() => if changed.is_err() { return },
+                changed = name_in_doubt.changed() => if changed.is_err() { return },
                 () = alone => warn!("no seed has answered; starting alone, and joining them when they come"),
                 event = events.recv() => match event {
                     Ok(MembershipEvent::Unfit(unfit)) => {

@@ -277,13 +277,30 @@ async fn a_joiner_with_another_number_of_shards_learns_both_numbers() {
 }
 
 #[tokio::test]
-async fn of_two_nodes_with_one_name_the_earlier_is_told() {
+async fn of_two_nodes_with_one_name_the_later_is_told_while_it_joins() {
+    let one = start("one", 1, &[]).await;
+    let first = start("two", 1, &seed(&one)).await;
+    until_seen(&one, &["one", "two"]).await;
+    let second = start("two", 2, &seed(&one)).await;
+    let (by, at) = (first.views().borrow().me.clone(), first.gossip_address());
+    event(second.events(), |event| {
+        *event == MembershipEvent::Unfit(Unfit::NameTaken { by: by.clone(), at })
+    })
+    .await;
+    assert!(*second.name_in_doubt().borrow(), "it would have been up");
+    assert_eq!(one.views().borrow().members[&by.name].id, by);
+}
+
+#[tokio::test]
+async fn of_two_nodes_with_one_name_the_earlier_is_told_when_both_are_up() {
     let one = start("one", 1, &[]).await;
     let first = start("two", 1, &seed(&one)).await;
     let events = first.events();
     until_seen(&first, &["one", "two"]).await;
-    let second = start("two", 2, &seed(&one)).await;
+    let second = start("two", 2, &[]).await;
+    second.set_phase(Phase::Up).await;
     let by = second.views().borrow().me.clone();
+    let _bridge = start("three", 1, &[seed(&one), seed(&second)].concat()).await;
     event(events, |event| {
         *event == MembershipEvent::Unfit(Unfit::Superseded { by: by.clone() })
     })

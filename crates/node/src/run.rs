@@ -215,7 +215,7 @@ impl Node {
             .collect::<Result<_, _>>()?;
         let http = listener.address();
         let server = server.start(cluster_config(args, trust, http)).await?;
-        let readiness = Readiness::default();
+        let readiness = Readiness::new(args.cluster.unready_alone && !args.cluster.seeds.is_empty());
         let asked_to_leave = CancellationToken::new();
         let cluster_feed = ClusterFeed::new(server.io());
         let operators = Operators {

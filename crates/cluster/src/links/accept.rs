@@ -142,6 +142,7 @@ impl Acceptor {
                 self.hear_who_is_brought(tcp, address, &source).await
             }
             Wish::PassOn(to) => self.pass_on(tcp, secured, &from, &to).await,
+            Wish::Introduce => self.greeter.grant(&mut tcp, &mut secured).await,
         }
     }
 

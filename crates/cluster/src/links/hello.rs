@@ -60,6 +60,8 @@ pub(super) enum Wish {
     PassOn(NodeId),
     /// To be joined to another, from a node that cannot come itself: a greeting by that node follows.
     Bring(NodeId),
+    /// To be told who is there, whoever that is.
+    Introduce,
 }
 
 /// What who accepts says to a hello.
@@ -143,6 +145,27 @@ impl Greeter {
         to: &NodeId,
         wish: Wish,
     ) -> Result<Secured, HelloError> {
+        let mut secured = self.secure(stream).await?;
+        match self.ask(stream, &mut secured, to, wish).await? {
+            by if by == *to => Ok(secured),
+            by => Err(HelloError::FromAnother(by)),
+        }
+    }
+
+    /// Asks who has been dialled for its name.
+    pub(super) async fn ask_who(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<NodeId, HelloError> {
+        let mut secured = self.secure(stream).await?;
+        self.ask(stream, &mut secured, &self.me, Wish::Introduce).await
+    }
+
+    /// Proves to who has been dialled that this node knows the secret, and has it do so.
+    async fn secure(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<Secured, HelloError> {
         let ours = preface(self.versions);
         let keys = self.secrets.link_keys();
         let key = keys.spoken();
@@ -158,12 +181,22 @@ impl Greeter {
         if repeated != preface(theirs) {
             return Err(InvalidVersions.into());
         }
-        let mut secured = Secured {
+        Ok(Secured {
             sealer,
             opener,
             key: key.clone(),
             version,
-        };
+        })
+    }
+
+    /// Says what this node wishes of `to`, and waits for who grants it.
+    async fn ask(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        secured: &mut Secured,
+        to: &NodeId,
+        wish: Wish,
+    ) -> Result<NodeId, HelloError> {
         let hello = Hello {
             from: self.me.clone(),
             to: to.clone(),
@@ -171,8 +204,7 @@ impl Greeter {
         };
         secured.say(stream, hello).await?;
         match secured.hear(stream).await? {
-            Answer::Granted(by) if by == *to => Ok(secured),
-            Answer::Granted(by) => Err(HelloError::FromAnother(by)),
+            Answer::Granted(by) => Ok(by),
             Answer::Refused(refusal) => Err(HelloError::Refused(refusal)),
         }
     }
@@ -209,7 +241,7 @@ impl Greeter {
             version,
         };
         let hello: Hello = secured.hear(stream).await?;
-        if hello.to == self.me {
+        if hello.to == self.me || hello.wish == Wish::Introduce {
             return Ok((secured, hello));
         }
         secured.refuse(stream, Refusal::Another(self.me.clone())).await?;
@@ -428,6 +460,23 @@ mod tests {
             assert!(secured.is_ok());
             let (from, to) = (node("from"), node("to"));
             assert_eq!(hello.unwrap(), Hello { from, to, wish });
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_who_is_there_is_told_if_it_knows_the_secret() {
+        for (known, expected) in [(OURS, Ok(node("there"))), (OTHER, Err(()))] {
+            let (mut near, mut far) = ends();
+            let (asks, there) = (greeter("asks", known), greeter("there", OURS));
+            let accept = async move {
+                let (mut secured, _) = there.hear(&mut far, || ()).await?;
+                there.grant(&mut far, &mut secured).await
+            };
+            let (told, _) = tokio::join!(asks.ask_who(&mut near), accept);
+            if let Err(error) = &told {
+                assert!(matches!(error, HelloError::OtherSecret), "{error}");
+            }
+            assert_eq!(told.map_err(drop), expected);
         }
     }
 

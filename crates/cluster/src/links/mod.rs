@@ -24,6 +24,7 @@ mod gateway;
 mod handshakes;
 mod hello;
 mod identity;
+mod inquiry;
 mod library;
 mod life;
 mod noise;
@@ -46,6 +47,7 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
+pub(crate) use self::inquiry::{Inquirer, NoAnswer};
 pub use self::{
     credit::{Credit, LinkLife},
     error::{LinkDown, LinksError, SendError},

@@ -28,11 +28,12 @@ use super::{
     channels::Channels,
     report::{log_departure, log_own_phase, log_phase},
     roster::{Departure, News, Roster, Sighting},
-    seeds::greet_the_missing,
+    seeds::Seeker,
     transport::SealedTransport,
 };
 use crate::{
     member::{Incarnation, Member, NodeId, NodeName, Phase, View},
+    throttle::Throttle,
     version::WireVersions,
 };
 
@@ -99,11 +100,13 @@ pub(super) struct Driver {
     commands: mpsc::Receiver<Command>,
     views: watch::Sender<Arc<View>>,
     company: watch::Sender<bool>,
+    name_in_doubt: watch::Sender<bool>,
     events: broadcast::Sender<MembershipEvent>,
     /// How often this node has counted out others, by name.
     counted_out: BTreeMap<NodeName, (Incarnation, u64)>,
     /// Nodes whose gossip could not be read, so that each is logged once.
     unreadable: BTreeSet<NodeId>,
+    namesakes: Throttle,
     ran_until: Instant,
     told_unfit: Option<Instant>,
 }
@@ -150,6 +153,7 @@ impl Driver {
             catchup_callback: None,
             extra_liveness_predicate: None,
         };
+        let seeker = Seeker::new(seeds, advertised, me.clone(), secrets.clone());
         let channels = Channels::new(advertised, bound, std::time::Instant::now());
         let transport = SealedTransport::new(socket, channels, secrets, refused);
         let gossip = spawn_chitchat(chitchat, advertisement.entries(), &transport)
@@ -176,7 +180,7 @@ impl Driver {
         let failure_timeout = timing.failure_timeout;
         let roster = Roster::new(me, shards, timing);
         let (views, seen) = watch::channel(Arc::new(roster.view().clone()));
-        let greeter = tokio::spawn(greet_the_missing(seeds, advertised, seen, gossip.clone()));
+        let greeter = tokio::spawn(seeker.run(seen, gossip.clone()));
         Ok(Self {
             roster,
             tick,
@@ -189,9 +193,11 @@ impl Driver {
             commands,
             views,
             company: watch::Sender::new(false),
+            name_in_doubt: watch::Sender::new(false),
             events,
             counted_out: BTreeMap::new(),
             unreadable: BTreeSet::new(),
+            namesakes: Throttle::default(),
             ran_until: Instant::now(),
             told_unfit: None,
         })
@@ -203,6 +209,10 @@ impl Driver {
 
     pub(super) fn company(&self) -> watch::Receiver<bool> {
         self.company.subscribe()
+    }
+
+    pub(super) fn name_in_doubt(&self) -> watch::Receiver<bool> {
+        self.name_in_doubt.subscribe()
     }
 
     /// Runs until the handle says goodbye or is dropped, or gossip ends.
@@ -244,6 +254,10 @@ impl Driver {
         }
         let sightings = self.sightings().await;
         let news = self.roster.observe(sightings, ran);
+        // Before the view, so that who acts on a view knows of the doubt.
+        let doubt = self.roster.is_name_in_doubt();
+        self.name_in_doubt
+            .send_if_modified(|known| std::mem::replace(known, doubt) != doubt);
         self.publish();
         for item in news {
             self.tell(item).await;
@@ -305,6 +319,11 @@ impl Driver {
                 node = %id.name, incarnation = id.incarnation.0, reason = %misfit,
                 "refused a node that cannot be a member"
             ),
+            News::Namesake(by, at) => {
+                if let Some(suppressed) = self.namesakes.permit() {
+                    warn!(incarnation = by.incarnation.0, %at, suppressed, "another node tries to join under this node's name");
+                }
+            }
             News::CountedOut(by) => {
                 warn!(by = %by.name, incarnation = by.incarnation.0, "this node was declared dead");
                 self.emit(MembershipEvent::CountedOut { by });

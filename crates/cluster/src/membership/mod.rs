@@ -3,6 +3,7 @@
 //! Chitchat spreads what each node says of itself. [`Pulse`](pulse::Pulse) judges from the heartbeats who lives,
 //! [`Roster`](roster::Roster) makes the view of that, and the [`driver`] connects the two with the clock.
 
+mod absences;
 mod advertisement;
 mod channels;
 mod config;
@@ -47,6 +48,7 @@ pub struct Membership {
     views: watch::Receiver<Arc<View>>,
     events: broadcast::Sender<MembershipEvent>,
     company: watch::Receiver<bool>,
+    name_in_doubt: watch::Receiver<bool>,
     refused: Arc<AtomicU64>,
     suspicions: Arc<Suspicions>,
     commands: mpsc::Sender<Command>,
@@ -102,6 +104,17 @@ pub enum Unfit {
         /// The later life.
         by: NodeId,
     },
+    /// An earlier node of this name lives elsewhere: two processes have the same name. This one has not come so far that
+    /// anybody would miss it.
+    #[error(
+        "another node of this name lives at {at} ({by:?}): give each node a name of its own, or end that one before"
+    )]
+    NameTaken {
+        /// The node that has the name.
+        by: NodeId,
+        /// Where its gossip is.
+        at: SocketAddr,
+    },
     /// Gossip has ended by itself, which is a bug.
     #[error("gossip has ended: {0}")]
     GossipEnded(String),
@@ -145,6 +158,7 @@ impl Membership {
         Ok(Self {
             views: driver.views(),
             company: driver.company(),
+            name_in_doubt: driver.name_in_doubt(),
             events,
             refused,
             suspicions,
@@ -172,6 +186,12 @@ impl Membership {
     /// Whether any other node has been found alive since the start.
     pub fn has_heard_anyone(&self) -> bool {
         *self.company.borrow()
+    }
+
+    /// Whether an earlier node of this one's name may live at another address. While it is so, this node must not be
+    /// [up](Phase::Up), for that would supersede the other. It ends with [`Unfit::NameTaken`], or when the other is silent.
+    pub fn name_in_doubt(&self) -> watch::Receiver<bool> {
+        self.name_in_doubt.clone()
     }
 
     /// How many datagrams were refused: their sender does not know the cluster secret, or they were recorded, redirected or

@@ -24,6 +24,8 @@ pub(super) struct Pulse {
     heartbeat: u64,
     /// How long there was no new one.
     silent: Duration,
+    /// Between the first and the last of those that came without a long pause.
+    steady: Duration,
     state: State,
 }
 
@@ -57,8 +59,21 @@ impl Pulse {
         Self {
             heartbeat,
             silent: Duration::ZERO,
+            steady: Duration::ZERO,
             state: State::Unproven { beats: 0 },
         }
+    }
+
+    /// Whether the member may live, for all that is known: heartbeats have come just now. One that has died just now is
+    /// ruled out after the confirm time; one that was alive, after its death is told.
+    pub(super) fn may_live(&self, timing: &MembershipTiming) -> bool {
+        self.is_alive() || self.silent < timing.suspicion_confirm
+    }
+
+    /// Whether the member lives beyond doubt: it has beaten for longer than the last heartbeats of a dead one take to come
+    /// by way of others.
+    pub(super) fn surely_lives(&self, timing: &MembershipTiming) -> bool {
+        self.is_alive() && self.steady >= timing.suspicion_confirm * PROBATION
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -82,7 +97,15 @@ impl Pulse {
     ) -> Option<Death> {
         let beat = heartbeat > self.heartbeat;
         self.heartbeat = self.heartbeat.max(heartbeat);
-        self.silent = if beat { Duration::ZERO } else { self.silent + ran };
+        self.silent += ran;
+        if self.silent >= timing.suspicion_confirm {
+            self.steady = Duration::ZERO;
+        } else if beat {
+            self.steady += self.silent;
+        }
+        if beat {
+            self.silent = Duration::ZERO;
+        }
         match &mut self.state {
             State::Unproven { beats } => {
                 if beat {
@@ -185,6 +208,28 @@ mod tests {
         let mut patient = Patient::new();
         patient.beat(2);
         assert!(patient.pulse.is_alive());
+    }
+
+    #[test]
+    fn last_heartbeats_by_way_of_others_are_no_sure_life() {
+        let mut patient = Patient::new();
+        for _ in 0..4 {
+            patient.beat(1);
+            assert_eq!(patient.silence(2), None);
+            assert!(patient.pulse.may_live(&timing()));
+            assert!(!patient.pulse.surely_lives(&timing()));
+        }
+        patient.beat(2);
+        assert!(!patient.pulse.surely_lives(&timing()));
+        patient.beat(1);
+        assert!(patient.pulse.surely_lives(&timing()), "for 15 ticks");
+        // Silence is a doubt until it is a death.
+        assert_eq!(patient.silence(39), None);
+        assert!(patient.pulse.may_live(&timing()));
+        assert!(patient.silence(1).is_some());
+        assert!(!patient.pulse.may_live(&timing()));
+        patient.beat(2);
+        assert!(!patient.pulse.surely_lives(&timing()));
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(super) enum News {
     Refused(NodeId, Misfit),
     /// A member has counted this node out.
     CountedOut(NodeId),
+    /// Another node tries to join under this node's name, from there.
+    Namesake(NodeId, SocketAddr),
     /// The last is heard of a name, for it was forgotten.
     Forgotten(NodeName),
 }
@@ -136,16 +138,45 @@ impl Roster {
         news
     }
 
+    /// Whether an earlier life of this node's name may live elsewhere. Soon it has either shown that it does, or been silent
+    /// for so long that it does not.
+    pub(super) fn is_name_in_doubt(&self) -> bool {
+        self.earlier_lives()
+            .any(|record| record.pulse.may_live(&self.timing))
+    }
+
+    /// Earlier lives of this node's name at other addresses, which have not left. The life before this one at the same
+    /// address has ended, for it has freed the port.
+    fn earlier_lives(&self) -> impl Iterator<Item = &Record> {
+        let me = &self.me;
+        self.records
+            .range(..&me.id)
+            .map(|(_, record)| record)
+            .filter(|record| record.sighting.id.name == me.id.name)
+            .filter(|record| record.sighting.gossip != me.gossip && !record.is_gone())
+    }
+
     /// Why this node should not go on, if it should not.
     pub(super) fn unfit(&self) -> Option<Unfit> {
         let living = || self.records.iter().filter(|(_, record)| record.is_present());
-        let superseding =
-            living().find(|(id, _)| id.name == self.me.id.name && id.incarnation > self.me.id.incarnation);
+        // One that only wants to join gives way itself.
+        let superseding = living().find(|(id, record)| {
+            id.name == self.me.id.name && id.incarnation > self.me.id.incarnation && record.is_up()
+        });
         if let Some((by, _)) = superseding {
             return Some(Unfit::Superseded { by: by.clone() });
         }
         if self.me.phase != Phase::Joining {
             return None;
+        }
+        if let Some(record) = self
+            .earlier_lives()
+            .find(|record| record.pulse.surely_lives(&self.timing))
+        {
+            return Some(Unfit::NameTaken {
+                by: record.sighting.id.clone(),
+                at: record.sighting.gossip,
+            });
         }
         living().find_map(|(by, record)| {
             let by = by.clone();
@@ -188,6 +219,7 @@ impl Roster {
             counted_me_out: 0,
             refused: false,
         });
+        let was_alive = record.pulse.is_alive();
         if let Some(death) = record.pulse.observe(sighting.heartbeat, ran, &self.timing) {
             record.death = Some(death);
         }
@@ -196,6 +228,11 @@ impl Roster {
             news.push(News::CountedOut(sighting.id.clone()));
         }
         record.sighting = sighting;
+        let me = &self.me.id;
+        let id = &record.sighting.id;
+        if id.name == me.name && id > me && record.is_present() && !record.is_up() && !was_alive {
+            news.push(News::Namesake(id.clone(), record.sighting.gossip));
+        }
     }
 
     fn refuse(&mut self, news: &mut Vec<News>) {
@@ -210,12 +247,21 @@ impl Roster {
     }
 
     fn living_members(&self) -> BTreeMap<NodeName, Member> {
-        // The records are in order of incarnation, so the latest life of a name prevails.
-        let others = self
+        let mut members = BTreeMap::<NodeName, Member>::new();
+        // The records are in order of incarnation, so the latest life of a name prevails; but for one that only wants to join
+        // while an earlier lives elsewhere: it will find that out, and give way.
+        for member in self
             .records
             .values()
-            .filter_map(|record| record.member(self.shards));
-        let mut members: BTreeMap<_, _> = others.map(|member| (member.id.name.clone(), member)).collect();
+            .filter_map(|record| record.member(self.shards))
+        {
+            let gives_way = members
+                .get(&member.id.name)
+                .is_some_and(|earlier| earlier.gossip != member.gossip && member.phase != Phase::Up);
+            if !gives_way {
+                members.insert(member.id.name.clone(), member);
+            }
+        }
         members.insert(self.me.id.name.clone(), self.me.clone());
         members
     }
@@ -253,6 +299,14 @@ impl Record {
             .advertisement
             .as_ref()
             .is_some_and(|advertisement| advertisement.stage == Stage::Gone)
+    }
+
+    /// Whether the node is a full member, and not on its way in or out.
+    fn is_up(&self) -> bool {
+        self.sighting
+            .advertisement
+            .as_ref()
+            .is_some_and(|advertisement| advertisement.stage == Stage::In(Phase::Up))
     }
 
     /// Whether the node lives and has not left.
@@ -397,6 +451,7 @@ mod tests {
             News::Disappeared(member, departure) => format!("{:?} lost: {departure}", member.id),
             News::Refused(id, misfit) => format!("{id:?} refused: {misfit}"),
             News::CountedOut(by) => format!("counted out by {by:?}"),
+            News::Namesake(id, _) => format!("{id:?} has my name"),
             News::Forgotten(name) => format!("{name} forgotten"),
         }
     }
@@ -543,15 +598,123 @@ mod tests {
     }
 
     #[test]
-    fn a_later_life_of_my_name_supersedes_me_and_an_earlier_does_not() {
+    fn a_later_life_of_my_name_that_is_up_supersedes_me_and_one_that_joins_does_not() {
         let mut world = World::new();
+        world.roster.set_phase(Phase::Up);
         world.start("me", 4);
         assert_eq!(world.run(5), [""; 0]);
-        assert_eq!(world.roster.unfit(), None);
+        assert_eq!(
+            world.roster.unfit(),
+            None,
+            "who is up gives way to nobody earlier"
+        );
         world.start("me", 6);
+        assert_eq!(world.run(5), ["me#6 has my name"]);
+        assert_eq!(world.roster.unfit(), None);
+        world.stage("me", 6, Stage::In(Phase::Up));
         world.run(5);
         assert_eq!(world.roster.unfit(), Some(Unfit::Superseded { by: id("me", 6) }));
         assert_eq!(world.members(), ["me#5"]);
+    }
+
+    #[test]
+    fn who_joins_under_the_name_of_one_that_lives_elsewhere_gives_way() {
+        let mut world = World::new();
+        let at = world.start("me", 4).gossip;
+        for _ in 1..15 {
+            world.run(1);
+            assert_eq!(world.roster.unfit(), None);
+            assert!(world.roster.is_name_in_doubt());
+        }
+        // For three confirm times.
+        world.run(1);
+        assert_eq!(
+            world.roster.unfit(),
+            Some(Unfit::NameTaken { by: id("me", 4), at })
+        );
+        world.roster.set_phase(Phase::Up);
+        assert_eq!(
+            world.roster.unfit(),
+            None,
+            "who is up gives way to nobody earlier"
+        );
+    }
+
+    #[test]
+    fn who_joins_under_the_name_of_one_that_is_held_up_waits_until_it_lives_or_is_dead() {
+        let mut world = World::new();
+        world.start("me", 4);
+        world.run(5);
+        world.stop("me", 4);
+        world.run(39);
+        assert!(world.roster.is_name_in_doubt());
+        assert_eq!(world.roster.unfit(), None);
+        world.run(1);
+        assert!(!world.roster.is_name_in_doubt());
+        assert_eq!(world.roster.unfit(), None);
+    }
+
+    #[test]
+    fn one_that_gives_way_supersedes_nobody() {
+        let mut world = World::new();
+        world.roster.set_phase(Phase::Up);
+        world.start("a", 1);
+        world.stage("a", 1, Stage::In(Phase::Up));
+        world.run(5);
+        for phase in [Phase::Joining, Phase::Leaving] {
+            for name in ["a", "me"] {
+                world.start(name, 6).gossip = address(7002);
+                world.stage(name, 6, Stage::In(phase));
+            }
+            world.run(5);
+            assert_eq!(world.roster.unfit(), None);
+            assert_eq!(world.members(), ["a#1", "me#5"]);
+        }
+    }
+
+    #[test]
+    fn an_earlier_life_that_has_ended_is_no_obstacle() {
+        // Killed, and others still pass on its last heartbeat.
+        let mut world = World::new();
+        world.start("me", 4);
+        world.stop("me", 4);
+        world.run(1);
+        assert!(world.roster.is_name_in_doubt());
+        world.run(5);
+        assert!(!world.roster.is_name_in_doubt());
+        assert_eq!(world.roster.unfit(), None);
+        // Left in order; or replaced by this one.
+        let mut world = World::new();
+        world.start("me", 3).advertisement.as_mut().unwrap().stage = Stage::Gone;
+        world.start("me", 4).gossip = address(7000);
+        world.run(5);
+        assert!(!world.roster.is_name_in_doubt());
+        assert_eq!(world.roster.unfit(), None);
+    }
+
+    #[test]
+    fn one_that_joins_under_the_name_of_a_member_elsewhere_is_not_taken_for_its_next_life() {
+        let mut world = World::new();
+        world.start("a", 1);
+        world.stage("a", 1, Stage::In(Phase::Up));
+        world.run(5);
+        world.start("a", 2).gossip = address(7002);
+        assert_eq!(world.run(5), [""; 0]);
+        assert_eq!(world.members(), ["a#1", "me#5"]);
+        // Nor is it lost sight of, should the earlier end.
+        world.stop("a", 1);
+        world.run(45);
+        assert_eq!(world.members(), ["a#2", "me#5"]);
+    }
+
+    #[test]
+    fn one_that_is_up_under_the_name_of_a_member_elsewhere_is_its_next_life() {
+        let mut world = World::new();
+        world.start("a", 1);
+        world.run(5);
+        world.start("a", 2).gossip = address(7002);
+        world.stage("a", 2, Stage::In(Phase::Up));
+        assert_eq!(world.run(5), ["a#1 lost: it has restarted", "a#2 Up"]);
     }
 
     #[test]

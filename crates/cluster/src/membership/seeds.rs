@@ -2,6 +2,8 @@
 //!
 //! Chitchat does resolve seeds by itself, but looks again only after a minute, and it forgets the dead in the end;
 //! after a long partition nobody might be left who greets the other side.
+//!
+//! Seeds that stay away are asked over TCP, where links are, what keeps them away ([`Absences`]).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +20,12 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::member::View;
+use super::absences::Absences;
+use crate::{
+    links::Inquirer,
+    member::{NodeId, View},
+    secret::Secrets,
+};
 
 /// How often the missing are greeted: eagerly while alone, else to heal partitions.
 const GREET_ALONE: Duration = Duration::from_millis(250);
@@ -35,50 +42,89 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
 const REMEMBERED: usize = 64;
 
-/// Greets whoever is missing. Never returns.
-pub(super) async fn greet_the_missing(
-    seeds: Vec<String>,
+/// Looks for the cluster.
+pub(super) struct Seeker {
+    seeds: Vec<Seed>,
     own: SocketAddr,
-    views: watch::Receiver<Arc<View>>,
-    gossip: Arc<ChitchatHandle>,
-) {
-    let mut seeds: Vec<_> = seeds.into_iter().map(Seed::new).collect();
-    let mut memory = Memory::default();
-    let mut resolved: Option<Instant> = None;
-    let mut greeted: Option<Instant> = None;
-    // "localhost" may be ::1, too, where a socket for IPv4 cannot send.
-    let reachable = |address: &SocketAddr| *address != own && address.is_ipv4() == own.is_ipv4();
-    let mut ticks = interval(GREET_ALONE);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let view = views.borrow().clone();
-        let alone = view.members.len() == 1;
-        let due = |last: Option<Instant>, every: Duration| last.is_none_or(|last| last.elapsed() >= every);
+    absences: Absences,
+}
 
-        if due(resolved, if alone { RESOLVE_ALONE } else { RESOLVE }) {
-            for seed in &mut seeds {
-                seed.resolve().await;
-            }
-            resolved = Some(Instant::now());
-        }
-        let present: BTreeSet<_> = view.members.values().map(|member| member.gossip).collect();
-        memory.remember(&present);
-        if due(greeted, if alone { GREET_ALONE } else { GREET }) {
-            let known = seeds.iter().flat_map(|seed| &seed.addresses).chain(memory.lost());
-            let missing: BTreeSet<_> = known
-                .copied()
-                .filter(|address| reachable(address) && !present.contains(address))
-                .collect();
-            for address in missing {
-                if gossip.gossip(address).is_err() {
-                    // Chitchat has ended, which the driver reports.
-                    return;
-                }
-            }
-            greeted = Some(Instant::now());
+impl Seeker {
+    /// Looks for these seeds, in the name of `me`, whose gossip is at `own`.
+    pub(super) fn new(seeds: Vec<String>, own: SocketAddr, me: NodeId, secrets: Secrets) -> Self {
+        Self {
+            seeds: seeds.into_iter().map(Seed::new).collect(),
+            own,
+            absences: Absences::new(Inquirer::new(me, secrets)),
         }
     }
+
+    /// Greets whoever is missing. Never returns, unless gossip has ended.
+    pub(super) async fn run(mut self, views: watch::Receiver<Arc<View>>, gossip: Arc<ChitchatHandle>) {
+        let own = self.own;
+        let mut memory = Memory::default();
+        let mut resolved: Option<Instant> = None;
+        let mut greeted: Option<Instant> = None;
+        // "localhost" may be ::1, too, where a socket for IPv4 cannot send.
+        let reachable = |address: &SocketAddr| *address != own && address.is_ipv4() == own.is_ipv4();
+        let mut ticks = interval(GREET_ALONE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Some((address, answer)) = self.absences.answer() => {
+                    let is_heard = match &answer {
+                        Ok(id) => is_heard(&gossip, id).await,
+                        Err(_) => false,
+                    };
+                    self.absences.explain(address, answer, is_heard);
+                    continue;
+                }
+            }
+            let view = views.borrow().clone();
+            let alone = view.members.len() == 1;
+            let due =
+                |last: Option<Instant>, every: Duration| last.is_none_or(|last| last.elapsed() >= every);
+
+            if due(resolved, if alone { RESOLVE_ALONE } else { RESOLVE }) {
+                for seed in &mut self.seeds {
+                    seed.resolve().await;
+                }
+                resolved = Some(Instant::now());
+            }
+            let present: BTreeSet<_> = view.members.values().map(|member| member.gossip).collect();
+            memory.remember(&present);
+            if due(greeted, if alone { GREET_ALONE } else { GREET }) {
+                let is_missing = |address: &SocketAddr| reachable(address) && !present.contains(address);
+                let known = self
+                    .seeds
+                    .iter()
+                    .flat_map(|seed| &seed.addresses)
+                    .chain(memory.lost());
+                let missing: BTreeSet<_> = known.copied().filter(is_missing).collect();
+                for address in missing {
+                    if gossip.gossip(address).is_err() {
+                        // Chitchat has ended, which the driver reports.
+                        return;
+                    }
+                }
+                let seeds = self.seeds.iter().flat_map(|seed| {
+                    let addresses = seed.addresses.iter().copied().filter(is_missing);
+                    addresses.map(|address| (address, seed.name.as_str()))
+                });
+                self.absences.are_missing(seeds);
+                greeted = Some(Instant::now());
+            }
+        }
+    }
+}
+
+/// Whether gossip tells of a node, whatever it tells.
+async fn is_heard(gossip: &ChitchatHandle, node: &NodeId) -> bool {
+    let chitchat = gossip.chitchat();
+    let chitchat = chitchat.lock().await;
+    let mut ids = chitchat.node_states().keys();
+    ids.any(|id| *id.node_id == *node.name.as_str() && id.generation_id == node.incarnation.0)
 }
 
 /// `host:port` of a node that may be there.

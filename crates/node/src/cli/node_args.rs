@@ -128,6 +128,11 @@ pub struct ClusterArgs {
     #[arg(long = "seed", value_name = "HOST:PORT", value_parser = values::seed)]
     pub seeds: Vec<String>,
 
+    /// Fail the health check while the node has seeds and sees no other node, so that balancers send nobody to a part of the
+    /// cluster that is cut off
+    #[arg(long)]
+    pub unready_alone: bool,
+
     /// A file with the secret that all nodes of the cluster share, as `hither secret new` prints it. While one is exchanged
     /// there are two, one a line or in two files: the first is used, both are accepted. The file is read again when it
     /// changes, and at SIGHUP. Unless given, the environment variable HITHER_SECRET is the secret; without that, cluster

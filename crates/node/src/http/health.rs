@@ -17,6 +17,7 @@ use super::NOT_STORED;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readiness {
     traffic: watch::Sender<Traffic>,
+    wants_company: bool,
     leaving: CancellationToken,
 }
 
@@ -29,6 +30,14 @@ enum Traffic {
 }
 
 impl Readiness {
+    /// Not ready yet. A node that wants company is not while it sees no other node.
+    pub(crate) fn new(wants_company: bool) -> Self {
+        Self {
+            wants_company,
+            ..Self::default()
+        }
+    }
+
     /// It listens at all its addresses.
     pub(crate) fn declare(&self) {
         self.traffic.send_replace(Traffic::Welcome);
@@ -52,7 +61,11 @@ impl Readiness {
 
 /// `/health` is 200 while the node is *up*, and 503 with its phase otherwise.
 pub(super) fn health(status: StatusReader, readiness: Readiness) -> Router {
-    let answer = async move || health_of(status.read().phase, readiness.traffic());
+    let answer = async move || {
+        let status = status.read();
+        let is_lonely = readiness.wants_company && status.members.len() < 2;
+        health_of(status.phase, readiness.traffic(), is_lonely)
+    };
     Router::new().route("/health", get(answer))
 }
 
@@ -61,9 +74,12 @@ pub(super) fn status(status: StatusReader) -> Router {
     Router::new().route("/status", get(async move || status_of(&status)))
 }
 
-fn health_of(phase: Phase, traffic: Traffic) -> Response {
+fn health_of(phase: Phase, traffic: Traffic, is_lonely: bool) -> Response {
     let (code, text) = match (phase, traffic) {
         (Phase::Leaving, _) | (_, Traffic::NoMore) => (StatusCode::SERVICE_UNAVAILABLE, "leaving\n"),
+        (Phase::Up, Traffic::Welcome) if is_lonely => {
+            (StatusCode::SERVICE_UNAVAILABLE, "alone although it has seeds\n")
+        }
         (Phase::Up, Traffic::Welcome) => (StatusCode::OK, "up\n"),
         (Phase::Joining, _) | (_, Traffic::NotYet) => (StatusCode::SERVICE_UNAVAILABLE, "joining\n"),
     };
@@ -86,14 +102,21 @@ mod tests {
 
     #[test]
     fn only_an_open_node_that_is_up_is_healthy() {
-        assert_eq!(health_of(Phase::Up, Traffic::Welcome).status(), StatusCode::OK);
+        assert_eq!(
+            health_of(Phase::Up, Traffic::Welcome, false).status(),
+            StatusCode::OK
+        );
+        assert_eq!(
+            health_of(Phase::Up, Traffic::Welcome, true).status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         for (phase, traffic) in [
             (Phase::Up, Traffic::NotYet),
             (Phase::Joining, Traffic::Welcome),
             (Phase::Leaving, Traffic::Welcome),
             (Phase::Up, Traffic::NoMore),
         ] {
-            let status = health_of(phase, traffic).status();
+            let status = health_of(phase, traffic, false).status();
             assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{phase:?}, {traffic:?}");
         }
     }
