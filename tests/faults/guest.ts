@@ -50,6 +50,7 @@ export class Guest {
   #lives = 1;
   readonly #latest = new Map<string, number>();
   #present = false;
+  #speaking = false;
   #door: number;
 
   constructor(name: string, seat: Seat, firstDoor: number, history: History, tell: (line: string) => void) {
@@ -81,16 +82,30 @@ export class Guest {
     await until(`${this.name} in its rooms`, () => this.#present, { within: 20_000 });
   }
 
+  /** Whether it waits for answers to what it said. */
+  get isSpeaking(): boolean {
+    return this.#speaking;
+  }
+
   /** Says something in each room a few times over, not waiting for one answer before the next message. */
   async speak(times: number): Promise<void> {
     const life = this.#life;
     const messages = Array.from({ length: times }, () => this.seat.rooms).flat();
+    this.#speaking = true;
     await Promise.all(messages.map((room) => this.#say(room, life)));
+    this.#speaking = false;
   }
 
-  async keepTalking(pause: number, dice: Dice, stop: AbortSignal): Promise<void> {
+  /** Says something now and then; nothing new during a `lull`. */
+  async keepTalking(
+    pause: number,
+    dice: Dice,
+    stop: AbortSignal,
+    lull: () => Promise<void> | undefined,
+  ): Promise<void> {
     await sleep(dice.between(0, pause));
     while (!stop.aborted) {
+      await lull();
       if (this.#present) await this.speak(dice.between(1, BURST));
       await sleep(pause + dice.between(0, pause));
     }

@@ -22,13 +22,18 @@ describe("while 60 people chat on three nodes", () => {
     context.diagnostic(JSON.stringify(summary));
   });
 
+  const sleep = [
+    { after: 0, fault: { kind: "freeze", node: 2 } },
+    { after: 12_000, fault: { kind: "thaw", node: 2 } },
+  ] as const;
+
   test("one is silent for so long that others take over, and wakes up", async (context) => {
-    const summary = await Trial.run({ name: "sleep", seed: 5, promise: "recovered" }, [
-      [
-        { after: 0, fault: { kind: "freeze", node: 2 } },
-        { after: 12_000, fault: { kind: "thaw", node: 2 } },
-      ],
-    ]);
+    const summary = await Trial.run({ name: "sleep", seed: 5, promise: "recovered" }, [sleep]);
+    context.diagnostic(JSON.stringify(summary));
+  });
+
+  test("one stops while it handles messages, and wakes up after others have taken over", async (context) => {
+    const summary = await Trial.run({ name: "sleep-busy", seed: 5 }, [sleep]);
     context.diagnostic(JSON.stringify(summary));
   });
 });

@@ -25,6 +25,9 @@ const AT_A_TABLE = 10;
 /** How many nodes may join in one trial. */
 const MAY_JOIN = 2;
 
+/** Before a node is stopped in a lull, nothing is under way for so long; in milliseconds. */
+const LULL = 100;
+
 const LINES_SHOWN = 400;
 
 /** Nobody is disconnected; or nobody comes back as somebody new. */
@@ -63,6 +66,8 @@ export class Trial {
   readonly #hosts: Hosts | undefined;
   readonly #silence = new AbortController();
   #talks: Promise<void>[] = [];
+  /** Ends when people may go on to speak. */
+  #lull: Promise<void> | undefined;
   #faultAt = Date.now();
   #convergedAfter: number[] = [];
 
@@ -135,10 +140,37 @@ export class Trial {
     }
   }
 
+  /** Inflicts these one after the other. Where recovery is promised, it is quiet until the first node has stopped. */
   async inflictAll(steps: readonly Step[]): Promise<void> {
+    // A client that was told something of which no other node knows yet is somebody new when its node stops then.
+    const first = steps.findIndex(({ fault }) => fault.kind === "kill" || fault.kind === "freeze");
+    const quiet = this.#setting.promise === "recovered" ? first + 1 : 0;
+    if (quiet > 0) await this.#inLull(() => this.#inflictEach(steps.slice(0, quiet)));
+    await this.#inflictEach(steps.slice(quiet));
+  }
+
+  async #inflictEach(steps: readonly Step[]): Promise<void> {
     for (const { after, fault } of steps) {
       await sleep(after);
       await this.inflict(fault);
+    }
+  }
+
+  /** Does something while nothing is under way: nobody says anything, and all has been heard. */
+  async #inLull(strike: () => Promise<void>): Promise<void> {
+    const lull = (async () => {
+      await until(
+        "nothing is under way",
+        () => this.history.outstanding === 0 && !this.guests.some((guest) => guest.isSpeaking),
+      );
+      await sleep(LULL);
+      await strike();
+    })();
+    this.#lull = lull.catch(() => undefined);
+    try {
+      await lull;
+    } finally {
+      this.#lull = undefined;
     }
   }
 
@@ -202,7 +234,9 @@ export class Trial {
 
   #talk(): void {
     const { pause = 400 } = this.#setting;
-    this.#talks = this.guests.map((guest) => guest.keepTalking(pause, this.#dice, this.#silence.signal));
+    this.#talks = this.guests.map((guest) =>
+      guest.keepTalking(pause, this.#dice, this.#silence.signal, () => this.#lull),
+    );
   }
 
   /** Everyone says one more thing in every room: whoever is cut off without knowing it is found out. */
