@@ -88,7 +88,7 @@ impl<E: Entities> LaneState<E> {
             lane = self.lane.index,
             %by,
             sessions = theirs.len(),
-            "giving up shards that others have taken over"
+            "giving up sessions that others have taken over"
         );
         self.guarded(None, |entities, lane| entities.give_up(lane, &theirs));
         for key in &theirs {

@@ -318,7 +318,7 @@ impl<E: Entities> LaneState<E> {
     fn handle(&mut self, message: LaneMessage<E>) {
         match message {
             LaneMessage::Ask { key, reply, .. } if !reply.is_awaited() => {
-                debug!(%key, "a request arrived after its sender's deadline");
+                debug!(%key, "a request that nobody waits for any more");
             }
             LaneMessage::Ask {
                 key,

@@ -315,7 +315,7 @@ impl<E: Entities> LaneState<E> {
                 match self.replicas.change(&mut self.lane, &key, owner, versions, delta) {
                     Some(new) => new,
                     None => {
-                        return debug!(%key, %owner, "a delta for an unknown replica; asking its owner for the whole");
+                        return debug!(%key, %owner, "a delta for an unknown replica; its owner will send the whole");
                     }
                 }
             }

@@ -300,7 +300,7 @@ impl Sessions {
                 Some(slot)
             }
             Err(error) => {
-                error!(session = %key, %error, "cannot decode a transferred session");
+                error!(session = %key, %error, "cannot restore a transferred session");
                 None
             }
         }

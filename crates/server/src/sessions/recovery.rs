@@ -292,7 +292,7 @@ impl Session {
         let mut socket = match socket.restore(&env.shared, self.service, lane.now()) {
             Ok(socket) => socket,
             Err(error) => {
-                tracing::error!(session = %self.key, %error, "cannot decode a returned socket");
+                tracing::error!(session = %self.key, %error, "cannot restore a returned socket");
                 return self.refuse(&namespace, &hither_socketio::ConnectError::new("internal error"));
             }
         };
