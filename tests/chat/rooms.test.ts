@@ -154,6 +154,17 @@ onEveryScene("rooms", (scene) => {
     );
   });
 
+  test("who is removed the moment they join is told why", async () => {
+    const [owner, member] = [await Person.guest(scene.url), await Person.guest(scene.url)];
+    const { room } = await owner.create();
+    for (let round = 0; round < 10; round++) {
+      await member.join(room);
+      const told = member.next<Left>("room.left");
+      await owner.must("room.remove", { room, name: member.name });
+      assert.deepEqual(await told, { room, reason: "removed", by: owner.name }, `round ${round}`);
+    }
+  });
+
   test("what somebody has read, mutes and orders is the same on every device at once", async () => {
     const [ada, bob] = [await Person.member(scene.url), await Person.guest(scene.url)];
     const { room } = await ada.create();

@@ -42,12 +42,9 @@ impl Chat {
                 let joined = enter(socket, membership).await?;
                 socket.emit("room.joined", &joined.membership)
             }
+            // Without a reason this is news of an earlier change: the one that ended the membership is told with its own.
             Err(StoreError::NotFound(Missing::Member | Missing::Room)) => {
-                let unknown = Gone {
-                    reason: GoneReason::Left,
-                    by: None,
-                };
-                go(socket, room, &gone.unwrap_or(unknown))
+                gone.map_or(Ok(()), |gone| go(socket, room, &gone))
             }
             Err(error) => {
                 warn!(%room, %error, "cannot find out whether a socket belongs to a room");
