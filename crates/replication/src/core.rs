@@ -153,7 +153,7 @@ impl<A: Application> Core<A> {
         self.shards.get(&shard)?.state()
     }
 
-    /// Who holds a shard, as far as this node knows.
+    /// Who holds a shard, as far as this node knows. [`Output::Routed`] says when that is another one.
     pub fn claim(&self, shard: ShardId) -> Option<&Claim> {
         self.shards.get(&shard)?.route()
     }

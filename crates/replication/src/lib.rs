@@ -23,6 +23,7 @@
 //! arrived, both nodes are given [`Input::LinkReset`].
 
 mod application;
+pub mod codec;
 mod core;
 mod ids;
 mod lease;

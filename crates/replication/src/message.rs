@@ -14,8 +14,8 @@ use crate::{
 
 /// A message of one node to another. A link delivers them in order, and says when it cannot.
 ///
-/// What is read of bytes is valid in itself. How it looks in bytes, their version, and how many of them are believed, is for
-/// who owns the links.
+/// What is read of bytes is valid in itself. How it looks in bytes says [`codec`](crate::codec); their version, and how many of
+/// them are believed, is for who owns the links.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Message<A: Application>(pub(crate) Content<A>);

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use crate::{
     application::{Application, ProducerOf, TopicOf},
-    ids::{NodeId, Position, ReplayId, ShardId},
+    ids::{Claim, NodeId, Position, ReplayId, ShardId},
     message::Message,
 };
 
@@ -67,8 +67,19 @@ pub enum Output<A: Application> {
     NotReplayable(ReplayId),
     /// The lease that was asked for by `Core::lease` may have begun: ask again.
     Leased(ShardId),
-    /// A producer's publications up to this one survive the death of any one node.
+    /// This node finds another holder of the shard than before, or the same in another custody; or, without a claim, knows of
+    /// none any more. What is asked of the holder is to be asked of this one. It is what `Core::claim` shows at that time: when
+    /// the standby alone changes, there is no such output.
+    Routed {
+        /// The shard.
+        shard: ShardId,
+        /// The claim of its holder.
+        claim: Option<Claim>,
+    },
+    /// A producer's publications to a shard up to this one survive the death of any one node.
     Confirmed {
+        /// The shard.
+        shard: ShardId,
         /// The producer.
         producer: ProducerOf<A>,
         /// Its number for the publication.
@@ -100,11 +111,20 @@ impl<A: Application> Debug for Output<A> {
             ),
             Self::NotReplayable(replay) => write!(f, "cannot replay {}", replay.0),
             Self::Leased(shard) => write!(f, "leased {}", shard.0),
+            Self::Routed { shard, claim } => match claim {
+                Some(claim) => write!(
+                    f,
+                    "{} is held by {} since {:?}",
+                    shard.0, claim.holder, claim.since
+                ),
+                None => write!(f, "{} has no holder", shard.0),
+            },
             Self::Confirmed {
+                shard,
                 producer,
                 sequence,
                 at,
-            } => write!(f, "confirmed {producer:?}.{sequence} at {at:?}"),
+            } => write!(f, "confirmed {producer:?}.{sequence} in {} at {at:?}", shard.0),
         }
     }
 }

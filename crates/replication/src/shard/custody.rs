@@ -147,7 +147,18 @@ impl<A: Application> Shard<A> {
         }
         self.publisher.repeat(ctx, &claim.holder);
         self.replays.reset();
-        self.route = Some(claim);
+        self.find(ctx, Some(claim));
+    }
+
+    /// Notes who holds the shard.
+    pub(super) fn find(&mut self, ctx: &mut Context<'_, A>, claim: Option<Claim>) {
+        let custody = |claim: &Claim| (claim.holder.clone(), claim.since);
+        let is_other = self.route.as_ref().map(custody) != claim.as_ref().map(custody);
+        self.route = claim.clone();
+        if is_other {
+            let shard = ctx.shard;
+            ctx.put(Output::Routed { shard, claim });
+        }
     }
 
     /// Notes a claim under which the sender says something, or tells it that this is over. What is said in a history

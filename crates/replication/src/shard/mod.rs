@@ -128,7 +128,7 @@ impl<A: Application> Shard<A> {
             .as_ref()
             .is_some_and(|claim| ctx.peers.is_dead(&claim.holder))
         {
-            self.route = None;
+            self.find(ctx, None);
             self.subscriptions.release();
         }
         match &mut self.role {

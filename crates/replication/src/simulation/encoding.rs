@@ -1,7 +1,9 @@
 //! Messages as bytes.
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use super::node::Records;
-use crate::Message;
+use crate::{Message, codec};
 
 /// A message as it is when it was written and read.
 pub(super) fn again(message: Message<Records>) -> Message<Records> {
@@ -11,16 +13,18 @@ pub(super) fn again(message: Message<Records>) -> Message<Records> {
     read
 }
 
-fn encode(message: &Message<Records>) -> Vec<u8> {
-    bincode::serde::encode_to_vec(message, bincode::config::standard()).expect("a message can be written")
+/// More than any message of the simulation takes.
+const LIMIT: usize = 1 << 20;
+
+fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let length = codec::encode_into(value, &mut bytes).expect("it can be written");
+    assert_eq!(codec::encoded_len(value).ok(), Some(length));
+    bytes
 }
 
-fn decode(bytes: &[u8]) -> Result<Message<Records>, String> {
-    match bincode::serde::decode_from_slice(bytes, bincode::config::standard()) {
-        Ok((message, read)) if read == bytes.len() => Ok(message),
-        Ok((_, read)) => Err(format!("{} bytes follow", bytes.len() - read)),
-        Err(error) => Err(error.to_string()),
-    }
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, codec::DecodeError> {
+    codec::decode(bytes, LIMIT)
 }
 
 mod tests {
@@ -161,8 +165,9 @@ mod tests {
                 last: at(number),
             })
         };
-        assert!(decode(&encode(&message(u64::MAX / 2))).is_ok());
-        let error = decode(&encode(&message(u64::MAX))).unwrap_err();
+        let read = |number| decode::<Message<Records>>(&encode(&message(number)));
+        assert!(read(u64::MAX / 2).is_ok());
+        let error = read(u64::MAX).unwrap_err().to_string();
         assert!(error.contains("too great"), "{error}");
     }
 
@@ -178,15 +183,11 @@ mod tests {
             (2, vec![(terms[0], 1), (terms[1], 2)], vec![0, 0]),
             (2, vec![(terms[1], 1), (terms[0], 3)], vec![0, 0]),
         ] {
-            let bytes = bincode::serde::encode_to_vec(&parts, bincode::config::standard()).unwrap();
-            let log: Result<(crate::log::Log<Records>, usize), _> =
-                bincode::serde::decode_from_slice(&bytes, bincode::config::standard());
+            let log = decode::<crate::log::Log<Records>>(&encode(&parts));
             assert!(log.is_err(), "{parts:?}");
         }
         let fits = (2u64, vec![(terms[1], 1u64), (terms[0], 2)], vec![0u8, 0]);
-        let bytes = bincode::serde::encode_to_vec(&fits, bincode::config::standard()).unwrap();
-        let log: Result<(crate::log::Log<Records>, usize), _> =
-            bincode::serde::decode_from_slice(&bytes, bincode::config::standard());
-        assert_eq!(log.unwrap().0.last().number(), 2);
+        let log = decode::<crate::log::Log<Records>>(&encode(&fits)).unwrap();
+        assert_eq!(log.last().number(), 2);
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Application, Change, Core, Listener, Memberships, NodeId, Position, ReplayId, Settings, ShardId, Slot,
-    Version,
+    Application, Change, Claim, Core, Listener, Memberships, NodeId, Position, ReplayId, Settings, ShardId,
+    Slot, Version,
 };
 
 /// What is replicated here: a list of numbers, and the memberships of listeners.
@@ -137,9 +137,23 @@ pub(super) struct Node {
     pub(super) producer: u32,
     pub(super) sequence: u64,
     pub(super) subscribed: Vec<Topic>,
+    /// Who holds each shard, as it was told.
+    pub(super) routes: BTreeMap<ShardId, Option<Claim>>,
 }
 
 impl Node {
+    /// Whether it was told of each holder that it finds.
+    pub(super) fn is_routed(&self, shards: &[ShardId]) -> bool {
+        shards.iter().all(|shard| {
+            let told = self.routes.get(shard).and_then(Option::as_ref);
+            let told = told.map(|claim| (claim.holder(), claim.since()));
+            told == self
+                .core
+                .claim(*shard)
+                .map(|claim| (claim.holder(), claim.since()))
+        })
+    }
+
     /// How often the history was broken in which this node has a shard, if it holds it.
     pub(super) fn breaks(&self, shard: ShardId) -> u32 {
         self.core.claim(shard).map_or(0, |claim| claim.breaks)
@@ -160,6 +174,7 @@ impl Node {
             producer,
             sequence: 0,
             subscribed: Vec::new(),
+            routes: BTreeMap::new(),
         }
     }
 }

@@ -110,7 +110,9 @@ impl<A: Application> Publisher<A> {
         if confirmed == 0 {
             return;
         }
+        let shard = ctx.shard;
         ctx.put(Output::Confirmed {
+            shard,
             producer,
             sequence,
             at,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hither_replication::{NodeId, ShardId, Term};
+use hither_replication::{NodeId, ShardId};
 
 use super::{Node, Output, Timer};
 use crate::{
@@ -14,15 +14,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Connections {
     endpoints: BTreeMap<EndpointId, Endpoint>,
-    /// By the shard of their sockets, with the holder to which they are attached.
-    shards: BTreeMap<ShardId, Bound>,
-}
-
-#[derive(Default)]
-struct Bound {
-    /// With the term in which it began to hold: a holder that has lost the shard meanwhile knows of no endpoint.
-    holder: Option<(NodeId, Term)>,
-    endpoints: BTreeSet<EndpointId>,
+    /// By the shard of their sockets.
+    shards: BTreeMap<ShardId, BTreeSet<EndpointId>>,
 }
 
 impl Connections {
@@ -31,17 +24,17 @@ impl Connections {
     }
 
     fn insert(&mut self, endpoint: Endpoint) {
-        let bound = self.shards.entry(endpoint.socket().shard).or_default();
-        bound.endpoints.insert(endpoint.id());
+        let there = self.shards.entry(endpoint.socket().shard).or_default();
+        there.insert(endpoint.id());
         self.endpoints.insert(endpoint.id(), endpoint);
     }
 
     fn remove(&mut self, id: EndpointId) -> Option<Endpoint> {
         let endpoint = self.endpoints.remove(&id)?;
         let shard = endpoint.socket().shard;
-        if let Some(bound) = self.shards.get_mut(&shard) {
-            bound.endpoints.remove(&id);
-            if bound.endpoints.is_empty() {
+        if let Some(there) = self.shards.get_mut(&shard) {
+            there.remove(&id);
+            if there.is_empty() {
                 self.shards.remove(&shard);
             }
         }
@@ -70,27 +63,19 @@ impl Node {
         }
     }
 
-    /// Attaches all whose shard is held by another node than before.
-    pub(super) fn follow_holders(&mut self) {
-        let mut moved = Vec::new();
-        for (shard, bound) in &mut self.connections.shards {
-            let claim = self.core.claim(*shard);
-            let holder = claim.map(|claim| (claim.holder().clone(), claim.since()));
-            if holder.is_some() && holder != bound.holder {
-                bound.holder = holder;
-                moved.extend(bound.endpoints.iter().copied());
-            }
-        }
-        moved.into_iter().for_each(|id| self.attach(id));
+    /// Attaches all that want sockets of a shard: it is held by another node than before, or anew by the same, which knows of
+    /// no endpoint then.
+    pub(super) fn attach_all(&mut self, shard: ShardId) {
+        let there = self.connections.shards.get(&shard).cloned();
+        there.into_iter().flatten().for_each(|id| self.attach(id));
     }
 
     /// What was on its way to a holder, or from it, may be lost.
     pub(super) fn reattach_to(&mut self, holder: &NodeId) {
-        let bound = self.connections.shards.values();
-        let is_there = |bound: &&Bound| bound.holder.as_ref().is_some_and(|(node, _)| node == holder);
-        let there = bound.filter(is_there);
-        let all: Vec<EndpointId> = there.flat_map(|bound| &bound.endpoints).copied().collect();
-        all.into_iter().for_each(|id| self.attach(id));
+        let shards = self.connections.shards.keys().copied();
+        let is_there = |shard: &ShardId| self.core.claim(*shard).is_some_and(|it| it.holder() == holder);
+        let there: Vec<ShardId> = shards.filter(is_there).collect();
+        there.into_iter().for_each(|shard| self.attach_all(shard));
     }
 
     pub(super) fn attach_again(&mut self, id: EndpointId, attachment: AttachmentNumber) {

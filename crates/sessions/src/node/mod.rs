@@ -263,7 +263,6 @@ impl Node {
             Input::Done { run, effects } => self.on_done(run, effects),
         }
         self.run_events();
-        self.follow_holders();
         self.resume();
         self.run_events();
         std::mem::take(&mut self.outputs)

@@ -37,6 +37,11 @@ impl Node {
                     self.start_next(socket);
                 }
             }
+            Core::Routed { shard, claim } => {
+                if claim.is_some() {
+                    self.attach_all(shard);
+                }
+            }
             Core::Confirmed {
                 producer, sequence, ..
             } => self.on_published(producer, sequence),

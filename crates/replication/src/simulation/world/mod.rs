@@ -535,27 +535,35 @@ impl World {
                     }
                 }
                 Output::Leased(shard) => self.act(id, shard)?,
+                Output::Routed { shard, claim } => {
+                    if let Some(node) = self.nodes.get_mut(id) {
+                        node.routes.insert(shard, claim);
+                    }
+                }
                 Output::Gap { topic, base } => {
                     self.judge.gap(id, topic, base)?;
                     self.on_gap(id, topic)?;
                 }
                 Output::Confirmed {
+                    shard,
                     producer,
                     sequence,
                     at,
                 } => {
                     self.publish_next(id, producer, at)?;
                     let said = |sequence| Said { producer, sequence };
-                    let shard = self.topics.get(&said(sequence)).map(|topic| topic.shard);
                     let earlier = self.topics.range(said(0)..=said(sequence));
-                    for (said, topic) in earlier.filter(|(_, topic)| Some(topic.shard) == shard) {
+                    for (said, topic) in earlier.filter(|(_, topic)| topic.shard == shard) {
                         self.judge.confirmed(*topic, *said);
                     }
                 }
             }
         }
         self.is_performing = false;
-        Ok(())
+        match self.nodes.values().find(|node| !node.is_routed(&self.shards)) {
+            Some(node) => Err(format!("{} was not told who holds a shard", node.id)),
+            None => Ok(()),
+        }
     }
 }
 
