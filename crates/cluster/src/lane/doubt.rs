@@ -11,12 +11,35 @@ use std::{
 use tracing::{info, warn};
 
 use super::{LaneMessage, LaneState, barriers::Waiting};
-use crate::{entity::Entities, member::NodeId, shard::Key};
+use crate::{
+    entity::Entities,
+    links::{Credit, LinkLife},
+    member::NodeId,
+    shard::Key,
+};
 
-/// What came while a lane did not know whether its entities are its own. Bounded as its mailbox is: by those who send.
+/// What came while a lane did not know whether its entities are its own.
+///
+/// The answer of a peer comes behind what it had sent before. So that must not fill the window of its link, or the answer
+/// would never come: until a peer has answered, what it sent is held without its credit. That is no more than what waited
+/// at the peer's end of the link, which is bounded. What comes after the answer keeps its credit.
 pub(super) struct Doubt<E: Entities> {
     barrier: u64,
     held: VecDeque<LaneMessage<E>>,
+    /// The links by which answers have come.
+    answered: Vec<LinkLife>,
+}
+
+impl<E: Entities> Doubt<E> {
+    fn hold(&mut self, mut message: LaneMessage<E>) {
+        if let Some(credit) = message.credit_mut() {
+            let link = credit.link();
+            if !self.answered.iter().any(|answered| answered.is(&link)) {
+                *credit = Credit::unaccounted();
+            }
+        }
+        self.held.push_back(message);
+    }
 }
 
 impl<E: Entities> LaneState<E> {
@@ -40,6 +63,7 @@ impl<E: Entities> LaneState<E> {
         self.doubt = Some(Doubt {
             barrier,
             held: VecDeque::new(),
+            answered: Vec::new(),
         });
     }
 
@@ -49,7 +73,10 @@ impl<E: Entities> LaneState<E> {
             return Some(message);
         };
         match &message {
-            LaneMessage::Passed { barrier, .. } if *barrier == doubt.barrier => Some(message),
+            LaneMessage::Passed { barrier, node, .. } if *barrier == doubt.barrier => {
+                doubt.answered.extend(self.lane.router.link_life(node));
+                Some(message)
+            }
             LaneMessage::CountedOut { .. }
             | LaneMessage::Placed(_)
             | LaneMessage::LinkUp(_)
@@ -58,7 +85,7 @@ impl<E: Entities> LaneState<E> {
             | LaneMessage::Introduced(_) => Some(message),
             LaneMessage::Tick => None,
             _ => {
-                doubt.held.push_back(message);
+                doubt.hold(message);
                 None
             }
         }

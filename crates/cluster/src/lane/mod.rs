@@ -152,6 +152,17 @@ pub(crate) struct Flow {
 
 impl<E: Entities> ractor::Message for LaneMessage<E> {}
 
+impl<E: Entities> LaneMessage<E> {
+    /// The room in the sender's window that the message takes, if it came over a link.
+    fn credit_mut(&mut self) -> Option<&mut Credit> {
+        match self {
+            Self::Direct { hold, .. } | Self::Replica { hold, .. } => Some(hold),
+            Self::Ask { hold, .. } | Self::Publication(_, hold) | Self::History { hold, .. } => hold.as_mut(),
+            _ => None,
+        }
+    }
+}
+
 /// The address of a lane of this node. Its mailbox is bounded by those who send: a request or socket has one message
 /// under way, and links stop at their window.
 pub(crate) struct LaneRef<E: Entities>(ActorRef<LaneMessage<E>>);
