@@ -171,8 +171,10 @@ fn nodes_split_while_the_shard_moves() {
     }
 }
 
-/// `holder` is about to hand the shard over to `j` when the sides meet, after so many messages of `j` and with so many terms on
-/// the other side.
+/// `holder` hands the shard over to `j` when the sides meet: after so many messages of `j`, and with so many terms more on the
+/// other side. In some of these the other side's term lies between the one in which `j` was named and the one that `j` is
+/// promised: `j` is drawn away by it, and `holder` ends the other side by its promise. Which these are follows from the hashes
+/// of the nodes.
 fn meeting_in_a_move(holder: char, other: char, delivered: usize, terms: usize) {
     let (side, alone, far) = match holder {
         'o' => ("oxj", "s", "sy"),
@@ -181,10 +183,9 @@ fn meeting_in_a_move(holder: char, other: char, delivered: usize, terms: usize) 
     let (mut script, _) = chatting();
     script.split(&["ox", "sy"]);
     script.pass(LONG);
-    for _ in 0..terms {
-        script.see(other, alone);
-        script.run();
-        script.see(other, far);
+    for term in 0..terms {
+        // It loses its standby, and finds it again: one term each.
+        script.see(other, if term % 2 == 0 { alone } else { far });
         script.run();
     }
     script.start_seeing('j', side);
@@ -194,21 +195,26 @@ fn meeting_in_a_move(holder: char, other: char, delivered: usize, terms: usize) 
     script.hold('j', holder);
     script.see(holder, side);
     script.run();
-    script.deliver('j', holder, delivered);
-    script.run();
+    for _ in 0..delivered {
+        script.deliver('j', holder, 1);
+        script.run();
+    }
     // What is not committed keeps the holder from handing over at once.
     if script.serves(holder) {
         script.record(holder);
         script.deliver('j', holder, 1);
         script.run();
     }
-    // The one that joins hears of the other side first.
+    // The one that joins hears that there is another side, and no more of it until the two holders have met.
+    script.hold(other, 'j');
     script.heal();
     script.see(other, "josxy");
     script.see('j', "josxy");
+    script.deliver(other, 'j', 1);
     script.run();
     script.all_see("josxy");
     script.pass(SECOND);
+    script.release(other, 'j');
     script.release('j', holder);
     script.pass(2 * LONG);
     assert!(script.serves('j'), "{holder} after {delivered}, {terms}");
@@ -218,8 +224,8 @@ fn meeting_in_a_move(holder: char, other: char, delivered: usize, terms: usize) 
 #[test]
 fn sides_meet_while_one_of_them_moves_the_shard() {
     for (holder, other) in [('o', 's'), ('s', 'o')] {
-        for delivered in 0..8 {
-            for terms in 0..3 {
+        for delivered in 0..12 {
+            for terms in 0..6 {
                 meeting_in_a_move(holder, other, delivered, terms);
             }
         }
