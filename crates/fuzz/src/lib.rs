@@ -6,15 +6,17 @@
 
 mod client;
 mod node;
+mod replication;
 
 pub use client::{frame, offset, packet, payload, pid, placeholders, query, sid};
 pub use node::{gossip, hello, link_envelope, link_message, link_payload};
+pub use replication::replication;
 
 /// Does something with bytes, and panics when it finds a fault.
 pub type Target = fn(&[u8]);
 
 /// Every target, by name.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("frame", frame),
     ("gossip", gossip),
     ("hello", hello),
@@ -27,5 +29,6 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("pid", pid),
     ("placeholders", placeholders),
     ("query", query),
+    ("replication", replication),
     ("sid", sid),
 ];
