@@ -30,6 +30,13 @@ pub struct Settings {
     pub message_bytes: usize,
     /// How many bytes of entries may be on their way to a follower, and of publications to a holder.
     pub window_bytes: usize,
+    /// How many bytes a shard's log may have beyond those that are [kept](Self::kept_bytes), and a quarter of these: while its
+    /// standby does not answer, or a member has not said what it subscribes to. A holder whose log is full gives no
+    /// [lease](Core::lease), and takes no publications: those wait where they come from.
+    pub backlog_bytes: usize,
+    /// How many bytes of publications to one shard wait at the node that publishes them. Beyond that they are
+    /// [rejected](Output::Rejected).
+    pub pending_bytes: usize,
     /// For how long a holder relies on its standby's word.
     pub lease: Duration,
     /// For how long a standby keeps that word. Longer than the lease by what clocks may differ in that time.
@@ -45,6 +52,8 @@ impl Default for Settings {
             kept_bytes: 1 << 20,
             message_bytes: 64 << 10,
             window_bytes: 1 << 20,
+            backlog_bytes: 4 << 20,
+            pending_bytes: 4 << 20,
             lease: Duration::from_millis(500),
             lease_guard: Duration::from_secs(1),
         }
@@ -68,7 +77,8 @@ pub enum Input<A: Application> {
     },
     /// A deadline is over; see [`Core::deadline`].
     Tick,
-    /// Publishes to a topic of a shard. A producer numbers its publications to one shard, with growing numbers.
+    /// Publishes to a topic of a shard, if [there is room](Core::has_room). A producer numbers its publications to one shard,
+    /// with growing numbers.
     Publish {
         /// The topic's shard.
         shard: ShardId,
@@ -158,6 +168,19 @@ impl<A: Application> Core<A> {
         self.shards.get(&shard)?.route()
     }
 
+    /// Whether the log of a shard that this node holds is [full](Settings::backlog_bytes). What can be asked for again should
+    /// not be recorded now.
+    pub fn is_full(&self, shard: ShardId) -> bool {
+        let shard = self.shards.get(&shard);
+        shard.is_some_and(|shard| shard.is_full(&self.settings))
+    }
+
+    /// Whether a publication to a shard would be taken. If not, [`Output::Writable`] says when it will be.
+    pub fn has_room(&self, shard: ShardId) -> bool {
+        let shard = self.shards.get(&shard);
+        shard.is_some_and(|shard| shard.has_room(&self.settings))
+    }
+
     /// When the next [`Input::Tick`] is due.
     pub fn deadline(&self) -> Option<Duration> {
         self.deadlines.first().map(|(at, _)| *at)
@@ -186,7 +209,8 @@ impl<A: Application> Core<A> {
     }
 
     /// Whether this node may act on the state of a shard that it holds without an entry in its log: begin a handler, or
-    /// answer a question.
+    /// answer a question. While the shard's log is [full](Settings::backlog_bytes) it may not, so that what handlers record has
+    /// a bound; what they have begun, they may record.
     ///
     /// # Errors
     /// When this node does not hold the shard.
@@ -366,8 +390,12 @@ impl<A: Application> Core<A> {
 
     /// The lease of all who might take a shard over from this node; none if this node does not hold it.
     fn take_leases(&mut self, shard: ShardId, now: Duration, outputs: &mut Vec<Output<A>>) -> Option<Lease> {
-        let mut all = Lease::Held;
-        for node in self.shards.get(&shard)?.successors()? {
+        let shard = self.shards.get(&shard)?;
+        let mut all = match shard.is_full(&self.settings) {
+            true => Lease::Pending,
+            false => Lease::Held,
+        };
+        for node in shard.successors()? {
             let (lease, ask) = self.leases.take(&node, now);
             if lease == Lease::Pending {
                 all = Lease::Pending;

@@ -67,7 +67,7 @@ pub(crate) struct Publication<A: Application> {
 /// The entries of a shard that are kept.
 pub(crate) struct Log<A: Application> {
     entries: VecDeque<Entry<A>>,
-    /// Each term with the number of its first entry, in order.
+    /// Each term with the number of its first entry, in order. Those that ended long ago are forgotten.
     terms: Vec<(Term, u64)>,
     last: Position,
     /// What the entries take.
@@ -113,6 +113,12 @@ impl<A: Application> Log<A> {
         }
     }
 
+    /// Forgets the terms that ended at this number, or before it.
+    pub(crate) fn forget_terms(&mut self, up_to: u64) {
+        let later = self.terms.partition_point(|(_, first)| *first <= up_to);
+        self.terms.drain(..later.saturating_sub(1));
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -133,7 +139,8 @@ impl<A: Application> Log<A> {
         self.floor() + excess.count() as u64
     }
 
-    /// Whether this position is one of this history, and not of another one that went on elsewhere.
+    /// Whether this position is one of this history, and not of another one that went on elsewhere. Of a term that is forgotten,
+    /// nothing is known.
     pub(crate) fn has(&self, position: Position) -> bool {
         if position == Position::START {
             return true;
@@ -238,5 +245,62 @@ impl<A: Application> Debug for Entry<A> {
             ),
             Body::Trimmed { entries, idle } => write!(f, "trimmed to {entries}, {idle}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        NodeId, codec,
+        simulation::{Record, Records},
+    };
+
+    /// Five terms with two entries each.
+    fn log() -> Log<Records> {
+        let (mut log, mut term, node) = (Log::default(), Term::NONE, NodeId::new("o", 1));
+        for _ in 0..5 {
+            term = term.next(&node);
+            for number in 0..2 {
+                let (at, body) = (log.next(term), Body::Record(Record::Number(number)));
+                log.push(Entry { at, body });
+            }
+        }
+        log
+    }
+
+    #[test]
+    fn terms_that_ended_long_ago_are_forgotten() {
+        let (whole, mut log) = (log(), log());
+        log.forget(5);
+        log.forget_terms(5);
+        assert_eq!(log.terms.len(), 3);
+        for number in 5..=10 {
+            let position = whole.position(number);
+            assert!(log.has(position) && log.position(number) == position);
+        }
+        // Of what came before, nothing is known: it is neither here nor elsewhere.
+        assert!(!log.has(whole.position(4)) && log.has(Position::START));
+    }
+
+    #[test]
+    fn a_log_without_its_first_terms_is_read_as_it_was_written() {
+        let mut log = log();
+        log.forget(7);
+        log.forget_terms(7);
+        let mut bytes = Vec::new();
+        codec::encode_into(&log, &mut bytes).unwrap();
+        let read: Log<Records> = codec::decode(&bytes, bytes.len()).unwrap();
+        assert_eq!((read.floor(), read.terms, read.last), (7, log.terms, log.last));
+    }
+
+    #[test]
+    fn a_log_that_lacks_the_term_of_an_entry_is_refused() {
+        let mut log = log();
+        log.forget(2);
+        log.forget_terms(6);
+        let mut bytes = Vec::new();
+        codec::encode_into(&log, &mut bytes).unwrap();
+        assert!(codec::decode::<Log<Records>>(&bytes, bytes.len()).is_err());
     }
 }

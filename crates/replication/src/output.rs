@@ -67,6 +67,18 @@ pub enum Output<A: Application> {
     NotReplayable(ReplayId),
     /// The lease that was asked for by `Core::lease` may have begun: ask again.
     Leased(ShardId),
+    /// A publication was not taken: too much waits for the shard. It must be published again before any later one of the same
+    /// producer to that shard, when there is [room](crate::Core::has_room).
+    Rejected {
+        /// The shard.
+        shard: ShardId,
+        /// The producer.
+        producer: ProducerOf<A>,
+        /// Its number for the publication.
+        sequence: u64,
+    },
+    /// Publications to a shard are taken again, after there was no room for any.
+    Writable(ShardId),
     /// This node finds another holder of the shard than before, or the same in another custody; or, without a claim, knows of
     /// none any more. What is asked of the holder is to be asked of this one. It is what `Core::claim` shows at that time: when
     /// the standby alone changes, there is no such output.
@@ -111,6 +123,12 @@ impl<A: Application> Debug for Output<A> {
             ),
             Self::NotReplayable(replay) => write!(f, "cannot replay {}", replay.0),
             Self::Leased(shard) => write!(f, "leased {}", shard.0),
+            Self::Rejected {
+                shard,
+                producer,
+                sequence,
+            } => write!(f, "rejected {producer:?}.{sequence} to {}", shard.0),
+            Self::Writable(shard) => write!(f, "room for publications to {}", shard.0),
             Self::Routed { shard, claim } => match claim {
                 Some(claim) => write!(
                     f,

@@ -77,6 +77,8 @@ impl<A: Application> Replica<A> {
         self.heads.retain(|_, number| *number > idle);
         self.produced.retain(|_, produced| produced.number > idle);
         self.log.forget(entries);
+        // Whoever stands before both is told nothing, whatever its term was.
+        self.log.forget_terms(self.log.floor().min(self.heads_floor));
     }
 
     pub(crate) fn produced(&self, producer: &ProducerOf<A>) -> Option<Produced> {

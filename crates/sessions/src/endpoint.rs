@@ -24,6 +24,8 @@ pub struct Endpoint {
     /// One of them was.
     was_attached: bool,
     frames: VecDeque<(FrameNumber, ClientPacket)>,
+    /// What these take.
+    bytes: usize,
     last_frame: FrameNumber,
     progress: Progress,
 }
@@ -39,6 +41,8 @@ pub(crate) struct Received {
 impl Endpoint {
     /// While so many frames are not handled, no more should be read of the client.
     pub const MAX_FRAMES: usize = 64;
+    /// The same for their bytes.
+    pub const MAX_BYTES: usize = 1 << 20;
 
     /// Of a new connection.
     pub fn new(id: EndpointId, socket: SocketId, how: How) -> Self {
@@ -54,6 +58,7 @@ impl Endpoint {
             is_attached: false,
             was_attached: false,
             frames: VecDeque::new(),
+            bytes: 0,
             last_frame: FrameNumber::default(),
             progress: Progress {
                 offset,
@@ -82,9 +87,9 @@ impl Endpoint {
         self.is_attached
     }
 
-    /// Whether no more should be read of the client now.
+    /// Whether no more may be read of the client now.
     pub fn is_full(&self) -> bool {
-        self.frames.len() >= Self::MAX_FRAMES
+        self.frames.len() >= Self::MAX_FRAMES || self.bytes >= Self::MAX_BYTES
     }
 
     /// Begins anew with whoever holds the shard now: what it is sent for a former attachment, it ignores.
@@ -107,6 +112,7 @@ impl Endpoint {
     pub(crate) fn push(&mut self, packet: ClientPacket) -> ToSocket {
         let frame = self.last_frame.next();
         self.last_frame = frame;
+        self.bytes += packet.size();
         self.frames.push_back((frame, packet.clone()));
         ToSocket::Push { frame, packet }
     }
@@ -147,7 +153,9 @@ impl Endpoint {
                 }
                 self.progress.handled = self.progress.handled.max(handled);
                 let handled = self.progress.handled;
-                while self.frames.pop_front_if(|(frame, _)| *frame <= handled).is_some() {}
+                while let Some((_, packet)) = self.frames.pop_front_if(|(frame, _)| *frame <= handled) {
+                    self.bytes -= packet.size();
+                }
                 received.reply = Some(ToSocket::Received {
                     handled,
                     output: self.progress.output,

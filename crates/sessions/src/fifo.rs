@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use crate::{
     ids::{FrameNumber, Generation, OutputNumber},
     message::Intent,
-    record::Step,
-    state::Own,
+    record::{Step, step_size},
+    state::{Own, SocketState},
 };
 
 /// A step that is not known to be done: the endpoint has not confirmed what it says, or others what it sends.
@@ -19,39 +19,60 @@ struct Item {
     is_recorded: bool,
 }
 
+impl Item {
+    fn size(&self) -> usize {
+        step_size(&self.step)
+    }
+}
+
 /// Steps in order. What one of them says does not overtake what the one before says.
 #[derive(Debug, Default)]
 pub(crate) struct Fifo {
     waiting: VecDeque<Item>,
     /// What was sent to an endpoint, or would have been.
     sent: VecDeque<Item>,
+    /// What all of them take.
+    bytes: usize,
 }
 
 impl Fifo {
     /// A step that is in a record: nothing of it leaves before that is committed.
     pub(crate) fn push_recorded(&mut self, step: Step, after: u64) {
-        let is_recorded = true;
-        self.waiting.push_back(Item {
+        self.push(Item {
             step,
             after,
-            is_recorded,
+            is_recorded: true,
         });
     }
 
     /// A step that changed nothing.
     pub(crate) fn push_unrecorded(&mut self, step: Step) {
-        let (after, is_recorded) = (0, false);
-        self.waiting.push_back(Item {
+        self.push(Item {
             step,
-            after,
-            is_recorded,
+            after: 0,
+            is_recorded: false,
         });
     }
 
-    /// What a holder finds: it is committed, and the endpoint may have it or not.
-    pub(crate) fn found(step: Step) -> Self {
+    fn push(&mut self, item: Item) {
+        self.bytes += item.size();
+        self.waiting.push_back(item);
+    }
+
+    /// How many bytes of steps are not known to be done.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What is found in the state, and committed with this record: the endpoint may have it or not.
+    pub(crate) fn found(state: &SocketState, after: u64) -> Self {
         let mut fifo = Self::default();
-        fifo.push_recorded(step, 0);
+        let step = Step {
+            frame: Some((state.generation, state.handled)),
+            outputs: state.outgoing.iter().cloned().collect(),
+            sends: Vec::new(),
+        };
+        fifo.push_recorded(step, after);
         fifo
     }
 
@@ -85,7 +106,9 @@ impl Fifo {
             };
             item.step.frame.is_none_or(is_handled) && item.step.outputs.iter().all(is_said)
         };
-        while self.sent.pop_front_if(has_arrived).is_some() {}
+        while let Some(item) = self.sent.pop_front_if(has_arrived) {
+            self.bytes -= item.size();
+        }
     }
 
     /// Steps that no record has and that are not done: the next record takes them along.

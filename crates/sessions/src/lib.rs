@@ -51,6 +51,7 @@
 mod endpoint;
 mod fifo;
 mod ids;
+mod kept;
 mod message;
 mod node;
 mod outbox;

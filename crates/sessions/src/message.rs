@@ -35,6 +35,17 @@ pub enum ClientPacket {
     Disconnect,
 }
 
+impl ClientPacket {
+    /// The bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        let bytes = match self {
+            Self::Event { event: bytes, .. } | Self::Ack { answer: bytes, .. } => bytes.len(),
+            Self::Disconnect => 0,
+        };
+        size_of::<Self>() + bytes
+    }
+}
+
 /// What a client is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerPacket {
@@ -86,12 +97,14 @@ pub enum ClosedBecause {
     Unknown,
     /// The client has returned through another endpoint.
     Superseded,
-    /// What the client has missed is not known any more.
+    /// What the client has missed is not known any more, or too much waits for it.
     CannotResume,
     /// The application does not want it.
     Refused(Bytes),
     /// The socket has ended.
     Ended,
+    /// More was read of the client than the endpoint [takes](crate::Endpoint::is_full).
+    Overrun,
 }
 
 /// What an endpoint says to a socket.
@@ -131,6 +144,19 @@ pub enum How {
     Return(Option<ClientOffset>),
     /// This endpoint was attached before.
     Resume(Progress),
+}
+
+impl How {
+    /// Which events for the socket alone the endpoint, or its client, has.
+    pub(crate) fn output(&self) -> OutputNumber {
+        match self {
+            Self::Open { .. } => OutputNumber::default(),
+            Self::Return(offset) => offset
+                .as_ref()
+                .map_or_else(Default::default, |offset| offset.events),
+            Self::Resume(progress) => progress.output,
+        }
+    }
 }
 
 /// How far an endpoint is.
@@ -313,6 +339,11 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// The bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.event.len()
+    }
+
     /// Tells it from all others of its socket.
     pub(crate) fn key(&self) -> (Source, Sequence) {
         (self.source, self.sequence)

@@ -23,6 +23,8 @@ struct Pending {
 pub(crate) struct Outbox {
     pending: VecDeque<Pending>,
     keys: BTreeSet<(Source, Sequence)>,
+    /// What is pending takes so many bytes.
+    bytes: usize,
     /// Confirmed, and still in the replicated state.
     to_be_dropped: Vec<(Source, Sequence)>,
 }
@@ -39,6 +41,7 @@ impl Outbox {
 
     pub(crate) fn push(&mut self, intent: Intent, after: u64, is_recorded: bool) {
         self.keys.insert(intent.key());
+        self.bytes += intent.size();
         self.pending.push_back(Pending {
             intent,
             after,
@@ -79,6 +82,19 @@ impl Outbox {
             .collect()
     }
 
+    /// There is no room for it, nor for what is behind it: that may leave later.
+    pub(crate) fn retract(&mut self, intent: &Intent) {
+        let behind = self.pending.iter_mut();
+        for pending in behind.skip_while(|pending| pending.intent.key() != intent.key()) {
+            pending.is_sent = false;
+        }
+    }
+
+    /// How many bytes are not confirmed.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// It is confirmed.
     pub(crate) fn confirmed(&mut self, source: Source, sequence: Sequence) {
         if !self.keys.remove(&(source, sequence)) {
@@ -87,9 +103,11 @@ impl Outbox {
         let is_it = |pending: &Pending| pending.intent.key() == (source, sequence);
         if let Some(index) = self.pending.iter().position(is_it)
             && let Some(pending) = self.pending.remove(index)
-            && pending.is_recorded
         {
-            self.to_be_dropped.push((source, sequence));
+            self.bytes -= pending.intent.size();
+            if pending.is_recorded {
+                self.to_be_dropped.push((source, sequence));
+            }
         }
     }
 

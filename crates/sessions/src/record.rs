@@ -60,6 +60,8 @@ pub enum Change {
         endpoint: EndpointId,
         /// See [`How::Open`](crate::How::Open).
         life: u32,
+        /// How many bytes of what it says to its client are kept until that has them.
+        keeps: u32,
     },
     /// Its client has returned.
     Returned {
@@ -95,14 +97,7 @@ impl Application for Replicated {
         let Record::Socket(_, delta) = record else {
             return size_of::<Record>();
         };
-        let steps = delta.steps.iter().map(|step| {
-            let outputs = step.outputs.iter().map(|(_, own)| own_size(own));
-            let sends = step
-                .sends
-                .iter()
-                .map(|intent| size_of::<Intent>() + intent.event.len());
-            size_of::<Step>() + outputs.sum::<usize>() + sends.sum::<usize>()
-        });
+        let steps = delta.steps.iter().map(step_size);
         let changes = delta.changes.iter().map(|change| {
             size_of::<Change>()
                 + match change {
@@ -122,8 +117,13 @@ impl Application for Replicated {
         match record {
             Record::Aged => state.sockets.values_mut().for_each(SocketState::age),
             Record::Socket(id, delta) => {
-                if let Some(Change::Created { endpoint, life }) = delta.changes.first() {
-                    let new = SocketState::new(*endpoint, *life);
+                if let Some(Change::Created {
+                    endpoint,
+                    life,
+                    keeps,
+                }) = delta.changes.first()
+                {
+                    let new = SocketState::new(*endpoint, *life, *keeps);
                     state.sockets.insert(*id, new);
                 }
                 if let Some(socket) = state.sockets.get_mut(id) {
@@ -137,7 +137,15 @@ impl Application for Replicated {
     }
 }
 
-fn own_size(own: &Own) -> usize {
+/// The bytes that it takes, about.
+pub(crate) fn step_size(step: &Step) -> usize {
+    let outputs = step.outputs.iter().map(|(_, own)| own_size(own));
+    let sends = step.sends.iter().map(Intent::size);
+    size_of::<Step>() + outputs.sum::<usize>() + sends.sum::<usize>()
+}
+
+/// The bytes that it takes, about.
+pub(crate) fn own_size(own: &Own) -> usize {
     size_of::<(OutputNumber, Own)>()
         + match own {
             Own::Event(bytes) | Own::Asking(bytes) | Own::Answer { answer: bytes, .. } => bytes.len(),
@@ -155,11 +163,15 @@ impl SocketState {
         self.outbox
             .retain(|intent| !delta.confirmed.contains(&intent.key()));
         let (received, forgotten, answered) = (delta.received, self.forgotten, delta.answered);
-        self.outgoing.retain(|(number, own)| match own {
-            Own::Event(_) => *number > forgotten || *number > received,
-            Own::Asking(_) => *number > received,
+        self.outgoing.retain(|number, own| match own {
+            Own::Event(_) => number > forgotten || number > received,
+            Own::Asking(_) => number > received,
             Own::Answer { frame, .. } => *frame > answered,
         });
+        if let Some(dropped) = self.outgoing.shrink(self.keeps as usize) {
+            self.dropped = dropped;
+            self.forgotten = self.forgotten.max(dropped);
+        }
     }
 
     fn apply_step(&mut self, step: &Step) {
@@ -170,7 +182,7 @@ impl SocketState {
         }
         for (number, own) in &step.outputs {
             self.last_output = self.last_output.max(*number);
-            self.outgoing.push_back((*number, own.clone()));
+            self.outgoing.push(*number, own.clone());
         }
         for intent in &step.sends {
             if intent.source == Source::Calls {
@@ -191,7 +203,7 @@ impl SocketState {
                 self.handled = FrameNumber::default();
                 // A client forgets what it has asked when its connection ends, and is not asked again.
                 self.outgoing
-                    .retain(|(number, own)| number > told && matches!(own, Own::Event(_)));
+                    .retain(|number, own| number > *told && matches!(own, Own::Event(_)));
             }
             Change::Announced => self.announced = self.generation,
             Change::Data(data) => self.data = data.clone(),

@@ -13,7 +13,6 @@ use crate::{
     ids::{AttachmentNumber, EndpointId, FrameNumber, Generation, OutputNumber, RunId, Topic},
     message::{AckLost, ClientOffset, ClientPacket, Effects},
     outbox::Outbox,
-    record::Step,
     state::SocketState,
 };
 
@@ -102,6 +101,9 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    /// What a socket says and sends is bounded by this, and by what one handler does.
+    pub(crate) const MAX_BYTES: usize = 1 << 20;
+
     /// Of a socket whose connect handler is to run.
     pub(crate) fn opening(client: Client, life: u32, auth: Bytes, now: Duration) -> Self {
         let mut serving = Self::empty(life, Listener::new(life), now);
@@ -118,11 +120,7 @@ impl Serving {
         serving.handled = state.handled;
         serving.last_output = state.last_output;
         serving.outbox = Outbox::found(&state.outbox);
-        serving.fifo = Fifo::found(Step {
-            frame: Some((state.generation, state.handled)),
-            outputs: state.outgoing.iter().cloned().collect(),
-            sends: Vec::new(),
-        });
+        serving.fifo = Fifo::found(state, 0);
         serving
     }
 
@@ -173,6 +171,11 @@ impl Serving {
     /// Whether a handler runs, or has ended and is not done.
     pub(crate) fn is_busy(&self) -> bool {
         self.running.is_some() || self.joining.is_some()
+    }
+
+    /// Whether so much that it has done is not known to be done that no more of its client's frames are to be handled.
+    pub(crate) fn is_full(&self) -> bool {
+        self.fifo.bytes() + self.outbox.bytes() >= Self::MAX_BYTES
     }
 
     /// The frame of this generation that a handler is busy with.

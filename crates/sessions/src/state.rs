@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{EndpointId, FrameNumber, Generation, OutputNumber, Producer, Sequence, SocketId, Topic},
+    kept::Kept,
     message::{ClientOffset, Intent},
 };
 
@@ -75,7 +76,11 @@ pub struct SocketState {
     pub(crate) handled: FrameNumber,
     pub(crate) last_output: OutputNumber,
     /// What the endpoint has not confirmed, and events for when the client returns.
-    pub(crate) outgoing: VecDeque<(OutputNumber, Own)>,
+    pub(crate) outgoing: Kept,
+    /// How many bytes of that are kept.
+    pub(crate) keeps: u32,
+    /// Events up to this one may have been dropped before the endpoint had them: there were too many.
+    pub(crate) dropped: OutputNumber,
     /// Events up to this one are not kept any more.
     pub(crate) forgotten: OutputNumber,
     /// Those up to this one are forgotten when the window is over once more.
@@ -92,7 +97,7 @@ pub struct SocketState {
 }
 
 impl SocketState {
-    pub(crate) fn new(endpoint: EndpointId, life: u32) -> Self {
+    pub(crate) fn new(endpoint: EndpointId, life: u32, keeps: u32) -> Self {
         Self {
             life,
             generation: Generation::default(),
@@ -102,7 +107,9 @@ impl SocketState {
             memberships: Memberships::new(life),
             handled: FrameNumber::default(),
             last_output: OutputNumber::default(),
-            outgoing: VecDeque::new(),
+            outgoing: Kept::default(),
+            keeps,
+            dropped: OutputNumber::default(),
             forgotten: OutputNumber::default(),
             aging: OutputNumber::default(),
             awaited: BTreeMap::new(),
@@ -132,6 +139,11 @@ impl SocketState {
     /// Whether it has ended, and only what it sent to others is not confirmed.
     pub fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    #[cfg(test)]
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.outgoing.bytes()
     }
 
     /// The last direct event that came from a sender.

@@ -172,9 +172,11 @@ impl<T: Clone + Ord + Debug, P> Listener<T, P> {
         &self.memberships
     }
 
-    /// How much waits to be told: for a commit, for a replay, or for another topic.
-    pub fn backlog(&self) -> usize {
-        self.hearing.values().map(|hearing| hearing.waiting.len()).sum()
+    /// What waits to be told: for a commit, for a replay, or for another topic. Whoever owns the listener bounds it.
+    pub fn waiting(&self) -> impl Iterator<Item = &P> {
+        // What waits in no blocked membership waits for its turn in this moment only.
+        let blocked = self.blocked.iter().filter_map(|slot| self.hearing.get(slot));
+        blocked.flat_map(|hearing| hearing.waiting.iter().map(|heard| &heard.payload))
     }
 
     /// Whether it is in a topic.

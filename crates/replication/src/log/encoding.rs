@@ -68,7 +68,10 @@ impl<A: Application> TryFrom<Parts<A>> for Log<A> {
             terms.is_sorted_by(|(former, first), (later, second)| former < later && first < second);
         let begins = terms.first().map_or(0, |(_, first)| *first);
         let ends = terms.last().map_or(0, |(_, first)| *first);
-        let is_all = if last == 0 { terms.is_empty() } else { begins == 1 };
+        let is_all = match last {
+            0 => terms.is_empty(),
+            _ => begins >= 1 && begins <= floor + 1,
+        };
         if !are_ordered || !is_all || ends > last {
             return Err(NoLog::Terms);
         }

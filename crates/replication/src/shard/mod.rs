@@ -14,6 +14,7 @@ pub(crate) use self::context::Context;
 use self::{candidate::Candidate, follower::Follower, holder::Holder};
 use crate::{
     application::{Application, TopicOf},
+    core::Settings,
     ids::{Claim, NodeId, Position, ReplayId},
     message::{Custody, Intent, Kind, Topics},
     replica::Replica,
@@ -102,6 +103,19 @@ impl<A: Application> Shard<A> {
             Role::Holder(holder) if holder.is_serving() => Some(holder.record(record)),
             _ => None,
         }
+    }
+
+    /// Whether so much is kept that nothing is to be added.
+    pub(crate) fn is_full(&self, settings: &Settings) -> bool {
+        match &self.role {
+            Role::Holder(holder) => holder.is_full(settings),
+            _ => false,
+        }
+    }
+
+    /// Whether a publication would be taken.
+    pub(crate) fn has_room(&self, settings: &Settings) -> bool {
+        self.publisher.has_room(settings)
     }
 
     pub(crate) fn publish(&mut self, ctx: &mut Context<'_, A>, intent: Intent<A>) {

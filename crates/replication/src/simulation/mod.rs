@@ -11,6 +11,8 @@ mod node;
 mod scenarios;
 mod world;
 
+pub(crate) use self::node::{Record, Records};
+
 use std::{env, ops::Range};
 
 use self::{

@@ -1,6 +1,6 @@
 //! A simulated node: the core, and an application that counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,16 +10,16 @@ use crate::{
 };
 
 /// What is replicated here: a list of numbers, and the memberships of listeners.
-pub(super) enum Records {}
+pub(crate) enum Records {}
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct State {
+pub(crate) struct State {
     pub(super) numbers: Vec<u64>,
     pub(super) listeners: BTreeMap<ClientId, Memberships<Topic>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Record {
+pub(crate) enum Record {
     Number(u64),
     Created(ClientId),
     Changed(ClientId, Change<Topic>),
@@ -29,11 +29,11 @@ pub(super) enum Record {
 
 /// A client, and the listener that serves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct ClientId(pub(super) u32);
+pub(crate) struct ClientId(pub(super) u32);
 
 /// A publication, or one of the copies of what is published to several topics.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Post {
+pub(crate) struct Post {
     pub(super) said: Said,
     pub(super) topic: Topic,
     /// The copy that was sequenced first.
@@ -43,14 +43,14 @@ pub(super) struct Post {
 
 /// What is published, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Said {
+pub(crate) struct Said {
     pub(super) producer: u32,
     pub(super) sequence: u64,
 }
 
 /// A topic belongs to its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Topic {
+pub(crate) struct Topic {
     pub(super) shard: ShardId,
     pub(super) index: u8,
 }
@@ -137,6 +137,8 @@ pub(super) struct Node {
     pub(super) producer: u32,
     pub(super) sequence: u64,
     pub(super) subscribed: Vec<Topic>,
+    /// Shards to which it could not publish, and was not told that it can.
+    pub(super) unwritable: BTreeSet<ShardId>,
     /// Who holds each shard, as it was told.
     pub(super) routes: BTreeMap<ShardId, Option<Claim>>,
 }
@@ -174,6 +176,7 @@ impl Node {
             producer,
             sequence: 0,
             subscribed: Vec::new(),
+            unwritable: BTreeSet::new(),
             routes: BTreeMap::new(),
         }
     }

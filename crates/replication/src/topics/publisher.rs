@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     application::{Application, ProducerOf},
+    core::Settings,
     ids::{NodeId, Position},
     message::{Intent, Topics},
     output::Output,
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// Nothing leaves it before it is confirmed; a new holder is sent all of it again, in the order in which it was published.
-/// What exceeds the window waits here until something is confirmed.
+/// What exceeds the window waits here until something is confirmed, and what exceeds the bound of that is rejected.
 pub(crate) struct Publisher<A: Application> {
     unconfirmed: BTreeMap<Ticket, Intent<A>>,
     /// The same by producer: its numbers, in order.
@@ -21,6 +22,10 @@ pub(crate) struct Publisher<A: Application> {
     unsent: Ticket,
     /// What was sent takes so many bytes.
     on_the_way: usize,
+    /// And all that is here.
+    bytes: usize,
+    /// There was no room, and nobody was told that there is.
+    was_full: bool,
 }
 
 /// Counts what is published here.
@@ -34,6 +39,8 @@ impl<A: Application> Default for Publisher<A> {
             next: 0,
             unsent: 0,
             on_the_way: 0,
+            bytes: 0,
+            was_full: false,
         }
     }
 }
@@ -43,12 +50,27 @@ impl<A: Application> Publisher<A> {
         !self.unconfirmed.is_empty()
     }
 
+    pub(crate) fn has_room(&self, settings: &Settings) -> bool {
+        self.bytes < settings.pending_bytes
+    }
+
     pub(crate) fn publish(
         &mut self,
         ctx: &mut Context<'_, A>,
         holder: Option<&NodeId>,
         mut intent: Intent<A>,
     ) {
+        if !self.has_room(ctx.settings) {
+            let (shard, producer, sequence) = (ctx.shard, intent.producer, intent.sequence);
+            ctx.put(Output::Rejected {
+                shard,
+                producer,
+                sequence,
+            });
+            return;
+        }
+        self.bytes += intent.size();
+        self.was_full |= !self.has_room(ctx.settings);
         let earlier = self.by_producer.entry(intent.producer.clone()).or_default();
         intent.previous = earlier.back().map(|(sequence, _)| *sequence);
         earlier.push_back((intent.sequence, self.next));
@@ -91,10 +113,11 @@ impl<A: Application> Publisher<A> {
         };
         let confirmed = queue.partition_point(|(earlier, _)| *earlier <= sequence);
         for (_, ticket) in queue.drain(..confirmed) {
-            if let Some(intent) = self.unconfirmed.remove(&ticket)
-                && ticket < self.unsent
-            {
-                self.on_the_way -= intent.size();
+            if let Some(intent) = self.unconfirmed.remove(&ticket) {
+                self.bytes -= intent.size();
+                if ticket < self.unsent {
+                    self.on_the_way -= intent.size();
+                }
             }
         }
         match queue.front() {
@@ -111,6 +134,13 @@ impl<A: Application> Publisher<A> {
             return;
         }
         let shard = ctx.shard;
+        let is_roomy = self.bytes <= ctx.settings.pending_bytes / 2;
+        if std::mem::take(&mut self.was_full) {
+            self.was_full = !is_roomy;
+            if is_roomy {
+                ctx.put(Output::Writable(ctx.shard));
+            }
+        }
         ctx.put(Output::Confirmed {
             shard,
             producer,

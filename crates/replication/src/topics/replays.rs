@@ -54,16 +54,23 @@ impl<A: Application> Replays<A> {
     }
 
     /// Asks what was not asked yet. A topic that this node subscribes to, and does not hear yet, must wait: else what lies
-    /// between the answer and the begin of the subscription would be heard by nobody.
+    /// between the answer and the begin of the subscription would be heard by nobody. Each answer may have as many bytes as one
+    /// message: of more than the window has room for, the rest waits.
     pub(crate) fn ask(
         &mut self,
         ctx: &mut Context<'_, A>,
         holder: &NodeId,
         is_heard: impl Fn(&TopicOf<A>) -> bool,
     ) {
+        let most = (ctx.settings.window_bytes / ctx.settings.message_bytes.max(1)).max(1);
+        let mut asked = self.pending.values().filter(|pending| pending.is_asked).count();
         for (replay, pending) in &mut self.pending {
+            if asked >= most {
+                return;
+            }
             if !pending.is_asked && is_heard(&pending.topic) {
                 pending.is_asked = true;
+                asked += 1;
                 let (replay, topic, from) = (*replay, pending.topic.clone(), pending.from);
                 ctx.send(holder, Topics::Replay { replay, topic, from });
             }

@@ -5,6 +5,7 @@ use hither_replication::{Lease, Listener, NodeId, ShardId};
 
 use super::{Node, Timer};
 use crate::{
+    endpoint::Endpoint,
     fifo::Fifo,
     ids::{AttachmentNumber, EndpointId, FrameNumber, SocketId},
     message::{ClientOffset, ClosedBecause, How, Message, Progress, ToEndpoint, ToSocket},
@@ -43,7 +44,8 @@ impl Node {
                 let is_repeated = self.mutant != Some(crate::simulation::Mutant::HandleFramesTwice);
                 #[cfg(not(test))]
                 let is_repeated = true;
-                if frame == serving.accepted.next() || !is_repeated {
+                let has_room = serving.frames.len() < Endpoint::MAX_FRAMES;
+                if has_room && frame == serving.accepted.next() || !is_repeated {
                     serving.accepted = frame;
                     serving.frames.push_back((frame, packet));
                     self.start_next(id);
@@ -53,6 +55,8 @@ impl Node {
                 serving.received = serving.received.max(output);
                 serving.answered = serving.answered.max(handled);
                 serving.fifo.received(serving.generation, handled, output);
+                // Frames may have waited for that.
+                self.start_next(id);
             }
             ToSocket::Lost => {
                 serving.detach(self.now);
@@ -75,6 +79,12 @@ impl Node {
         };
         let is_known = found.endpoint == client.endpoint;
         let is_former = found.former.contains(&client.endpoint);
+        if is_known && how.output() < found.dropped {
+            if self.is_sure(id.shard) {
+                self.cannot_resume(id, &client);
+            }
+            return;
+        }
         match how {
             How::Resume(progress) if is_known => self.bind(id, client, progress),
             How::Open { .. } if is_known => self.bind(id, client, Progress::default()),
@@ -115,6 +125,10 @@ impl Node {
         let Some(found) = self.core.state(id.shard).and_then(|state| state.socket(&id)) else {
             return;
         };
+        if self.core.is_full(id.shard) {
+            // It asks again.
+            return;
+        }
         let heard = heard(offset.as_ref(), found.life);
         let can_hear = Listener::<_, Bytes>::attach(found.memberships.clone(), heard).is_ok();
         let Some(told) = found.resume(offset.as_ref()).filter(|_| can_hear) else {

@@ -8,7 +8,7 @@ use super::{Node, Output, Timer};
 use crate::{
     endpoint::Endpoint,
     ids::{AttachmentNumber, EndpointId, SocketId},
-    message::{ClientPacket, Message, ToEndpoint, ToSocket},
+    message::{ClientPacket, ClosedBecause, Message, ServerPacket, ToEndpoint, ToSocket},
 };
 
 #[derive(Default)]
@@ -50,10 +50,18 @@ impl Node {
     }
 
     pub(super) fn on_client(&mut self, id: EndpointId, packet: ClientPacket) {
-        if let Some(endpoint) = self.connections.endpoints.get_mut(&id) {
-            let message = endpoint.push(packet);
-            self.say(id, message);
+        let Some(endpoint) = self.connections.endpoints.get_mut(&id) else {
+            return;
+        };
+        if endpoint.is_full() {
+            // Whoever reads the client did not look: nothing is dropped in silence.
+            let (endpoint, packet) = (id, ServerPacket::Closed(ClosedBecause::Overrun));
+            self.outputs.push(Output::ToClient { endpoint, packet });
+            self.on_client_lost(id);
+            return;
         }
+        let message = endpoint.push(packet);
+        self.say(id, message);
     }
 
     pub(super) fn on_client_lost(&mut self, id: EndpointId) {

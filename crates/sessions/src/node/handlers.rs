@@ -114,7 +114,11 @@ impl Node {
                     }
                     return;
                 }
-                changes.push(Change::Created { endpoint, life });
+                changes.push(Change::Created {
+                    endpoint,
+                    life,
+                    keeps: self.settings.kept_bytes,
+                });
             }
             Cause::Event { .. } => {}
             Cause::Acked(asked) => {
@@ -251,7 +255,8 @@ fn has_work(serving: &mut Serving, socket: Option<&SocketState>) -> bool {
     let is_called = serving.has_expired
         || !serving.lost_acks.is_empty()
         || lost_with_connection(serving, socket).is_some()
-        || is_ready && (!serving.frames.is_empty() || socket.announced < socket.generation);
+        || is_ready
+            && (!serving.frames.is_empty() && !serving.is_full() || socket.announced < socket.generation);
     !socket.has_ended && !is_waiting && is_called
 }
 

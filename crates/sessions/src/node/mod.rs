@@ -35,6 +35,23 @@ pub struct Settings {
     pub core: replication::Settings,
     /// For how long a socket waits for its client, and what the client may have missed is kept: up to twice as long.
     pub window: Duration,
+    /// How many bytes of what a socket says to its client are kept until the client has them. Of more, the oldest events go, and
+    /// a client that has not heard them cannot go on with its socket.
+    pub kept_bytes: u32,
+    /// How many bytes of rooms may wait for a socket's own changes to be committed, or for another room. A socket for which
+    /// more waits ends, and its client begins anew.
+    pub waiting_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            core: replication::Settings::default(),
+            window: Duration::from_secs(120),
+            kept_bytes: 256 << 10,
+            waiting_bytes: 1 << 20,
+        }
+    }
 }
 
 /// What happens to a node.
@@ -158,6 +175,8 @@ pub struct Node {
     waiting: BTreeMap<ShardId, BTreeMap<u64, Vec<SocketId>>>,
     /// What other nodes are told when a record is committed.
     confirmations: BTreeMap<ShardId, BTreeMap<u64, Vec<(NodeId, Message)>>>,
+    /// Sockets with publications to shards to which there was no room for any.
+    unwritable: BTreeMap<ShardId, BTreeSet<SocketId>>,
     /// Sockets with something to do, in shards of which this node has no lease.
     unleased: BTreeMap<ShardId, BTreeSet<SocketId>>,
     /// Shards that this node is handing over, with the handlers that have ended meanwhile: they may come back.
@@ -194,6 +213,7 @@ impl Node {
             committed: BTreeMap::new(),
             waiting: BTreeMap::new(),
             confirmations: BTreeMap::new(),
+            unwritable: BTreeMap::new(),
             unleased: BTreeMap::new(),
             paused: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -349,6 +369,11 @@ impl Node {
             return u64::MAX;
         }
         self.committed.get(&shard).copied().unwrap_or_default()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_waiting_for_room(&self) -> bool {
+        !self.unwritable.is_empty()
     }
 
     /// Whether it makes a mistake, for the simulation to catch.

@@ -5,6 +5,7 @@ use hither_replication::{NodeId, ShardId};
 
 use super::{CoreInput, Node, Timer};
 use crate::{
+    fifo::Fifo,
     ids::{Producer, Sequence, SocketId, Source, Topic},
     message::{ClosedBecause, Destination, Intent, Message, ToEndpoint},
     record::{Change, Step},
@@ -43,7 +44,16 @@ impl Node {
         let mut has_directs = false;
         for intent in serving.outbox.release(committed) {
             match intent.destination.clone() {
-                Destination::Topic(topic) => self.publish(id, topic, intent),
+                Destination::Topic(topic) if self.core.has_room(topic.shard) => {
+                    self.publish(id, topic, intent);
+                }
+                Destination::Topic(topic) => {
+                    self.unwritable.entry(topic.shard).or_default().insert(id);
+                    if let Some(serving) = self.sockets.get_mut(&id) {
+                        serving.outbox.retract(&intent);
+                    }
+                    break;
+                }
                 Destination::Socket(_) => has_directs = true,
             }
         }
@@ -161,6 +171,10 @@ impl Node {
             // The one before is on its way again, and this one behind it.
             return;
         }
+        // The sender repeats it. Who is away keeps what there is room for; who is there has it soon.
+        if self.core.is_full(to.shard) || serving.attached.is_some() && serving.is_full() {
+            return;
+        }
         let output = serving.next_output();
         let step = Step {
             outputs: vec![(output, Own::Event(event))],
@@ -168,6 +182,16 @@ impl Node {
         };
         if let Some(number) = self.record(to, step, vec![Change::Heard(producer, sequence)]) {
             self.confirm_after(to, number, from, confirmation);
+            self.shorten(to, number);
+        }
+    }
+
+    /// A socket whose client is away has no more to say than what is kept of it.
+    fn shorten(&mut self, id: SocketId, number: u64) {
+        let state = self.core.state(id.shard).and_then(|state| state.socket(&id));
+        let is_long = |serving: &&mut Serving| serving.attached.is_none() && serving.is_full();
+        if let (Some(serving), Some(state)) = (self.sockets.get_mut(&id).filter(is_long), state) {
+            serving.fifo = Fifo::found(state, number);
         }
     }
 

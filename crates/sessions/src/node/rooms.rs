@@ -126,7 +126,11 @@ impl Node {
         for id in listening.clone() {
             if let Some(serving) = self.sockets.get_mut(&id) {
                 let told = serving.listener.hear(topic, heard(at, payload.clone()));
+                let waiting: usize = serving.listener.waiting().map(Bytes::len).sum();
                 self.tell_of_rooms(id, told);
+                if waiting > self.settings.waiting_bytes {
+                    self.lose(id);
+                }
             }
         }
     }
@@ -218,6 +222,7 @@ impl Node {
         };
         if serving.joining.is_none()
             && self.core.state(id.shard).is_some()
+            && !self.core.is_full(id.shard)
             && serving.listener.named() >= hither_replication::Listener::<Topic, Bytes>::MANY_NAMED
             && let Some(change) = serving.listener.advance()
         {

@@ -37,6 +37,13 @@ impl Node {
                     self.start_next(socket);
                 }
             }
+            // It is looked at before anything is published.
+            Core::Rejected { .. } => {}
+            Core::Writable(shard) => {
+                for socket in self.unwritable.remove(&shard).unwrap_or_default() {
+                    self.advance(socket);
+                }
+            }
             Core::Routed { shard, claim } => {
                 if claim.is_some() {
                     self.attach_all(shard);

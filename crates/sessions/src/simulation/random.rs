@@ -24,6 +24,10 @@ impl Random {
         let shards = rng.random_range(1..=3);
         let mut world = World::new(shards, keeps_story);
         world.mutant = mutant;
+        if rng.random_bool(0.3) {
+            world.settings.core.pending_bytes = rng.random_range(1..2_000);
+            world.settings.core.window_bytes = rng.random_range(1..2_000);
+        }
         Self { rng, world, shards }
     }
 

@@ -34,7 +34,9 @@ pub(super) struct World {
     pub(super) shards: Vec<ShardId>,
     /// The nodes in the order in which shards prefer them; if empty, each shard has an order of its own.
     pub(super) preference: &'static str,
-    settings: Settings,
+    pub(super) settings: Settings,
+    /// What does not arrive for now.
+    held: BTreeSet<Ends>,
     links: BTreeMap<Ends, VecDeque<Message>>,
     pub(super) clients: Vec<Client>,
     /// Connections that their client has given up and their node has not.
@@ -62,7 +64,9 @@ impl World {
             settings: Settings {
                 core: CoreSettings::default(),
                 window: Duration::from_secs(600),
+                ..Settings::default()
             },
+            held: BTreeSet::new(),
             links: BTreeMap::new(),
             clients: Vec::new(),
             zombies: Vec::new(),
@@ -176,13 +180,24 @@ impl World {
     }
 
     pub(super) fn busy(&self) -> Vec<Ends> {
-        let busy = self.links.iter().filter(|(_, link)| !link.is_empty());
+        let links = self.links.iter();
+        let busy = links.filter(|(ends, link)| !link.is_empty() && !self.held.contains(*ends));
         busy.map(|(ends, _)| ends.clone()).collect()
     }
 
     /// How many messages are on their way.
     pub(super) fn waiting(&self, ends: &Ends) -> usize {
         self.links.get(ends).map_or(0, VecDeque::len)
+    }
+
+    /// What one node sends to another waits from now on.
+    pub(super) fn hold(&mut self, from: &NodeId, to: &NodeId) {
+        self.held.insert((from.clone(), to.clone()));
+    }
+
+    /// Nothing waits any more.
+    pub(super) fn release(&mut self) {
+        self.held.clear();
     }
 
     /// What a node has sent is lost.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Awaiting, Holder, Phase};
 use crate::{
     application::{Application, TopicOf},
+    core::Settings,
     ids::{NodeId, Position, ReplayId, Term},
     log::{Body, Publication},
     message::{Agreement, Excerpt, Intent, Start, Topics},
@@ -32,11 +33,16 @@ impl<A: Application> Holder<A> {
             if produced.number <= self.committed {
                 self.confirm(ctx, produced.number, awaiting);
             } else {
-                self.unconfirmed
-                    .entry(produced.number)
-                    .or_default()
-                    .push(awaiting);
+                // It repeats until it is told: once is enough.
+                let waiting = self.unconfirmed.entry(produced.number).or_default();
+                if !waiting.iter().any(|it| it.node == awaiting.node) {
+                    waiting.push(awaiting);
+                }
             }
+            return;
+        }
+        if self.is_full(ctx.settings) {
+            // The publisher sends it again later, and all that is behind it.
             return;
         }
         if let Some(previous) = intent.previous
@@ -199,6 +205,12 @@ impl<A: Application> Holder<A> {
             shard,
             number: acknowledged,
         });
+    }
+
+    /// Whether so much is kept that nothing is to be added: what cannot be committed or forgotten now.
+    pub(crate) fn is_full(&self, settings: &Settings) -> bool {
+        let kept = settings.kept_bytes.saturating_add(settings.kept_bytes / 4);
+        self.replica.log().bytes() >= kept.saturating_add(settings.backlog_bytes)
     }
 
     /// Forgets what is committed and older than what is to be kept, once all members have said what they subscribe to.

@@ -2,6 +2,7 @@
 //!
 //! The nodes: `o` holds the shard and `s` stands by, `x` and `y` are others, `j` joins and is preferred to all.
 
+mod bounds;
 mod custody;
 mod leases;
 mod splits;

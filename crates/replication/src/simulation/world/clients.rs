@@ -466,7 +466,7 @@ impl World {
             let Some(serving) = node.and_then(|node| node.listeners.get(client)) else {
                 return Err(format!("{client:?} is not served"));
             };
-            if serving.listener.backlog() > 0 {
+            if serving.listener.waiting().next().is_some() {
                 return Err(format!("{client:?} is not told what it has heard"));
             }
             let memberships = serving.listener.memberships();

@@ -88,6 +88,8 @@ impl World {
             kept_bytes: if keeps_all { usize::MAX / 2 } else { 8_000 },
             message_bytes: rng.random_range(1..2_000),
             window_bytes: rng.random_range(1..5_000),
+            backlog_bytes: rng.random_range(1..5_000),
+            pending_bytes: rng.random_range(1..5_000),
             lease: match faults.mutant {
                 Some(Mutant::OverstayLease) => Duration::from_secs(10),
                 _ => Settings::default().lease,
@@ -192,7 +194,8 @@ impl World {
 
     /// Whether each shard is where it should be, and nothing waits.
     fn is_settled(&self) -> bool {
-        let is_idle = self.nodes.values().all(|node| node.core.is_quiet());
+        let mut nodes = self.nodes.values();
+        let is_idle = nodes.all(|node| node.core.is_quiet() && node.unwritable.is_empty());
         let is_committed = self
             .nodes
             .values()
@@ -535,6 +538,25 @@ impl World {
                     }
                 }
                 Output::Leased(shard) => self.act(id, shard)?,
+                Output::Rejected {
+                    shard,
+                    producer,
+                    sequence,
+                } => {
+                    // It is never said again.
+                    self.topics.remove(&Said { producer, sequence });
+                    if let Some(node) = self.nodes.get_mut(id) {
+                        node.unwritable.insert(shard);
+                        node.several
+                            .under_way
+                            .take_if(|it| it.post.said == Said { producer, sequence });
+                    }
+                }
+                Output::Writable(shard) => {
+                    if let Some(node) = self.nodes.get_mut(id) {
+                        node.unwritable.remove(&shard);
+                    }
+                }
                 Output::Routed { shard, claim } => {
                     if let Some(node) = self.nodes.get_mut(id) {
                         node.routes.insert(shard, claim);

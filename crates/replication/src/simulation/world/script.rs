@@ -8,7 +8,7 @@ use std::{
 use rand::{SeedableRng, rngs::StdRng};
 
 use super::{Said, Settings, Topic, Verdict, World};
-use crate::{Lease, NodeId, ShardId};
+use crate::{Lease, NodeId, Position, ShardId};
 
 /// The one shard of a script, and its one topic.
 const SHARD: ShardId = ShardId(0);
@@ -53,6 +53,11 @@ impl Script {
             ..Settings::default()
         };
         Self::with(preference, settings, true)
+    }
+
+    /// With bounds that the schedule is about.
+    pub(in crate::simulation) fn bounded(preference: &'static str, settings: Settings) -> Self {
+        Self::with(preference, settings, false)
     }
 
     /// More goes wrong at once than the core promises to survive: what is lost must be told as a gap.
@@ -329,6 +334,31 @@ impl Script {
 
     pub(in crate::simulation) fn has_gap(&self, name: char) -> bool {
         self.world.judge.has_gap(&self.id(name), TOPIC)
+    }
+
+    /// A node asks for all that was said, for somebody who has heard nothing.
+    pub(in crate::simulation) fn replay(&mut self, name: char) {
+        let verdict = self.world.replay(&self.id(name), TOPIC, Position::START);
+        self.must(verdict);
+    }
+
+    /// How many bytes of the past the holder keeps.
+    pub(in crate::simulation) fn log_bytes(&self, name: char) -> usize {
+        let node = self.world.nodes.get(&self.id(name));
+        let log = node.and_then(|node| node.core.log(SHARD));
+        log.map_or(0, |(log, _)| log.bytes())
+    }
+
+    /// Whether a node may publish, and was told so.
+    pub(in crate::simulation) fn is_writable(&self, name: char) -> bool {
+        let node = self.world.nodes.get(&self.id(name));
+        node.is_some_and(|node| node.unwritable.is_empty() && node.core.has_room(SHARD))
+    }
+
+    /// How often something has happened, as the story tells it.
+    pub(in crate::simulation) fn count(&self, what: &str) -> usize {
+        let story = self.world.story();
+        story.iter().filter(|line| line.contains(what)).count()
     }
 
     /// How many entries of the past the holder keeps.

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use hither_replication::{NodeId, ShardId};
 
+mod bounds;
 mod frames;
 mod returns;
 
 use super::world::World;
+use crate::Settings;
 
 /// Three nodes, of which `a` holds all shards and `b` stands by; a client is connected to `c`.
 struct Stage {
@@ -19,7 +21,13 @@ struct Stage {
 }
 
 fn stage() -> Stage {
+    stage_with(Settings::default())
+}
+
+fn stage_with(settings: Settings) -> Stage {
     let mut world = World::new(2, false);
+    let window = world.settings.window;
+    world.settings = Settings { window, ..settings };
     world.preference = "abc";
     let [a, b, c] = ["a", "b", "c"].map(|name| world.join(name));
     world.learn_all();
