@@ -195,7 +195,7 @@ async fn a_file_that_is_held_is_an_error_in_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "mounts a small file system, as root: scripts/test.sh --only store"]
 async fn a_full_disk_is_an_error_until_there_is_room() {
-    let disk = Disk::mount("size=3m");
+    let disk = Disk::mount("size=16m");
     let url = StoreUrl::parse(&format!("sqlite:{}", disk.0.path().join("chat.db").display())).unwrap();
     let store = Store::open(&url).await.unwrap();
     let ana = member(&store, "Ana").await;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use hither_store::{Appended, Number, Person, Room, Span, Store, StoreError};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::support::message;
 
@@ -54,7 +54,11 @@ impl Load {
                         );
                         match result {
                             Ok(appended) => break appended,
-                            Err(error) => failures.lock().unwrap().push(error),
+                            Err(error) => {
+                                failures.lock().unwrap().push(error);
+                                // Also so that the task can be ended when the store is.
+                                sleep(Duration::from_millis(5)).await;
+                            }
                         }
                     };
                     acknowledged
