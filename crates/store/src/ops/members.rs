@@ -2,10 +2,11 @@
 //!
 //! What locks a room and its memberships does it in this order.
 
+use serde::Serialize;
 use sqlx::any::AnyRow;
 
 use crate::{
-    db::conn::{Columns, Conn},
+    db::conn::{Column, Columns, Conn},
     error::{Conflict, Denial, Missing, StoreError},
     model::{
         ids::{PersonId, RoomId, Timestamp},
@@ -209,6 +210,30 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Member>, StoreError> {
         self.list(room, after, limit, false).await
+    }
+
+    /// Those of some persons who are in a room, in any order.
+    ///
+    /// # Errors
+    /// What can befall the store.
+    pub async fn members_among(&self, room: RoomId, persons: &[PersonId]) -> Result<Vec<Member>, StoreError> {
+        #[derive(Serialize)]
+        struct Of {
+            id: i64,
+        }
+        let ids: Vec<_> = persons.iter().map(|person| Of { id: person.raw() }).collect();
+        self.read_one((room, rows::json(&ids)?), |(room, ids), conn| {
+            Box::pin(async move {
+                let table = conn.dialect.table(&[("id", Column::Integer)]);
+                let statement = conn.statement(&format!(
+                    "SELECT {PERSON}, role, since FROM memberships JOIN persons ON persons.id = person \
+                     WHERE room = $2 AND person IN (SELECT id FROM {table}) AND role IN {INSIDE}"
+                ));
+                let statement = statement.bind(ids.clone()).bind(room.raw());
+                conn.all(statement).await?.iter().map(member).collect()
+            })
+        })
+        .await
     }
 
     /// Who is banned from a room, as [`Store::members`]; their role means nothing.

@@ -15,6 +15,8 @@ use crate::{
 const MAX_QUERY: usize = 500;
 /// Words of it.
 const MAX_WORDS: usize = 16;
+/// Messages among which hits are looked for before all hits are gathered.
+const NEWEST: u32 = 5_000;
 
 impl Store {
     /// Messages of a room that have all the words, whatever their case, the newest first, at most `limit` and [`MAX_PAGE`].
@@ -30,45 +32,74 @@ impl Store {
         limit: u32,
     ) -> Result<Hits, StoreError> {
         let words = words(query)?;
-        let dialect = self.dialect();
-        let (pattern, condition) = match dialect {
-            Dialect::Sqlite => (
-                fts5(room, &words),
-                // The newest are found first, for messages of a room have ids in the order of their numbers; and the search
-                // ends when there are enough. The planner must not begin with the messages instead.
-                "WHERE messages.id IN (SELECT rowid FROM message_words WHERE message_words MATCH $2 \
-                   AND rowid < COALESCE( \
-                     (SELECT id FROM messages WHERE room = $1 AND number >= $3 ORDER BY number LIMIT 1), \
-                     9223372036854775807) \
-                   ORDER BY rowid DESC LIMIT $4) \
-                 ORDER BY messages.number DESC",
-            ),
-            Dialect::Postgres => (
-                tsquery(&words),
-                "WHERE messages.words @@ (CAST('@' || CAST($1 AS TEXT) AS tsquery) && to_tsquery('simple', $2)) \
-                 AND messages.room = $1 \
-                 AND messages.number < $3 ORDER BY messages.number DESC LIMIT $4",
-            ),
+        let pattern = match self.dialect() {
+            Dialect::Sqlite => fts5(room, &words),
+            Dialect::Postgres => tsquery(&words),
         };
         let before = before.map_or(i64::MAX, Number::raw);
         let limit = i64::from(limit.clamp(1, MAX_PAGE));
         self.read(
-            (room, pattern, condition, before, limit),
-            |(room, pattern, condition, before, limit), conn| {
+            (room, pattern, before, limit),
+            |(room, pattern, before, limit), conn| {
                 Box::pin(async move {
-                    let statement = conn.statement(&format!("{SELECT} {condition}"));
-                    let statement = statement
-                        .bind(room.raw())
-                        .bind(pattern.clone())
-                        .bind(*before)
-                        .bind(*limit + 1);
-                    let (messages, more) = some(conn, statement, *limit).await?;
+                    let texts: &[String] = match conn.dialect {
+                        Dialect::Sqlite => &[by_words()],
+                        Dialect::Postgres => &[among_newest(), among_all()],
+                    };
+                    let mut found = (Vec::new(), false);
+                    for text in texts {
+                        let statement = conn.statement(text).bind(room.raw()).bind(pattern.clone());
+                        found = some(conn, statement.bind(*before).bind(*limit + 1), *limit).await?;
+                        // A page with more behind it is the same wherever it is looked for.
+                        if found.1 {
+                            break;
+                        }
+                    }
+                    let (messages, more) = found;
                     Ok(Hits { messages, more })
                 })
             },
         )
         .await
     }
+}
+
+/// For SQLite. The newest are found first, for messages of a room have ids in the order of their numbers; and the search ends
+/// when there are enough. The planner must not begin with the messages instead.
+fn by_words() -> String {
+    format!(
+        "{SELECT} WHERE messages.id IN (SELECT rowid FROM message_words WHERE message_words MATCH $2 \
+           AND rowid < COALESCE( \
+             (SELECT id FROM messages WHERE room = $1 AND number >= $3 ORDER BY number LIMIT 1), \
+             9223372036854775807) \
+           ORDER BY rowid DESC LIMIT $4) \
+         ORDER BY messages.number DESC"
+    )
+}
+
+/// What messages of a room are found by in PostgreSQL.
+const TSQUERY: &str = "(CAST('@' || CAST($1 AS TEXT) AS tsquery) && to_tsquery('simple', $2))";
+
+/// For PostgreSQL: hits among the [`NEWEST`] messages, read one after the other, which finds a page of a frequent word at once.
+///
+/// The database does not know how often a word occurs. Left alone it would read so for a rare one, too, through the whole room.
+fn among_newest() -> String {
+    format!(
+        "{SELECT} WHERE messages.words @@ {TSQUERY} AND messages.room = $1 AND messages.number < $3 \
+           AND messages.number > {{min}}($3, (SELECT last_number FROM rooms WHERE id = $1)) - {NEWEST} \
+         ORDER BY messages.number DESC LIMIT $4"
+    )
+}
+
+/// For PostgreSQL: all hits, gathered by the index of words. They are few when there is no page of them among the newest messages.
+fn among_all() -> String {
+    format!(
+        "WITH hits AS MATERIALIZED (SELECT number FROM messages WHERE words @@ {TSQUERY} \
+           AND room = $1 AND number < $3) \
+         {SELECT} WHERE messages.room = $1 \
+           AND messages.number IN (SELECT number FROM hits ORDER BY number DESC LIMIT $4) \
+         ORDER BY messages.number DESC"
+    )
 }
 
 /// What has letters or digits; the rest is neither stored nor found by the databases.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     db::{
-        conn::{Columns, Conn, Statement},
+        conn::{Columns, Conn, Dialect, Statement},
         group, migrate,
     },
     error::StoreError,
@@ -74,6 +74,10 @@ impl Store {
             }
         }
         conn.command("COMMIT").await?;
+        if conn.dialect == Dialect::Postgres {
+            // By itself it does so a minute later, and until then guesses how to find things.
+            conn.command("VACUUM (ANALYZE)").await?;
+        }
         connection.close().await?;
         Ok(rows)
     }

@@ -40,6 +40,7 @@ macro_rules! promises {
             reading::history_goes_both_ways,
             reading::one_can_jump_to_a_time,
             reading::search_finds_words_in_one_room,
+            reading::search_finds_what_was_said_long_ago,
             reading::marks_follow_the_person,
             reading::changes_are_told_to_who_was_away,
             writers::many_writers_leave_no_gap,

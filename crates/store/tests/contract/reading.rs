@@ -1,11 +1,15 @@
 use hither_store::{
-    MessageKind, Missing, NewMessage, Page, ReadMark, RoomId, Span, Store, StoreError, Timestamp,
+    Message, MessageKind, Missing, NewMessage, Page, ReadMark, RoomId, Span, Store, StoreError, Timestamp,
 };
 
 use crate::support::{member, message, number, public_room, refused, say};
 
 fn numbers(page: &Page) -> Vec<u64> {
-    page.messages.iter().map(|message| message.number.get()).collect()
+    numbers_of(&page.messages)
+}
+
+fn numbers_of(messages: &[Message]) -> Vec<u64> {
+    messages.iter().map(|message| message.number.get()).collect()
 }
 
 pub async fn history_goes_both_ways(store: Store) {
@@ -122,6 +126,33 @@ pub async fn search_finds_words_in_one_room(store: Store) {
         (1, number(1), false)
     );
     refused!(store.search(room.id, "?!", None, 10), StoreError::Invalid(_));
+}
+
+pub async fn search_finds_what_was_said_long_ago(store: Store) {
+    let ana = member(&store, "Ana").await;
+    let room = public_room(&store, "long", &ana).await;
+    for text in ["a rare bird", "another rare one"] {
+        say(&store, &room, &ana, text).await;
+    }
+    // More than are looked through before the hits of a rare word are gathered.
+    for _ in 0..12 {
+        let said = (0..450).map(|_| store.append(message(room.id, &ana, "common words")));
+        futures_util::future::try_join_all(said).await.unwrap();
+    }
+    say(&store, &room, &ana, "rare again").await;
+    let found = async |query: &str, before: Option<u64>, limit| {
+        let hits = store
+            .search(room.id, query, before.map(number), limit)
+            .await
+            .unwrap();
+        (numbers_of(&hits.messages), hits.more)
+    };
+    assert_eq!(found("rare", None, 50).await, (vec![5_403, 2, 1], false));
+    assert_eq!(found("rare", None, 2).await, (vec![5_403, 2], true));
+    assert_eq!(found("rare", Some(5_403), 1).await, (vec![2], true));
+    assert_eq!(found("rare", Some(2), 1).await, (vec![1], false));
+    assert_eq!(found("common", None, 2).await, (vec![5_402, 5_401], true));
+    assert_eq!(found("common", Some(4), 2).await, (vec![3], false));
 }
 
 pub async fn marks_follow_the_person(store: Store) {
