@@ -4,6 +4,11 @@ import { until } from "../harness/wait.ts";
 import { freshName, type Membership, type Message, Person, PASSWORD } from "./person.ts";
 import { onEveryScene } from "./scene.ts";
 
+interface MembersChanged {
+  room: string;
+  changed?: { name: string; kind: string; role: string | null }[];
+}
+
 interface Left {
   room: string;
   reason: string;
@@ -28,9 +33,9 @@ onEveryScene("rooms", (scene) => {
       rooms.map(({ name, members, joined }) => ({ name, members, joined })),
       [{ name: room.name, members: 1, joined: false }],
     );
-    const told = ada.next<{ name: string; role: string }>("member.changed");
+    const told = ada.next<MembersChanged>("members.changed");
     await bob.must("room.join", { name: room.name });
-    assert.deepEqual([(await told).name, (await told).role], [bob.name, "member"]);
+    assert.deepEqual((await told).changed, [{ name: bob.name, kind: "guest", role: "member" }]);
     await bob.must("room.join", { room: room.room });
     const { members = [] } = await bob.must("room.members", { room: room.room });
     assert.deepEqual(
@@ -207,19 +212,40 @@ onEveryScene("rooms", (scene) => {
     const guest = await Person.guest(scene.url);
     const member = await Person.member(scene.url);
     for (const person of [guest, member]) await person.join(room);
-    const gone = (name: string) =>
-      host.next<{ name: string; role: string | null }>("member.changed", (told) => told.name === name);
+    const gone = async (name: string) => {
+      const left = ({ changed = [] }: MembersChanged) =>
+        changed.find((person) => person.name === name && person.role === null);
+      return left(await host.next<MembersChanged>("members.changed", (told) => left(told) !== undefined));
+    };
     const told = gone(guest.name);
     await guest.browser.must("/api/session/sign-out", {});
-    assert.equal((await told).role, null);
+    assert.equal((await told)?.kind, "guest");
     const deleted = gone(member.name);
     await member.browser.must("/api/account/delete", { password: PASSWORD });
-    assert.equal((await deleted).role, null);
+    assert.equal((await deleted)?.kind, "member");
     const { members = [] } = await host.must("room.members", { room });
     assert.deepEqual(
       members.map(({ name }) => name),
       [host.name],
     );
+  });
+
+  test("tell of who come in a crowd in few events", async () => {
+    const host = await Person.guest(scene.url);
+    const { room } = await host.create();
+    const told = host.gather<MembersChanged>("members.changed");
+    const crowd = await Promise.all(
+      Array.from({ length: 45 }, () => Person.guest(scene.url, undefined, "websocket")),
+    );
+    await Promise.all(crowd.map((guest) => guest.join(room)));
+    const named = () => new Set(told.flatMap(({ changed = [] }) => changed.map(({ name }) => name)));
+    await until("everybody is named, or members are told to ask", () =>
+      Promise.resolve(
+        told.some(({ changed }) => changed === undefined) || crowd.every(({ name }) => named().has(name)),
+      ),
+    );
+    assert.ok(told.length < 30, `${told.length} events for ${crowd.length} who came`);
+    for (const guest of crowd) guest.socket.disconnect();
   });
 
   test("with more members than one answer lists are listed in pages, present or not", async () => {

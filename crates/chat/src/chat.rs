@@ -10,7 +10,6 @@ use hither::{
 };
 use hither_store::{Membership, RoomId, Store, StoreError};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use crate::{
@@ -22,7 +21,7 @@ use crate::{
     limits::Kind,
     refusal::{Code, Failure, Refusal},
     request::{InRoom, PresenceList, Request},
-    service::{Actor, News, Service, Tell},
+    service::{Actor, News, Service, Told},
     socket_rooms::enter,
     tasks::ChatTasks,
     uploads::MAX_ATTACHMENTS,
@@ -75,7 +74,7 @@ impl Chat {
 #[must_use = "until it is started, the chat tells nobody anything"]
 pub struct ChatStart {
     service: Arc<Service>,
-    told: mpsc::Receiver<Tell>,
+    told: Told,
 }
 
 impl ChatStart {
@@ -271,8 +270,7 @@ impl Chat {
         let lobby = service.lobby().await?;
         match service.store.join(lobby, actor.id).await {
             Ok(_) => {
-                let role = Some(hither_store::Role::Member);
-                service.tell_member(lobby, actor.view(), role).await;
+                service.tell_member(lobby, actor.id, actor.view()).await;
             }
             // Another socket of the person was first, or the person may not.
             Err(StoreError::Conflict(_) | StoreError::Denied(_)) => {}

@@ -17,13 +17,14 @@ use crate::{
     config::ChatConfig,
     limits::Limits,
     refusal::Refusal,
+    rooms::Affected,
     uploads::Uploads,
     view::{MessageView, PersonView},
 };
 
 /// The room that is always there, and to which everybody comes first.
 const LOBBY: &str = "lobby";
-/// News for handlers that wait to be told. Who makes more waits.
+/// What waits to be told, of each kind. Who makes more waits.
 const TELLS: usize = 1024;
 
 /// Somebody who asks for something.
@@ -85,6 +86,19 @@ pub(crate) struct Tell {
     pub(crate) news: News,
 }
 
+/// Somebody came into a room, went, or has another role.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) room: RoomId,
+    pub(crate) whose: Affected,
+}
+
+/// What is to be told.
+pub(crate) struct Told {
+    pub(crate) handlers: mpsc::Receiver<Tell>,
+    pub(crate) members: mpsc::Receiver<Change>,
+}
+
 /// What sockets and HTTP share of the chat.
 pub(crate) struct Service {
     pub(crate) store: Store,
@@ -96,16 +110,14 @@ pub(crate) struct Service {
     io: OnceLock<Io>,
     lobby: OnceCell<RoomId>,
     tells: mpsc::Sender<Tell>,
+    changes: mpsc::Sender<Change>,
 }
 
 impl Service {
-    /// With what is told to handlers, for the task that does it.
-    pub(crate) fn new(
-        store: Store,
-        config: ChatConfig,
-        namespace: NamespaceName,
-    ) -> (Arc<Self>, mpsc::Receiver<Tell>) {
-        let (tells, told) = mpsc::channel(TELLS);
+    /// With what is to be told, for the tasks that do it.
+    pub(crate) fn new(store: Store, config: ChatConfig, namespace: NamespaceName) -> (Arc<Self>, Told) {
+        let (tells, handlers) = mpsc::channel(TELLS);
+        let (changes, members) = mpsc::channel(TELLS);
         let limits = Limits::new(&config);
         let store = store.with_limits(limits.of_messages());
         let service = Self {
@@ -118,8 +130,9 @@ impl Service {
             io: OnceLock::new(),
             lobby: OnceCell::new(),
             tells,
+            changes,
         };
-        (Arc::new(service), told)
+        (Arc::new(service), Told { handlers, members })
     }
 
     /// The server on which the chat runs, from now on.
@@ -152,6 +165,14 @@ impl Service {
     pub(crate) async fn tell_room(&self, person: PersonId, room: RoomId, gone: Option<Gone>) {
         self.tell(audience::of_person(person), News::Room { room, gone })
             .await;
+    }
+
+    /// Has the room told that somebody came, went or has another role.
+    pub(crate) async fn tell_member(&self, room: RoomId, id: PersonId, view: PersonView) {
+        let whose = Affected { id, view };
+        if self.changes.send(Change { room, whose }).await.is_err() {
+            warn!(%room, "the chat has stopped: its members are not told who has changed");
+        }
     }
 
     /// Emits an event to the clients of an audience.

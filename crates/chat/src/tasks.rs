@@ -3,6 +3,7 @@
 
 use std::{future::pending, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream};
 use hither::{EventError, Io, PresenceChange, TellError};
 use hither_store::{Pruned, RoomId};
 use serde::Serialize;
@@ -18,8 +19,9 @@ use crate::{
     accounts::LoginEnd,
     audience,
     chat::NEWS,
-    crowds::Crowds,
-    service::{News, Service, Tell},
+    paced::Paced,
+    rooms::Changes,
+    service::{Change, News, Service, Tell, Told},
     view::PersonView,
 };
 
@@ -37,6 +39,13 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 const PRUNE_EVERY: Duration = Duration::from_secs(10);
 /// The largest room whose members are told who comes and goes; those in larger ones are told how many there are.
 const NAMED_UP_TO: usize = 200;
+/// How often those in a large room are told how many there are.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+/// How long the members of a room are not told whose membership has changed after they were told so, and at most, while
+/// there is more.
+const MEMBERS_EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Rooms whose members are told at a time.
+const ROOMS_AT_A_TIME: usize = 16;
 /// Names in one event.
 const NAMED_AT_ONCE: usize = 50;
 
@@ -47,6 +56,7 @@ pub struct ChatTasks {
     purge: JoinHandle<()>,
     prune: JoinHandle<()>,
     tells: JoinHandle<()>,
+    members: JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -64,13 +74,14 @@ struct PresenceTold {
 struct Nothing {}
 
 impl ChatTasks {
-    pub(crate) fn start(io: Io, service: Arc<Service>, told: mpsc::Receiver<Tell>) -> Self {
+    pub(crate) fn start(io: Io, service: Arc<Service>, told: Told) -> Self {
         let stop = CancellationToken::new();
         Self {
             presence: tokio::spawn(tell_presence(io.clone(), service.clone())),
             purge: tokio::spawn(purge_logins(service.clone())),
             prune: tokio::spawn(prune(service.clone())),
-            tells: tokio::spawn(tell_all(io, service, told, stop.clone())),
+            members: tokio::spawn(tell_members(service.clone(), told.members, stop.clone())),
+            tells: tokio::spawn(tell_all(io, service, told.handlers, stop.clone())),
             stop,
         }
     }
@@ -81,9 +92,11 @@ impl ChatTasks {
         self.purge.abort();
         self.prune.abort();
         self.stop.cancel();
-        if timeout(LAST_NEWS, &mut self.tells).await.is_err() {
-            warn!("some sockets on other nodes may have missed the last notification");
+        let last = async { tokio::join!(&mut self.tells, &mut self.members) };
+        if timeout(LAST_NEWS, last).await.is_err() {
+            warn!("some sockets may have missed the last notification");
             self.tells.abort();
+            self.members.abort();
         }
         for task in [&mut self.presence, &mut self.purge, &mut self.prune] {
             if let Err(end) = task.await
@@ -101,21 +114,15 @@ impl Drop for ChatTasks {
         self.purge.abort();
         self.prune.abort();
         self.tells.abort();
+        self.members.abort();
     }
 }
 
 /// Tells this node's sockets who comes and goes; the other nodes tell theirs.
 async fn tell_presence(io: Io, service: Arc<Service>) {
     let mut changes = io.presence().changes();
-    let mut crowds = Crowds::default();
+    let mut crowds = Paced::new(COUNT_EVERY, COUNT_EVERY);
     loop {
-        let next = crowds.next();
-        let pause = async {
-            match next {
-                Some(next) => sleep_until(next.into()).await,
-                None => pending().await,
-            }
-        };
         let told = tokio::select! {
             change = changes.next() => match change {
                 Some(Ok(change)) => tell_change(&io, &service, &mut crowds, &change),
@@ -125,7 +132,7 @@ async fn tell_presence(io: Io, service: Arc<Service>) {
                 }
                 None => return,
             },
-            () = pause => crowds.due(std::time::Instant::now()).into_iter().try_for_each(|(room, count)| {
+            () = until(crowds.next()) => crowds.due(std::time::Instant::now()).into_iter().try_for_each(|(room, count)| {
                 tell_count(&io, &service, room, count)
             }),
         };
@@ -138,7 +145,7 @@ async fn tell_presence(io: Io, service: Arc<Service>) {
 fn tell_change(
     io: &Io,
     service: &Service,
-    crowds: &mut Crowds,
+    crowds: &mut Paced<usize>,
     change: &PresenceChange,
 ) -> Result<(), EventError> {
     if change.namespace != *service.namespace() || !change.is_here {
@@ -149,10 +156,8 @@ fn tell_change(
     };
     let are_few = change.count <= NAMED_UP_TO && change.joined.len() + change.left.len() <= NAMED_AT_ONCE;
     if !are_few || crowds.is_behind(room) {
-        return match crowds.count(std::time::Instant::now(), room, change.count) {
-            true => tell_count(io, service, room, change.count),
-            false => Ok(()),
-        };
+        crowds.add(std::time::Instant::now(), room, |_| change.count);
+        return Ok(());
     }
     let views = |persons: &[hither::Person]| {
         let cards = persons.iter().map(|person| person.card.parse().ok());
@@ -176,6 +181,38 @@ fn tell_count(io: &Io, service: &Service, room: RoomId, count: usize) -> Result<
     };
     let audience = audience::of_room(room);
     io.emit_here(service.namespace(), Some(&audience), "presence", &event)
+}
+
+/// Tells rooms whose membership has changed, gathered where much changes.
+async fn tell_members(service: Arc<Service>, mut told: mpsc::Receiver<Change>, stop: CancellationToken) {
+    let mut rooms = Paced::new(MEMBERS_EVERY.0, MEMBERS_EVERY.1);
+    let tell = |due: Vec<(RoomId, Changes)>| {
+        let each = stream::iter(due);
+        each.for_each_concurrent(ROOMS_AT_A_TIME, |(room, changes)| {
+            service.tell_changes(room, changes)
+        })
+    };
+    loop {
+        tokio::select! {
+            change = told.recv() => match change {
+                Some(Change { room, whose }) => {
+                    rooms.add(std::time::Instant::now(), room, |known| Changes::with(known, whose));
+                }
+                None => break,
+            },
+            () = until(rooms.next()) => tell(rooms.due(std::time::Instant::now())).await,
+            // What waits is still told.
+            () = stop.cancelled(), if !told.is_closed() => told.close(),
+        }
+    }
+    tell(rooms.take()).await;
+}
+
+async fn until(next: Option<std::time::Instant>) {
+    match next {
+        Some(next) => sleep_until(next.into()).await,
+        None => pending().await,
+    }
 }
 
 async fn purge_logins(service: Arc<Service>) {

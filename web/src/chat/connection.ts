@@ -121,8 +121,8 @@ export class Connection {
     socket.on("room.changed", (change) => {
       report({ type: "room changed", change });
     });
-    socket.on("member.changed", (change) => {
-      report({ type: "member changed", change });
+    socket.on("members.changed", (change) => {
+      report({ type: "members changed", change });
     });
     socket.on("room.joined", (membership) => {
       report({ type: "room joined", membership });

@@ -157,6 +157,12 @@ export interface PresenceChange {
   readonly left?: readonly Person[];
 }
 
+export interface MembersChange {
+  readonly room: string;
+  /** Whose membership is another one now; `role` is null of who is gone. Missing when that are too many to be named. */
+  readonly changed?: readonly (Person & { readonly role: Role | null })[];
+}
+
 export type Answer<Content = object> =
   ({ readonly ok: true } & Content) | { readonly ok: false; readonly error: Problem };
 
@@ -234,7 +240,7 @@ export interface ServerEvents {
   /** Changes may have been missed: the lists are to be asked for again. */
   "presence.lost": () => void;
   "room.changed": (change: { room: string; topic: string }) => void;
-  "member.changed": (change: { room: string; name: string; kind: Person["kind"]; role: Role | null }) => void;
+  "members.changed": (change: MembersChange) => void;
   "room.joined": (membership: Membership) => void;
   "room.left": (left: { room: string; reason: "left" | "removed" | "banned"; by?: string }) => void;
   "room.read": (mark: { room: string; read: number; unread: number }) => void;

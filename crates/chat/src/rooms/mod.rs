@@ -1,8 +1,11 @@
 //! Rooms: finding them, being in them, keeping order in them.
 
+mod changes;
 mod order;
 mod own;
 mod webhooks;
+
+pub(crate) use self::changes::{Affected, Changes};
 
 use hither_store::RoomName;
 use serde::Serialize;

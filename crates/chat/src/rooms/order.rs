@@ -39,7 +39,7 @@ impl Service {
         };
         self.store.set_role(change.room, other.id, role).await?;
         self.tell_room(other.id, change.room, None).await;
-        self.tell_member(change.room, (&other).into(), Some(role)).await;
+        self.tell_member(change.room, other.id, (&other).into()).await;
         Ok(())
     }
 

@@ -12,15 +12,6 @@ use crate::{
     view::{InvitationView, PersonView},
 };
 
-/// Somebody came, went, or has another role.
-#[derive(Debug, Serialize)]
-pub(crate) struct MemberChanged {
-    room: RoomId,
-    #[serde(flatten)]
-    person: PersonView,
-    role: Option<Role>,
-}
-
 /// How far somebody has read.
 #[derive(Debug, Serialize)]
 pub(crate) struct ReadView {
@@ -70,7 +61,7 @@ impl Service {
                     &serde_json::json!({ "room": room }),
                 )
                 .await;
-                self.tell_member(room, actor.view(), Some(Role::Member)).await;
+                self.tell_member(room, actor.id, actor.view()).await;
             }
             Err(StoreError::Conflict(Conflict::AlreadyMember)) => {}
             Err(error) => return Err(error.into()),
@@ -119,7 +110,7 @@ impl Service {
         heir: Option<hither_store::Member>,
     ) {
         self.tell_room(person, room, Some(gone)).await;
-        self.tell_member(room, view, None).await;
+        self.tell_member(room, person, view).await;
         self.inherited(room, heir).await;
     }
 
@@ -127,7 +118,7 @@ impl Service {
     async fn inherited(&self, room: RoomId, heir: Option<hither_store::Member>) {
         if let Some(heir) = heir {
             self.tell_room(heir.person.id, room, None).await;
-            self.tell_member(room, (&heir.person).into(), Some(heir.role))
+            self.tell_member(room, heir.person.id, (&heir.person).into())
                 .await;
         }
     }
@@ -135,15 +126,10 @@ impl Service {
     /// Somebody is gone, with their account or their last login session, and so out of their rooms.
     pub(crate) async fn departed(&self, deleted: hither_store::DeletedPerson) {
         for (room, heir) in deleted.rooms {
-            self.tell_member(room, (&deleted.person).into(), None).await;
+            self.tell_member(room, deleted.person.id, (&deleted.person).into())
+                .await;
             self.inherited(room, heir).await;
         }
-    }
-
-    pub(crate) async fn tell_member(&self, room: RoomId, person: PersonView, role: Option<Role>) {
-        let changed = MemberChanged { room, person, role };
-        self.emit(&audience::of_room(room), "member.changed", &changed)
-            .await;
     }
 
     /// The room of two people.

@@ -21,7 +21,7 @@ import {
   attend,
   listMoreMembers,
   listMorePersons,
-  memberChanged,
+  membersChanged,
   membersListed,
   openNeighbour,
   openRoom,
@@ -123,8 +123,8 @@ export function whileChatting(state: Chatting, event: Event): Step<Chatting> {
           membership: { ...room.membership, topic: event.change.topic },
         })),
       );
-    case "member changed":
-      return unchanged(memberChanged(state, event.change));
+    case "members changed":
+      return unchanged(membersChanged(state, event.change));
     case "room joined":
       return unchanged(roomJoined(state, event.membership));
     case "room left":

@@ -70,7 +70,7 @@ export type ConnectionEvent =
   | { type: "presence told"; change: Told<"presence"> }
   | { type: "presence lost" }
   | { type: "room changed"; change: Told<"room.changed"> }
-  | { type: "member changed"; change: Told<"member.changed"> }
+  | { type: "members changed"; change: Told<"members.changed"> }
   | { type: "room joined"; membership: Told<"room.joined"> }
   | { type: "room left"; left: Told<"room.left"> }
   | { type: "read told"; mark: Told<"room.read"> }

@@ -125,6 +125,8 @@ export interface MemberList {
   readonly members: readonly RoomMember[];
   /** Where the list goes on; null at its end. */
   readonly next: string | null;
+  /** The list is to be asked for again. */
+  readonly stale: boolean;
 }
 
 export interface Typist {

@@ -44,7 +44,7 @@ describe("who is in a room", () => {
       { ...CAROL, role: "member" as const },
       { ...ADA, role: "member" as const },
     ];
-    const people = peopleOf(presence([BOB, ADA], 2), { members, next: null }, ADA);
+    const people = peopleOf(presence([BOB, ADA], 2), { members }, ADA);
     expect(people.present.map(({ name, role }) => [name, role])).toEqual([
       ["Ada", "member"],
       ["Bob", "owner"],
@@ -62,14 +62,14 @@ describe("who is in a room", () => {
   });
 
   it("has oneself in it, also where it is not listed whole", () => {
-    const people = peopleOf(presence([BOB, CAROL], 500), { members: [], next: null }, ADA);
+    const people = peopleOf(presence([BOB, CAROL], 500), { members: [] }, ADA);
     expect(people.present.map(({ name }) => name)).toEqual(["Ada", "Bob", "Carol"]);
     expect(people.hidden).toBe(497);
   });
 
   it("calls nobody away while more are there than are listed", () => {
     const members = [{ ...CAROL, role: "member" as const }];
-    const people = peopleOf(presence([ADA, BOB], 3), { members, next: null }, ADA);
+    const people = peopleOf(presence([ADA, BOB], 3), { members }, ADA);
     expect(people).toMatchObject({ othersAbsent: false, hidden: 1 });
   });
 
@@ -96,15 +96,29 @@ describe("who is in a room", () => {
     );
     expect(page.taken()).toEqual([{ type: "list members", room: "r", after: "a" }]);
     const second = { type: "members listed", room: "r", after: "a", members: [carol], next: null } as const;
-    page.on(
-      { type: "member changed", change: { room: "r", ...bob } },
-      { type: "member changed", change: { room: "r", ...carol } },
-      second,
-      second,
-      { type: "list more members", room: "r" },
-    );
-    expect(page.room().members).toEqual({ members: [owner, bob, carol], next: null });
+    page.on({ type: "members changed", change: { room: "r", changed: [bob, carol] } }, second, second, {
+      type: "list more members",
+      room: "r",
+    });
+    expect(page.room().members).toEqual({ members: [owner, bob, carol], next: null, stale: false });
     expect(page.taken()).toEqual([]);
+  });
+
+  it("has members listed anew when too many have changed to be named", () => {
+    const listed = (next: string | null) =>
+      ({ type: "members listed", room: "r", after: null, members: [], next }) as const;
+    const many = { type: "members changed", change: { room: "r" } } as const;
+    const again = { type: "list members", room: "r", after: null } as const;
+    const present = { type: "presence listed", room: "r", persons: [ADA], count: 1 } as const;
+    const page = Page.inRoom().on(present, listed(null), many, { type: "tick", at: 10_000 });
+    expect(page.taken()).toContainEqual(again);
+    page.on(listed(null), { type: "tick", at: 20_000 });
+    expect(page.taken()).toEqual([]);
+    // Of a long list a part is shown, until the room is opened again.
+    page.on(present, listed("b"), many, { type: "tick", at: 30_000 });
+    expect(page.taken()).not.toContainEqual(again);
+    page.on({ type: "open room", room: "other" }, { type: "open room", room: "r" });
+    expect(page.taken()).toContainEqual(again);
   });
 
   it("loses a guest who is gone", () => {
@@ -118,7 +132,7 @@ describe("who is in a room", () => {
         next: null,
       },
       { type: "presence told", change: { room: "r", count: 1, joined: [], left: [CAROL] } },
-      { type: "member changed", change: { room: "r", ...CAROL, role: null } },
+      { type: "members changed", change: { room: "r", changed: [{ ...CAROL, role: null }] } },
     );
     const { presence, members } = page.room();
     expect(peopleOf(presence, members, ADA)).toMatchObject({ present: [ADA], others: [] });

@@ -18,7 +18,11 @@ interface People {
 }
 
 /** Those who are there now and those who are not, oneself first, then by name. */
-export function peopleOf({ persons, count }: Presence, list: MemberList | null, self: Person): People {
+export function peopleOf(
+  { persons, count }: Presence,
+  list: Pick<MemberList, "members"> | null,
+  self: Person,
+): People {
   const members = list?.members ?? [];
   const roles = new Map(members.map(({ name, role }) => [name, role]));
   const here = withSelf(persons ?? [], count ?? 0, self);

@@ -1,6 +1,6 @@
 /** Which rooms there are, which one is open, and who is in them. */
 
-import type { Membership, PresenceChange, RoomMember, ServerEvents } from "../protocol";
+import type { MembersChange, Membership, PresenceChange, ServerEvents } from "../protocol";
 import { seeing, tellRead } from "./arriving";
 import { forgotten } from "./attaching";
 import type { Command, Event, Step } from "./events";
@@ -116,12 +116,14 @@ export function attend(state: Chatting): Step<Chatting> {
   const commands: Command[] = [];
   const { persons, wanted } = room.presence;
   if (persons === null) commands.push({ type: "list presence", room: id, most: wanted });
-  if (room.members === null) commands.push({ type: "list members", room: id, after: null });
+  if (room.members?.stale !== false) commands.push({ type: "list members", room: id, after: null });
   if (commands.length === 0) return unchanged(state);
-  return {
-    state: inRoom(state, id, (asking) => ({ ...asking, presence: { ...asking.presence, stale: false } })),
-    commands,
-  };
+  return { state: inRoom(state, id, asked), commands };
+}
+
+function asked(room: Room): Room {
+  const members = room.members === null ? null : { ...room.members, stale: false };
+  return { ...room, members, presence: { ...room.presence, stale: false } };
 }
 
 /** Asks again for a list that is out of date, now and then. */
@@ -131,13 +133,18 @@ export function renewPresence(state: Chatting, at: number): Step<Chatting> {
   const { presence, membership, members } = room;
   const { room: id } = membership;
   if (!presence.stale || at - presence.askedAt < PRESENCE_EVERY) return unchanged(state);
-  const asked = inRoom(state, id, (asking) => ({
-    ...asking,
-    presence: { ...presence, stale: false, askedAt: at },
-  }));
   const commands: Command[] = [{ type: "list presence", room: id, most: presence.wanted }];
-  if (members === null) commands.push({ type: "list members", room: id, after: null });
-  return { state: asked, commands };
+  // Of a room so large that its list goes on only a part is shown: that waits until the room is opened again. Otherwise all its
+  // members would ask at once, again and again, while many come and go.
+  const askMembers = members === null || (members.stale && members.next === null);
+  if (askMembers) commands.push({ type: "list members", room: id, after: null });
+  return {
+    state: inRoom(state, id, (asking) => ({
+      ...(askMembers ? asked(asking) : asking),
+      presence: { ...presence, stale: false, askedAt: at },
+    })),
+    commands,
+  };
 }
 
 export function listMorePersons(state: Chatting, id: string): Step<Chatting> {
@@ -161,11 +168,11 @@ type MembersListed = Extract<Event, { type: "members listed" }>;
 /** The first part of the list takes the place of what was known; a later one only goes where the list ends. */
 export function membersListed(state: Chatting, { room: id, after, members, next }: MembersListed): Chatting {
   return inRoom(state, id, (room) => {
-    if (after === null) return { ...room, members: { members, next } };
+    if (after === null) return { ...room, members: { members, next, stale: false } };
     if (room.members?.next !== after) return room;
     const fresh = new Set(members.map(({ name }) => name));
     const before = room.members.members.filter(({ name }) => !fresh.has(name));
-    return { ...room, members: { members: [...before, ...members], next } };
+    return { ...room, members: { ...room.members, members: [...before, ...members], next } };
   });
 }
 
@@ -181,26 +188,32 @@ function withPresence(presence: Presence, { count, joined, left }: PresenceChang
   return { ...presence, count, persons: [...stayed, ...(joined ?? [])].slice(0, presence.wanted) };
 }
 
-export function memberChanged(
-  state: Chatting,
-  change: Parameters<ServerEvents["member.changed"]>[0],
-): Chatting {
-  const { room: id, name, kind, role } = change;
+export function membersChanged(state: Chatting, { room: id, changed }: MembersChange): Chatting {
   return inRoom(state, id, (room) => {
-    const self = name === state.person.name && role !== null;
-    const membership = self ? { ...room.membership, role } : room.membership;
+    if (changed === undefined) {
+      const { members, presence } = room;
+      return members === null
+        ? room
+        : { ...room, members: { ...members, stale: true }, presence: { ...presence, stale: true } };
+    }
+    const own = changed.find(({ name }) => name === state.person.name)?.role ?? null;
     return {
       ...room,
-      membership,
-      members: withMember(room.members, name, role === null ? null : { name, kind, role }),
+      membership: own === null ? room.membership : { ...room.membership, role: own },
+      members: withMembers(room.members, changed),
     };
   });
 }
 
-function withMember(list: MemberList | null, name: string, member: RoomMember | null): MemberList | null {
+function withMembers(
+  list: MemberList | null,
+  changed: NonNullable<MembersChange["changed"]>,
+): MemberList | null {
   if (list === null) return null;
-  const others = list.members.filter((other) => other.name !== name);
-  return { ...list, members: member === null ? others : [...others, member] };
+  const names = new Set(changed.map(({ name }) => name));
+  const others = list.members.filter(({ name }) => !names.has(name));
+  const here = changed.flatMap(({ role, ...person }) => (role === null ? [] : [{ ...person, role }]));
+  return { ...list, members: [...others, ...here] };
 }
 
 export function roomJoined(state: Chatting, membership: Membership): Chatting {
