@@ -27,6 +27,11 @@
 //! the same; what a recorded step sends is in the record, and leaves once that is committed. Calls without a frame are
 //! always recorded, and have a count of their own.
 //!
+//! What is sent to several topics is published to one after the other, each copy when it is known where the one before stands,
+//! and names where all before it stand. It leaves the outbox alone: what comes behind it waits until its last copy is confirmed.
+//! So a socket tells it through the first topic that it was in there, whatever copy arrives, and whoever repeats the frame
+//! publishes the same copies.
+//!
 //! There is no queue of calls to replicate: frames wait at the endpoint, and all other calls follow from the state (an ack
 //! that is awaited from a former connection, a return that the handler was not told of, a socket that nobody is attached to).
 //!
@@ -45,8 +50,7 @@
 //! | client returns | two endpoints claim the socket: each claim is one record, a generation, and the latest counts | a claim that is not committed was not answered: the endpoint repeats it | the claim waits |
 //!
 //! # What is not here yet
-//! Polling (its transport end is an endpoint that is replicated itself), publications to several rooms at once, and a
-//! shell. Who leaves a room hears no more of it than it was told by then. On a client's return, direct events have their order and each room has its own; between them there is none.
+//! Polling (its transport end is an endpoint that is replicated itself), and a shell. Who leaves a room hears no more of it than it was told by then. On a client's return, direct events have their order and each room has its own; between them there is none.
 
 mod endpoint;
 mod fifo;
@@ -69,7 +73,7 @@ pub use self::{
     },
     message::{
         AckLost, Asks, ClientOffset, ClientPacket, ClosedBecause, Destination, Effects, Emit, How, Intent,
-        Job, Message, Progress, ServerPacket, ToEndpoint, ToSocket,
+        Job, Message, Progress, Published, ServerPacket, ToEndpoint, ToSocket,
     },
     node::{Input, Node, Output, Settings},
     record::{Change, Delta, Record, Replicated, Step},

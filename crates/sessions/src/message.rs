@@ -321,8 +321,41 @@ pub struct Asks {
 pub enum Destination {
     /// All in a topic.
     Topic(Topic),
+    /// All in any of these topics, each once. It is published to one after the other, and of several only to as many as are
+    /// reached before its socket's client and holder are both lost: whoever repeats the frame publishes the rest.
+    Topics(Vec<Topic>),
     /// One socket's client.
     Socket(SocketId),
+}
+
+impl Destination {
+    /// In its shortest form; none if that is nobody.
+    pub(crate) fn reduced(self) -> Option<Self> {
+        let Self::Topics(all) = self else {
+            return Some(self);
+        };
+        let mut topics: Vec<Topic> = Vec::new();
+        for topic in all {
+            if !topics.contains(&topic) {
+                topics.push(topic);
+            }
+        }
+        match topics.len() {
+            0 => None,
+            1 => topics.pop().map(Self::Topic),
+            _ => Some(Self::Topics(topics)),
+        }
+    }
+}
+
+/// What is published to a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// What those in the topic are told.
+    pub event: Bytes,
+    /// The topics to which the same was published before, and where it stands there: whoever hears it through one of these does
+    /// not hear it here.
+    pub earlier: Vec<(Topic, replication::Position)>,
 }
 
 /// Something that is to be sent to others, until it is confirmed.
@@ -342,6 +375,15 @@ impl Intent {
     /// The bytes that it takes, about.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>() + self.event.len()
+    }
+
+    /// Which of its source's messages its last copy is; one to each topic.
+    pub(crate) fn last(&self) -> Sequence {
+        let copies = match &self.destination {
+            Destination::Topics(topics) => topics.len() as u64,
+            Destination::Topic(_) | Destination::Socket(_) => 1,
+        };
+        Sequence(self.sequence.0 + copies.saturating_sub(1))
     }
 
     /// Tells it from all others of its socket.

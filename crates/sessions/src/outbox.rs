@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use hither_replication::Position;
+
 use crate::{
-    ids::{Sequence, SocketId, Source},
-    message::{Destination, Intent},
+    ids::{Sequence, SocketId, Source, Topic},
+    message::{Destination, Intent, Published},
 };
 
 /// Something on its way to others, or waiting for that.
@@ -15,6 +17,46 @@ struct Pending {
     after: u64,
     is_sent: bool,
     is_recorded: bool,
+    /// Of what goes to several topics: where it stands in those that have it.
+    earlier: Vec<(Topic, Position)>,
+}
+
+/// What leaves.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) source: Source,
+    pub(crate) sequence: Sequence,
+    /// Where it is published; none for what goes to a socket.
+    pub(crate) topic: Option<Topic>,
+    pub(crate) published: Published,
+}
+
+impl Pending {
+    fn is_for_several(&self) -> bool {
+        matches!(self.intent.destination, Destination::Topics(_))
+    }
+
+    fn has(&self, source: Source, sequence: Sequence) -> bool {
+        self.intent.source == source && (self.intent.sequence..=self.intent.last()).contains(&sequence)
+    }
+
+    fn leaving(&self) -> Leaving {
+        let copy = self.earlier.len();
+        let topic = match &self.intent.destination {
+            Destination::Topic(topic) => Some(topic.clone()),
+            Destination::Topics(topics) => topics.get(copy).cloned(),
+            Destination::Socket(_) => None,
+        };
+        Leaving {
+            source: self.intent.source,
+            sequence: Sequence(self.intent.sequence.0 + copy as u64),
+            topic,
+            published: Published {
+                event: self.intent.event.clone(),
+                earlier: self.earlier.clone(),
+            },
+        }
+    }
 }
 
 /// In the order in which it came to be. Each source numbers its own; what one source sends leaves when all that another
@@ -47,6 +89,7 @@ impl Outbox {
             after,
             is_sent: false,
             is_recorded,
+            earlier: Vec::new(),
         });
     }
 
@@ -65,27 +108,39 @@ impl Outbox {
         self.pending.is_empty()
     }
 
-    /// What may leave now and has not.
-    pub(crate) fn release(&mut self, committed: u64) -> Vec<Intent> {
-        let Some(source) = self.pending.front().map(|first| first.intent.source) else {
+    /// What may leave now and has not. What goes to several topics does so alone: so the confirmation of each copy says where
+    /// that one stands.
+    pub(crate) fn release(&mut self, committed: u64) -> Vec<Leaving> {
+        let Some(first) = self.pending.front() else {
             return Vec::new();
         };
-        let may_leave =
-            |pending: &&mut Pending| pending.intent.source == source && pending.after <= committed;
-        let leaving = self.pending.iter_mut().take_while(may_leave);
-        let unsent = leaving.filter(|pending| !pending.is_sent);
+        let (source, most) = match first.is_for_several() {
+            true => (first.intent.source, 1),
+            false => (first.intent.source, usize::MAX),
+        };
+        let may_leave = |(index, pending): &(usize, &mut Pending)| {
+            let is_alone = *index > 0 && pending.is_for_several();
+            pending.intent.source == source && pending.after <= committed && !is_alone
+        };
+        let leaving = self
+            .pending
+            .iter_mut()
+            .take(most)
+            .enumerate()
+            .take_while(may_leave);
+        let unsent = leaving.filter(|(_, pending)| !pending.is_sent);
         unsent
-            .map(|pending| {
+            .map(|(_, pending)| {
                 pending.is_sent = true;
-                pending.intent.clone()
+                pending.leaving()
             })
             .collect()
     }
 
     /// There is no room for it, nor for what is behind it: that may leave later.
-    pub(crate) fn retract(&mut self, intent: &Intent) {
+    pub(crate) fn retract(&mut self, leaving: &Leaving) {
         let behind = self.pending.iter_mut();
-        for pending in behind.skip_while(|pending| pending.intent.key() != intent.key()) {
+        for pending in behind.skip_while(|pending| !pending.has(leaving.source, leaving.sequence)) {
             pending.is_sent = false;
         }
     }
@@ -95,18 +150,30 @@ impl Outbox {
         self.bytes
     }
 
-    /// It is confirmed.
-    pub(crate) fn confirmed(&mut self, source: Source, sequence: Sequence) {
-        if !self.keys.remove(&(source, sequence)) {
+    /// It is confirmed, and if it was published, it stands there. If that is one of several copies, the next one may leave.
+    pub(crate) fn confirmed(&mut self, source: Source, sequence: Sequence, at: Option<Position>) {
+        let is_it = |pending: &Pending| pending.has(source, sequence);
+        let Some(index) = self.pending.iter().position(is_it) else {
             return;
+        };
+        let pending = &mut self.pending[index];
+        if let (Destination::Topics(topics), Some(at)) = (&pending.intent.destination, at) {
+            let copy = (sequence.0 - pending.intent.sequence.0) as usize;
+            // A copy that was repeated is confirmed more than once.
+            let topic = topics.get(copy).filter(|_| copy == pending.earlier.len());
+            let Some(topic) = topic else { return };
+            if sequence < pending.intent.last() {
+                pending.earlier.push((topic.clone(), at));
+                pending.is_sent = false;
+                return;
+            }
         }
-        let is_it = |pending: &Pending| pending.intent.key() == (source, sequence);
-        if let Some(index) = self.pending.iter().position(is_it)
-            && let Some(pending) = self.pending.remove(index)
-        {
+        if let Some(pending) = self.pending.remove(index) {
+            let key = pending.intent.key();
+            self.keys.remove(&key);
             self.bytes -= pending.intent.size();
             if pending.is_recorded {
-                self.to_be_dropped.push((source, sequence));
+                self.to_be_dropped.push(key);
             }
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{EndpointId, FrameNumber, Generation, OutputNumber, Producer, Sequence, SocketId, Source, Topic},
-    message::Intent,
+    message::{Intent, Published},
     state::{Awaited, Own, SocketState, State},
 };
 
@@ -89,7 +89,7 @@ pub enum Change {
 impl Application for Replicated {
     type State = State;
     type Record = Record;
-    type Payload = Bytes;
+    type Payload = Published;
     type Topic = Topic;
     type Producer = Producer;
 
@@ -109,8 +109,8 @@ impl Application for Replicated {
         size_of::<Record>() + steps.sum::<usize>() + changes.sum::<usize>()
     }
 
-    fn payload_size(payload: &Bytes) -> usize {
-        payload.len()
+    fn payload_size(published: &Published) -> usize {
+        published.event.len() + size_of_val(published.earlier.as_slice())
     }
 
     fn apply(state: &mut State, record: &Record) {
@@ -186,7 +186,7 @@ impl SocketState {
         }
         for intent in &step.sends {
             if intent.source == Source::Calls {
-                self.last_sequence = self.last_sequence.max(intent.sequence);
+                self.last_sequence = self.last_sequence.max(intent.last());
             }
             self.outbox.push_back(intent.clone());
         }

@@ -333,13 +333,17 @@ fn sends(
     };
     let mut intents = Vec::new();
     for (destination, event) in sends {
-        intents.push(Intent {
+        let Some(destination) = destination.reduced() else {
+            continue;
+        };
+        let intent = Intent {
             source,
             sequence,
             destination,
             event,
-        });
-        sequence = sequence.next();
+        };
+        sequence = intent.last().next();
+        intents.push(intent);
     }
     intents
 }

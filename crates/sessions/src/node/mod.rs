@@ -326,7 +326,7 @@ impl Node {
             } => self.on_direct(from, to, producer, sequence, previous, event),
             Message::DirectConfirmed {
                 producer, sequence, ..
-            } => self.on_confirmed(producer, sequence),
+            } => self.on_confirmed(producer, sequence, None),
         }
     }
 

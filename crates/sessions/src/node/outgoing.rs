@@ -1,13 +1,14 @@
 //! What leaves this node for a socket: to its endpoint, to topics and to other sockets.
 
 use bytes::Bytes;
-use hither_replication::{NodeId, ShardId};
+use hither_replication::{NodeId, Position, ShardId};
 
 use super::{CoreInput, Node, Timer};
 use crate::{
     fifo::Fifo,
     ids::{Producer, Sequence, SocketId, Source, Topic},
-    message::{ClosedBecause, Destination, Intent, Message, ToEndpoint},
+    message::{ClosedBecause, Intent, Message, ToEndpoint},
+    outbox::Leaving,
     record::{Change, Step},
     serving::Serving,
     state::Own,
@@ -42,19 +43,17 @@ impl Node {
             return;
         };
         let mut has_directs = false;
-        for intent in serving.outbox.release(committed) {
-            match intent.destination.clone() {
-                Destination::Topic(topic) if self.core.has_room(topic.shard) => {
-                    self.publish(id, topic, intent);
-                }
-                Destination::Topic(topic) => {
+        for leaving in serving.outbox.release(committed) {
+            match leaving.topic.clone() {
+                Some(topic) if self.core.has_room(topic.shard) => self.publish(id, topic, leaving),
+                Some(topic) => {
                     self.unwritable.entry(topic.shard).or_default().insert(id);
                     if let Some(serving) = self.sockets.get_mut(&id) {
-                        serving.outbox.retract(&intent);
+                        serving.outbox.retract(&leaving);
                     }
                     break;
                 }
-                Destination::Socket(_) => has_directs = true,
+                None => has_directs = true,
             }
         }
         if has_directs {
@@ -63,38 +62,44 @@ impl Node {
         }
     }
 
-    fn publish(&mut self, id: SocketId, topic: Topic, intent: Intent) {
-        let producer = producer(id, intent.source, topic.shard);
+    fn publish(&mut self, id: SocketId, topic: Topic, leaving: Leaving) {
+        let producer = producer(id, leaving.source, topic.shard);
         // The core has it still, from when this node held the socket before.
-        if !self.published.insert((producer, intent.sequence)) {
+        if !self.published.insert((producer, leaving.sequence)) {
             return;
         }
+        let published = leaving.published;
+        #[cfg(test)]
+        let published = match self.mutant {
+            Some(mutant) => mutant.corrupt_published(published),
+            None => published,
+        };
         self.give_core(CoreInput::Publish {
             shard: topic.shard,
             topic,
             producer,
-            sequence: intent.sequence.0,
-            payload: intent.event,
+            sequence: leaving.sequence.0,
+            payload: published,
         });
     }
 
     /// The core confirms what a producer has published up to there: that may be more than this node knows of.
-    pub(super) fn on_published(&mut self, producer: Producer, sequence: u64) {
+    pub(super) fn on_published(&mut self, producer: Producer, sequence: u64, at: Position) {
         let all = (producer, Sequence(0))..=(producer, Sequence(sequence));
         let confirmed: Vec<Sequence> = self.published.range(all).map(|(_, sequence)| *sequence).collect();
         for sequence in confirmed {
             self.published.remove(&(producer, sequence));
-            self.on_confirmed(producer, sequence);
+            self.on_confirmed(producer, sequence, Some(at));
         }
     }
 
     /// Something that a socket has sent to others will not be lost.
-    pub(super) fn on_confirmed(&mut self, producer: Producer, sequence: Sequence) {
+    pub(super) fn on_confirmed(&mut self, producer: Producer, sequence: Sequence, at: Option<Position>) {
         let id = producer.socket;
         let Some(serving) = self.sockets.get_mut(&id) else {
             return;
         };
-        serving.outbox.confirmed(producer.source, sequence);
+        serving.outbox.confirmed(producer.source, sequence, at);
         if serving.outbox.is_empty() {
             self.sending.remove(&id);
         }

@@ -6,7 +6,7 @@ use hither_replication::{Heard, Missing, Position, ReplayId, Slot, Told};
 use super::{CoreInput, Node};
 use crate::{
     ids::{SocketId, Topic},
-    message::ToEndpoint,
+    message::{Published, ToEndpoint},
     record::{Change, Step},
     serving::Joining,
 };
@@ -119,13 +119,13 @@ impl Node {
         }
     }
 
-    pub(super) fn on_delivered(&mut self, topic: &Topic, at: Position, payload: &Bytes) {
+    pub(super) fn on_delivered(&mut self, topic: &Topic, at: Position, published: Published) {
         let Some(listening) = self.listening.get(topic) else {
             return;
         };
         for id in listening.clone() {
             if let Some(serving) = self.sockets.get_mut(&id) {
-                let told = serving.listener.hear(topic, heard(at, payload.clone()));
+                let told = serving.listener.hear(topic, heard(at, published.clone()));
                 let waiting: usize = serving.listener.waiting().map(Bytes::len).sum();
                 self.tell_of_rooms(id, told);
                 if waiting > self.settings.waiting_bytes {
@@ -138,7 +138,7 @@ impl Node {
     pub(super) fn on_replayed(
         &mut self,
         name: ReplayId,
-        publications: Vec<(Position, Bytes)>,
+        publications: Vec<(Position, Published)>,
         through: Position,
         is_last: bool,
     ) {
@@ -152,7 +152,7 @@ impl Node {
             Replay::Missed(id, slot) => {
                 let missed = publications
                     .into_iter()
-                    .map(|(at, event)| heard(at, event))
+                    .map(|(at, published)| heard(at, published))
                     .collect();
                 if let Some(serving) = self.sockets.get_mut(&id) {
                     let told = serving.listener.replayed(slot, missed, is_last);
@@ -236,7 +236,10 @@ impl Node {
     }
 }
 
-fn heard(at: Position, payload: Bytes) -> Heard<Topic, Bytes> {
-    let earlier = Vec::new();
-    Heard { at, earlier, payload }
+fn heard(at: Position, published: Published) -> Heard<Topic, Bytes> {
+    Heard {
+        at,
+        earlier: published.earlier,
+        payload: published.event,
+    }
 }

@@ -21,7 +21,7 @@ impl Node {
             Core::Promoted(shard) => self.on_promoted(shard),
             Core::Demoted(shard) => self.on_demoted(shard),
             Core::Committed { shard, number } => self.on_committed(shard, number),
-            Core::Deliver { topic, at, payload } => self.on_delivered(&topic, at, &payload),
+            Core::Deliver { topic, at, payload } => self.on_delivered(&topic, at, payload),
             // A join waits for the answer of the topic's holder, which comes behind this.
             Core::Subscribed { .. } => {}
             Core::Gap { topic, .. } => self.on_gap(&topic),
@@ -50,8 +50,11 @@ impl Node {
                 }
             }
             Core::Confirmed {
-                producer, sequence, ..
-            } => self.on_published(producer, sequence),
+                producer,
+                sequence,
+                at,
+                ..
+            } => self.on_published(producer, sequence, at),
         }
     }
 

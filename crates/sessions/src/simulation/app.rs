@@ -72,6 +72,10 @@ fn act(parts: &[&str], words: &mut Vec<String>, effects: &mut Effects) {
         ["say", _, x] => effects
             .sends
             .push((Destination::Topic(room(1)), bytes(format!("say {x}")))),
+        ["both", _, _, x] => effects.sends.push((
+            Destination::Topics(vec![room(1), room(2)]),
+            bytes(format!("say {x}")),
+        )),
         ["addsay", _, x] => {
             words.push(format!("add{x}"));
             effects

@@ -60,6 +60,7 @@ fn an_echo_takes_none() {
 #[test]
 fn a_publication_takes_none() {
     assert_eq!(asked("say 1"), 0);
+    assert_eq!(asked("both 0 1"), 0);
 }
 
 #[test]

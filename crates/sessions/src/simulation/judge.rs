@@ -55,6 +55,11 @@ fn told(client: &Client, clients: &[Client]) -> Verdict {
         let (kind, is_for_me) = match parts.as_slice() {
             ["whisper", _, to, _] => ("whisper", *to == me),
             ["say" | "addsay", room, _] => ("say", is_in_room(client, room, answered)),
+            // Who is in both is told through one of them; those who hear it have no common order.
+            ["both", one, other, _] => {
+                let is_in_any = is_in_room(client, one, answered) || is_in_room(client, other, answered);
+                ("say", is_in_any)
+            }
             _ => continue,
         };
         if is_for_me && !is_told(kind, x) {

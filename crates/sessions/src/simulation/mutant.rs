@@ -1,5 +1,6 @@
 //! Mistakes that nodes make on purpose: the judge must see the harm that each of them does.
 
+use crate::message::Published;
 use crate::record::{Change, Delta};
 use crate::state::Own;
 
@@ -30,9 +31,18 @@ pub(crate) enum Mutant {
     RefuseWithoutLease,
     /// An endpoint listens to what belongs to its former attachments.
     HearFormerAttachments,
+    /// What goes to several topics does not say where the copies before stand.
+    ForgetEarlierCopies,
 }
 
 impl Mutant {
+    pub(crate) fn corrupt_published(self, mut published: Published) -> Published {
+        if self == Self::ForgetEarlierCopies {
+            published.earlier.clear();
+        }
+        published
+    }
+
     pub(crate) fn corrupt(self, mut delta: Delta) -> Delta {
         for step in &mut delta.steps {
             match self {

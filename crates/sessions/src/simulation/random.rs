@@ -115,7 +115,7 @@ impl Random {
         let Some(other) = other.map(|other| other.socket) else {
             return;
         };
-        let words = match self.rng.random_range(0..14) {
+        let words = match self.rng.random_range(0..15) {
             0..3 => "echo".to_owned(),
             3..5 => "add".to_owned(),
             5..7 => format!("say {room}"),
@@ -124,6 +124,7 @@ impl Random {
             9 => "ask".to_owned(),
             10..12 => format!("whisper {} {}", other.shard.0, other.number),
             12 => format!("join {room}"),
+            13 => format!("both {room} {}", self.rng.random_range(0..self.shards)),
             _ if self.rng.random_bool(0.3) => format!("leave {room}"),
             _ => format!("join {room}"),
         };

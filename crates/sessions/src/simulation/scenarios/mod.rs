@@ -8,6 +8,7 @@ use hither_replication::{NodeId, ShardId};
 mod bounds;
 mod frames;
 mod returns;
+mod several;
 
 use super::world::World;
 use crate::Settings;
