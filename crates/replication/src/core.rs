@@ -168,6 +168,18 @@ impl<A: Application> Core<A> {
         self.shards.get(&shard)?.route()
     }
 
+    /// Where the log of a shard that this node holds and serves ends.
+    pub fn last(&self, shard: ShardId) -> Option<Position> {
+        self.shards.get(&shard)?.last()
+    }
+
+    /// Whether a place in the log of a shard is one of the history in which this node holds it. What was said of another one, on
+    /// the other side of a split, is not. Of very old ones that is not known any more.
+    pub fn has(&self, shard: ShardId, position: Position) -> bool {
+        let shard = self.shards.get(&shard);
+        shard.is_some_and(|shard| shard.has(position))
+    }
+
     /// Whether the log of a shard that this node holds is [full](Settings::backlog_bytes). What can be asked for again should
     /// not be recorded now.
     pub fn is_full(&self, shard: ShardId) -> bool {

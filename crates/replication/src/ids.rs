@@ -139,6 +139,11 @@ impl Position {
         number: 0,
     };
 
+    /// Before all that a shard's log has.
+    pub fn start() -> Self {
+        Self::START
+    }
+
     /// How many entries the shard's log had up to here.
     pub fn number(self) -> u64 {
         self.number

@@ -113,10 +113,10 @@ impl<A: Application> Log<A> {
         }
     }
 
-    /// Forgets the terms that ended at this number, or before it.
-    pub(crate) fn forget_terms(&mut self, up_to: u64) {
+    /// Forgets all but so many of the terms that ended at this number, or before it.
+    pub(crate) fn forget_terms(&mut self, up_to: u64, kept: usize) {
         let later = self.terms.partition_point(|(_, first)| *first <= up_to);
-        self.terms.drain(..later.saturating_sub(1));
+        self.terms.drain(..later.saturating_sub(1 + kept));
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -273,12 +273,16 @@ mod tests {
     fn terms_that_ended_long_ago_are_forgotten() {
         let (whole, mut log) = (log(), log());
         log.forget(5);
-        log.forget_terms(5);
+        log.forget_terms(5, 0);
         assert_eq!(log.terms.len(), 3);
         for number in 5..=10 {
             let position = whole.position(number);
             assert!(log.has(position) && log.position(number) == position);
         }
+        let mut with_one = whole.clone();
+        with_one.forget(5);
+        with_one.forget_terms(5, 1);
+        assert!(with_one.has(whole.position(4)) && !with_one.has(whole.position(2)));
         // Of what came before, nothing is known: it is neither here nor elsewhere.
         assert!(!log.has(whole.position(4)) && log.has(Position::START));
     }
@@ -287,7 +291,7 @@ mod tests {
     fn a_log_without_its_first_terms_is_read_as_it_was_written() {
         let mut log = log();
         log.forget(7);
-        log.forget_terms(7);
+        log.forget_terms(7, 0);
         let mut bytes = Vec::new();
         codec::encode_into(&log, &mut bytes).unwrap();
         let read: Log<Records> = codec::decode(&bytes, bytes.len()).unwrap();
@@ -298,7 +302,7 @@ mod tests {
     fn a_log_that_lacks_the_term_of_an_entry_is_refused() {
         let mut log = log();
         log.forget(2);
-        log.forget_terms(6);
+        log.forget_terms(6, 0);
         let mut bytes = Vec::new();
         codec::encode_into(&log, &mut bytes).unwrap();
         assert!(codec::decode::<Log<Records>>(&bytes, bytes.len()).is_err());

@@ -11,6 +11,10 @@ use crate::{
     message::Excerpt,
 };
 
+/// So many terms are remembered that ended before all that is kept: by them it is known of what somebody was told long ago
+/// whether that was in this history. 24 bytes each.
+const OLD_TERMS: usize = 1_000;
+
 /// A copy of a shard: what its entries have made of it, and those entries that are kept.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
@@ -77,8 +81,8 @@ impl<A: Application> Replica<A> {
         self.heads.retain(|_, number| *number > idle);
         self.produced.retain(|_, produced| produced.number > idle);
         self.log.forget(entries);
-        // Whoever stands before both is told nothing, whatever its term was.
-        self.log.forget_terms(self.log.floor().min(self.heads_floor));
+        let needed = self.log.floor().min(self.heads_floor);
+        self.log.forget_terms(needed, OLD_TERMS);
     }
 
     pub(crate) fn produced(&self, producer: &ProducerOf<A>) -> Option<Produced> {

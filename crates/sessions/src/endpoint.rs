@@ -130,7 +130,12 @@ impl Endpoint {
                     received.packets.push(ServerPacket::Connected { recovered });
                 }
             }
-            ToEndpoint::Batch { handled, outputs } => {
+            ToEndpoint::Batch {
+                handled,
+                record,
+                outputs,
+            } => {
+                self.progress.record = record;
                 for (number, own, offset) in outputs {
                     let is_known = match &own {
                         Own::Event(_) | Own::Asking(_) => number <= self.progress.output,

@@ -47,6 +47,7 @@
 //! | join recorded | the membership is there at the return | memberships go on from what the endpoint or the client has heard | the join waits |
 //! | publication on its way | it is the handler's node that publishes it | the next holder publishes what its records have, or handles the frame again | no effect |
 //! | direct event to another socket | the sender's holder keeps it until it is confirmed | the sender's next holder sends it again; the receiver knows its identity | the confirmation waits |
+//! | nodes split, and the client's side ends | it begins anew if it was told anything there; else it goes on | as a death | no effect |
 //! | client returns | two endpoints claim the socket: each claim is one record, a generation, and the latest counts | a claim that is not committed was not answered: the endpoint repeats it | the claim waits |
 //!
 //! # What is not here yet

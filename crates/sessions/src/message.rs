@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hither_replication as replication;
+use hither_replication::{self as replication, Position};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -88,6 +88,9 @@ pub struct ClientOffset {
     pub events: OutputNumber,
     /// The same for rooms.
     pub heard: String,
+    /// The last record of the socket on which that may depend. If the shard's history goes on without it, after a split, then
+    /// numbers and memberships mean something else there.
+    pub record: Position,
 }
 
 /// Why an endpoint has no socket any more.
@@ -147,6 +150,17 @@ pub enum How {
 }
 
 impl How {
+    /// What of the history of the socket of this life it, or its client, has seen.
+    pub(crate) fn records(&self, life: u32) -> impl Iterator<Item = Position> {
+        let (offset, record) = match self {
+            Self::Open { .. } => (None, None),
+            Self::Return(offset) => (offset.as_ref(), None),
+            Self::Resume(progress) => (progress.offset.as_ref(), Some(progress.record)),
+        };
+        let own = offset.filter(|offset| offset.life == life);
+        own.map(|offset| offset.record).into_iter().chain(record)
+    }
+
     /// Which events for the socket alone the endpoint, or its client, has.
     pub(crate) fn output(&self) -> OutputNumber {
         match self {
@@ -160,7 +174,7 @@ impl How {
 }
 
 /// How far an endpoint is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Progress {
     /// These frames are handled.
     pub handled: FrameNumber,
@@ -168,6 +182,19 @@ pub struct Progress {
     pub output: OutputNumber,
     /// What the client would show.
     pub offset: Option<ClientOffset>,
+    /// The last record of the socket on which that may depend.
+    pub record: Position,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            handled: FrameNumber::default(),
+            output: OutputNumber::default(),
+            offset: None,
+            record: Position::start(),
+        }
+    }
 }
 
 /// What a holder says to an endpoint.
@@ -182,6 +209,8 @@ pub enum ToEndpoint {
     Batch {
         /// All frames up to this one.
         handled: FrameNumber,
+        /// The last record of the socket on which that may depend.
+        record: Position,
         /// With their numbers; events with what the client is to show.
         outputs: Vec<(OutputNumber, Own, ClientOffset)>,
     },
@@ -355,7 +384,7 @@ pub struct Published {
     pub event: Bytes,
     /// The topics to which the same was published before, and where it stands there: whoever hears it through one of these does
     /// not hear it here.
-    pub earlier: Vec<(Topic, replication::Position)>,
+    pub earlier: Vec<(Topic, Position)>,
 }
 
 /// Something that is to be sent to others, until it is confirmed.

@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use hither_replication::{Change as MembershipChange, Listener, Memberships, NodeId, ReplayId, Version};
+use hither_replication::{
+    Change as MembershipChange, Listener, Memberships, NodeId, Position, ReplayId, Version,
+};
 
 use crate::{
     fifo::Fifo,
@@ -89,6 +91,10 @@ pub(crate) struct Serving {
     pub(crate) fifo: Fifo,
     pub(crate) outbox: Outbox,
     pub(crate) last_record: u64,
+    /// The last record that is committed, or one of the shard behind it.
+    pub(crate) known: Position,
+    /// Those that are not committed.
+    pub(crate) unknown: VecDeque<Position>,
     pub(crate) listener: Listener<Topic, Bytes>,
     /// Versions of memberships by the record that has them.
     pub(crate) uncommitted: VecDeque<(u64, Version)>,
@@ -113,8 +119,9 @@ impl Serving {
     }
 
     /// Of a socket that was found, which nobody is attached to here.
-    pub(crate) fn found(state: &SocketState, now: Duration) -> Self {
+    pub(crate) fn found(state: &SocketState, last: Position, now: Duration) -> Self {
         let mut serving = Self::empty(state.life, detached(&state.memberships), now);
+        serving.known = last;
         serving.generation = state.generation;
         serving.accepted = state.handled;
         serving.handled = state.handled;
@@ -143,6 +150,8 @@ impl Serving {
             fifo: Fifo::default(),
             outbox: Outbox::default(),
             last_record: 0,
+            known: Position::start(),
+            unknown: VecDeque::new(),
             listener,
             uncommitted: VecDeque::new(),
             running: None,
@@ -191,6 +200,14 @@ impl Serving {
             life: self.life,
             events: self.told_events,
             heard: self.listener.offset(),
+            record: self.known,
+        }
+    }
+
+    /// Records up to this number are committed.
+    pub(crate) fn committed(&mut self, number: u64) {
+        while let Some(known) = self.unknown.pop_front_if(|position| position.number() <= number) {
+            self.known = known;
         }
     }
 

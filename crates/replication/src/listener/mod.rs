@@ -5,6 +5,10 @@
 //! is told comes with an *offset*, and the last one that it shows is where it goes on. A client that returns, a connection
 //! whose listener has moved, and a listener whose node has died are one operation, [`Listener::attach`].
 //!
+//! An offset means something in the history of the listener's shard in which it was given. After a split there may be another:
+//! whoever hands offsets out adds the place of the last change that they depend on, and asks
+//! [`Core::has`](crate::Core::has) when one is shown.
+//!
 //! # What is published to several topics at once
 //! Such a publication is sequenced in one topic after the other, and each copy names where the earlier ones stand. A
 //! listener takes it through the first of the topics that it was in there, and through no other: a function of its

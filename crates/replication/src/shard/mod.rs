@@ -105,6 +105,20 @@ impl<A: Application> Shard<A> {
         }
     }
 
+    pub(crate) fn last(&self) -> Option<Position> {
+        match &self.role {
+            Role::Holder(holder) if holder.is_serving() => Some(holder.last()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn has(&self, position: Position) -> bool {
+        match &self.role {
+            Role::Holder(holder) => holder.has(position),
+            _ => false,
+        }
+    }
+
     /// Whether so much is kept that nothing is to be added.
     pub(crate) fn is_full(&self, settings: &Settings) -> bool {
         match &self.role {

@@ -79,7 +79,12 @@ impl Node {
         };
         let is_known = found.endpoint == client.endpoint;
         let is_former = found.former.contains(&client.endpoint);
-        if is_known && how.output() < found.dropped {
+        let is_foreign = |record| !self.core.has(id.shard, record);
+        #[cfg(test)]
+        let is_foreign =
+            |record| is_foreign(record) && !self.fails(crate::simulation::Mutant::TrustOtherSides);
+        let has_seen_other = how.records(found.life).any(is_foreign);
+        if has_seen_other || is_known && how.output() < found.dropped {
             if self.is_sure(id.shard) {
                 self.cannot_resume(id, &client);
             }

@@ -21,6 +21,7 @@ impl Node {
         let Some(serving) = self.sockets.get_mut(&id) else {
             return;
         };
+        serving.committed(committed);
         let later = serving
             .uncommitted
             .partition_point(|(number, _)| *number <= committed);
@@ -269,8 +270,13 @@ impl Node {
         if outputs.is_empty() && serving.told_handled == before {
             return;
         }
-        let handled = serving.told_handled;
-        self.tell(&client, ToEndpoint::Batch { handled, outputs });
+        let (handled, record) = (serving.told_handled, serving.known);
+        let batch = ToEndpoint::Batch {
+            handled,
+            record,
+            outputs,
+        };
+        self.tell(&client, batch);
     }
 
     /// Lets go of a socket that has ended.

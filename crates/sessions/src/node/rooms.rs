@@ -206,12 +206,13 @@ impl Node {
             return;
         };
         if let Some(client) = serving.ready().cloned() {
-            let (life, events) = (serving.life, serving.told_events);
+            let (life, events, record) = (serving.life, serving.told_events, serving.known);
             for Told { payload, offset } in told {
                 let offset = crate::ClientOffset {
                     life,
                     events,
                     heard: offset,
+                    record,
                 };
                 let event = payload;
                 self.tell(&client, ToEndpoint::Room { event, offset });

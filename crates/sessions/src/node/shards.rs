@@ -61,12 +61,12 @@ impl Node {
     /// All that is found is committed.
     fn on_promoted(&mut self, shard: ShardId) {
         self.on_demoted(shard);
-        let Some(state) = self.core.state(shard) else {
+        let (Some(state), Some(last)) = (self.core.state(shard), self.core.last(shard)) else {
             return;
         };
         let mut acks = Vec::new();
         for (id, socket) in state.sockets() {
-            self.sockets.insert(*id, Serving::found(socket, self.now));
+            self.sockets.insert(*id, Serving::found(socket, last, self.now));
             let current = socket
                 .awaited()
                 .filter(|(_, it)| it.generation == socket.generation);
@@ -193,6 +193,7 @@ impl Node {
         let number = position.number();
         self.records += 1;
         serving.last_record = number;
+        serving.unknown.push_back(position);
         for intent in &step.sends {
             serving.outbox.push(intent.clone(), number, true);
         }

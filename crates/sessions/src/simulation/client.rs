@@ -33,6 +33,8 @@ pub(super) struct Pending {
 pub(super) struct Client {
     pub(super) socket: SocketId,
     pub(super) was_connected: bool,
+    /// There was a split: its socket may be on the side that ends.
+    pub(super) may_begin_anew: bool,
     /// It has said that it leaves.
     pub(super) is_leaving: bool,
     /// It has left, or is not wanted.
@@ -64,6 +66,7 @@ impl Client {
         Self {
             socket,
             was_connected: false,
+            may_begin_anew: false,
             is_leaving: false,
             is_over: false,
             connection: None,
@@ -182,6 +185,15 @@ impl Client {
         Ok(())
     }
 
+    /// It has another socket from now on, but goes on to show what it has heard.
+    fn begin_anew(&mut self) {
+        let mut fresh = Self::new(self.socket);
+        fresh.may_begin_anew = true;
+        fresh.offset = self.offset.take();
+        fresh.closed = std::mem::take(&mut self.closed);
+        *self = fresh;
+    }
+
     fn on_closed(&mut self, because: ClosedBecause) -> Verdict {
         self.connection = None;
         self.closed.push(because.clone());
@@ -194,6 +206,10 @@ impl Client {
             ClosedBecause::Superseded => Ok(()),
             ClosedBecause::Unknown if !self.was_connected || self.is_leaving => {
                 self.is_over = true;
+                Ok(())
+            }
+            ClosedBecause::Unknown | ClosedBecause::CannotResume if self.may_begin_anew => {
+                self.begin_anew();
                 Ok(())
             }
             other => Err(format!("{:?} is closed: {other:?}", self.socket)),

@@ -20,6 +20,17 @@ pub(super) fn verdict(clients: &[Client], words: &BTreeMap<u64, Vec<String>>) ->
     one_order(clients)
 }
 
+/// The same after a split. What one side was answered may be lost, but whoever was answered that does not go on as if it were
+/// not: it has a fresh socket.
+pub(super) fn verdict_of_split(clients: &[Client], words: &BTreeMap<u64, Vec<String>>) -> Verdict {
+    for client in clients {
+        if let Some(words) = words.get(&client.socket.number) {
+            data(client, words)?;
+        }
+    }
+    Ok(())
+}
+
 /// What was answered is in the data, where it was then; and nothing is there twice.
 fn data(client: &Client, words: &[String]) -> Verdict {
     let count = |word: &str| words.iter().filter(|it| *it == word).count();

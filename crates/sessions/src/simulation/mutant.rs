@@ -33,6 +33,8 @@ pub(crate) enum Mutant {
     HearFormerAttachments,
     /// What goes to several topics does not say where the copies before stand.
     ForgetEarlierCopies,
+    /// What a client was told on the other side of a split counts.
+    TrustOtherSides,
 }
 
 impl Mutant {

@@ -31,7 +31,11 @@ impl World {
                     self.pass(Duration::from_millis(200));
                     self.drain()?;
                 }
-                return judge::verdict(&self.clients, &self.all_words());
+                let words = self.all_words();
+                return match self.is_split {
+                    true => judge::verdict_of_split(&self.clients, &words),
+                    false => judge::verdict(&self.clients, &words),
+                };
             }
             if round % 10 == 9 {
                 self.reconnect_all();

@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) views: BTreeMap<NodeId, BTreeSet<NodeId>>,
     /// Said to be dead, and not yet.
     pub(super) doomed: BTreeSet<NodeId>,
+    /// There was a split: what one side was answered may be lost.
+    pub(super) is_split: bool,
     pub(super) shards: Vec<ShardId>,
     /// The nodes in the order in which shards prefer them; if empty, each shard has an order of its own.
     pub(super) preference: &'static str,
@@ -59,6 +61,7 @@ impl World {
             members: BTreeSet::new(),
             views: BTreeMap::new(),
             doomed: BTreeSet::new(),
+            is_split: false,
             shards: (0..shards).map(ShardId).collect(),
             preference: "",
             settings: Settings {
@@ -108,8 +111,12 @@ impl World {
 
     /// A node sees the members as they are.
     pub(super) fn learn(&mut self, id: &NodeId) {
-        let members = self.members.clone();
-        let targets = self.shards.iter().map(|shard| (*shard, self.target(*shard)));
+        self.see(id, self.members.clone());
+    }
+
+    fn see(&mut self, id: &NodeId, members: BTreeSet<NodeId>) {
+        let target = |shard| Self::target_among(self.preference, &members, shard);
+        let targets = self.shards.iter().map(|shard| (*shard, target(*shard)));
         let targets = targets.collect();
         self.log(|| format!("{id} sees {members:?}"));
         self.views.insert(id.clone(), members.clone());
@@ -125,9 +132,46 @@ impl World {
         }
     }
 
+    /// Nodes on different sides lose their links, and take each other for dead.
+    pub(super) fn split(&mut self, sides: &[&[&NodeId]]) {
+        self.log(|| format!("the nodes are split: {sides:?}"));
+        for side in sides {
+            let is_there = |id: &NodeId| side.contains(&id);
+            self.links.retain(|(from, to), _| is_there(from) == is_there(to));
+        }
+        self.is_split = true;
+        for client in &mut self.clients {
+            client.may_begin_anew = true;
+        }
+        for side in sides {
+            let members: BTreeSet<NodeId> = side.iter().map(|id| (*id).clone()).collect();
+            for id in *side {
+                self.see(id, members.clone());
+            }
+        }
+    }
+
+    /// The sides have links again, and see each other.
+    pub(super) fn heal(&mut self) {
+        self.log(|| "the split is over".into());
+        let all: Vec<NodeId> = self.members.iter().cloned().collect();
+        for one in &all {
+            for other in &all {
+                if one < other && !self.links.contains_key(&(one.clone(), other.clone())) {
+                    self.reset(one, other);
+                }
+            }
+        }
+        self.learn_all();
+    }
+
     fn target(&self, shard: ShardId) -> Target {
-        let mut order: Vec<&NodeId> = self.members.iter().collect();
-        order.sort_by_key(|id| (weight(self.preference, shard, id), (*id).clone()));
+        Self::target_among(self.preference, &self.members, shard)
+    }
+
+    fn target_among(preference: &str, members: &BTreeSet<NodeId>, shard: ShardId) -> Target {
+        let mut order: Vec<&NodeId> = members.iter().collect();
+        order.sort_by_key(|id| (weight(preference, shard, id), (*id).clone()));
         let mut order = order.into_iter().cloned();
         Target {
             holder: order.next(),

@@ -12,7 +12,7 @@ use std::{
 use super::{context::Context, subscribers::Subscribers};
 use crate::{
     application::{Application, ProducerOf},
-    ids::{Claim, NodeId, Term},
+    ids::{Claim, NodeId, Position, Term},
     log::Body,
     message::{Custody, Replication},
     output::Output,
@@ -171,6 +171,14 @@ impl<A: Application> Holder<A> {
 
     pub(crate) fn state(&self) -> &A::State {
         self.replica.state()
+    }
+
+    pub(crate) fn last(&self) -> Position {
+        self.replica.last()
+    }
+
+    pub(crate) fn has(&self, position: Position) -> bool {
+        self.replica.log().has(position)
     }
 
     #[cfg(test)]

@@ -9,6 +9,7 @@ mod bounds;
 mod frames;
 mod returns;
 mod several;
+mod splits;
 
 use super::world::World;
 use crate::Settings;
