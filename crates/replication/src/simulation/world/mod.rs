@@ -2,8 +2,10 @@
 //! [written down](script).
 
 mod clients;
+mod outputs;
 mod random;
 mod script;
+mod settle;
 mod several;
 mod split;
 
@@ -14,14 +16,13 @@ use std::{
     time::Duration,
 };
 
-use crate::{Input, Lease, Message, NodeId, Output, Position, ReplayId, Settings, ShardId, Target, View};
+use crate::{Input, Lease, NodeId, Output, Position, ReplayId, Settings, ShardId, Target, View};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IteratorRandom};
 
 use self::clients::Clients;
 use super::{
-    encoding,
     judge::{Judge, Verdict},
-    mutant::{Mutant, Sent},
+    mutant::Mutant,
     network::Network,
     node::{Node, Post, Record, Records, Said, Topic},
 };
@@ -40,7 +41,6 @@ pub(super) struct Faults {
 }
 
 const STEPS: usize = 1_500;
-const SETTLING_STEPS: usize = 60_000;
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 const TOPICS: u8 = 2;
 
@@ -140,103 +140,6 @@ impl World {
             let line = format!("{:>7.3} {}", self.now.as_secs_f64(), what());
             story.push(line);
         }
-    }
-
-    /// Lets all that is under way come to its end, and looks at what has come of it.
-    fn settle(&mut self) -> Verdict {
-        self.tell(|| "--- no more faults".into());
-        self.heal();
-        while let Some(id) = self.doomed.first().cloned() {
-            self.end(&id);
-        }
-        let pairs: Vec<_> = self.pairs().collect();
-        for (one, other) in pairs {
-            if !self.network.are_connected(&one, &other) {
-                self.connect(&one, &other)?;
-            }
-        }
-        for _ in 0..SETTLING_STEPS {
-            let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
-            for node in nodes {
-                while self.views[&node] != self.members {
-                    self.learn_one(&node)?;
-                }
-            }
-            self.recover()?;
-            if !self.network.busy().is_empty() {
-                self.deliver_any()?;
-            } else if self.is_settled() {
-                self.judge.final_verdict()?;
-                return self.clients_verdict();
-            } else {
-                self.return_all()?;
-                self.pass_time()?;
-            }
-        }
-        Err(format!("does not settle: {}", self.holders()))
-    }
-
-    fn holders(&self) -> String {
-        let mut lines = Vec::new();
-        for shard in &self.shards {
-            for node in self.nodes.values() {
-                let serves = node.core.state(*shard).is_some();
-                lines.push(format!(
-                    "{} of {}: serves {serves}, {:?}",
-                    node.id,
-                    shard.0,
-                    node.core.claim(*shard)
-                ));
-            }
-        }
-        lines.join("\n")
-    }
-
-    /// Whether each shard is where it should be, and nothing waits.
-    fn is_settled(&self) -> bool {
-        let mut nodes = self.nodes.values();
-        let is_idle = nodes.all(|node| node.core.is_quiet() && node.unwritable.is_empty());
-        let is_committed = self
-            .nodes
-            .values()
-            .all(|node| node.waiting.values().all(Vec::is_empty));
-        self.is_placed() && is_idle && is_committed && self.are_clients_served()
-    }
-
-    fn is_placed(&self) -> bool {
-        self.shards.iter().all(|shard| {
-            let target = self.target(&self.members, *shard);
-            let Some(node) = target.holder.as_ref().and_then(|holder| self.nodes.get(holder)) else {
-                return false;
-            };
-            node.core.state(*shard).is_some()
-                && node
-                    .core
-                    .claim(*shard)
-                    .is_some_and(|claim| claim.standby() == target.standby.as_ref())
-        })
-    }
-
-    /// Whether all is again as it was before the last death: everybody knows of it, and every shard has its pair.
-    fn has_recovered(&self) -> bool {
-        let is_known =
-            self.doomed.is_empty() && self.views.values().all(|view| view.is_subset(&self.members));
-        is_known && !self.judge.is_split() && self.is_placed()
-    }
-
-    /// Whether every shard survives the death of any one node.
-    fn is_redundant(&self) -> bool {
-        self.shards.iter().all(|shard| {
-            let members = self.nodes.values().filter(|node| self.members.contains(&node.id));
-            members.into_iter().any(|node| {
-                node.core.state(*shard).is_some()
-                    && node
-                        .core
-                        .claim(*shard)
-                        .and_then(|claim| claim.standby())
-                        .is_some_and(|standby| self.members.contains(standby))
-            })
-        })
     }
 
     fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
@@ -438,154 +341,6 @@ impl World {
         };
         let outputs = node.core.handle(input, now);
         self.perform(to, outputs)
-    }
-
-    fn send(&mut self, from: &NodeId, to: &NodeId, message: Message<Records>) {
-        let sent = match self.faults.mutant {
-            Some(mutant) => mutant.corrupt(&mut self.rng, message),
-            None => Sent::Message(message),
-        };
-        match sent {
-            Sent::Message(message) if self.encodes => self.network.send(from, to, encoding::again(message)),
-            Sent::Message(message) => self.network.send(from, to, message),
-            Sent::Lost => {}
-            Sent::Answered(answer) => self.network.send(to, from, answer),
-        }
-    }
-
-    /// Does what a node puts out, behind what is not done yet.
-    fn perform(&mut self, id: &NodeId, outputs: Vec<Output<Records>>) -> Verdict {
-        let outputs = outputs.into_iter().map(|output| (id.clone(), output));
-        self.outputs.extend(outputs);
-        if self.is_performing {
-            return Ok(());
-        }
-        self.is_performing = true;
-        while let Some((id, output)) = self.outputs.pop_front() {
-            let id = &id;
-            if !matches!(output, Output::Send { .. }) {
-                self.tell(|| format!("    {id}: {output:?}"));
-            }
-            match output {
-                Output::Send { to, message } => self.send(id, &to, message),
-                Output::Promoted(shard) => {
-                    if let Some(node) = self.nodes.get(id) {
-                        self.judge.look_anew(id, shard);
-                        if let Some(log) = node.core.log(shard) {
-                            self.judge.committed(id, shard, log, node.breaks(shard))?;
-                        }
-                        let state = node.core.state(shard).cloned();
-                        // A holder that is demoted within the same input has nothing to show.
-                        if let Some(state) = state {
-                            self.judge.promoted(id, shard, &state)?;
-                            self.serve_all(id, shard, &state)?;
-                        }
-                    }
-                }
-                Output::Demoted(shard) => {
-                    if let Some(node) = self.nodes.get_mut(id) {
-                        node.waiting.remove(&shard);
-                        node.listeners.retain(|_, serving| serving.shard != shard);
-                        node.returning.retain(|(at, ..)| *at != shard);
-                    }
-                }
-                Output::Committed { shard, number } => {
-                    if let Some(node) = self.nodes.get_mut(id) {
-                        let breaks = node.breaks(shard);
-                        if let Some((log, _)) = node.core.log(shard) {
-                            self.judge.committed(id, shard, (log, number), breaks)?;
-                        }
-                        let waiting = node.waiting.entry(shard).or_default();
-                        let later = waiting.partition_point(|(position, _)| position.number() <= number);
-                        for (at, record) in waiting.drain(..later) {
-                            self.judge.safe(shard, record, at, breaks);
-                        }
-                    }
-                    self.on_committed(id, shard, number)?;
-                }
-                // What a node hears of which the others say that it is dead is nobody's business.
-                Output::Deliver { .. }
-                | Output::Subscribed { .. }
-                | Output::Gap { .. }
-                | Output::Replayed { .. }
-                | Output::NotReplayable(_)
-                    if self.doomed.contains(id) => {}
-                Output::Deliver { topic, at, payload } => {
-                    self.judge.delivered(id, topic, payload.said, at)?;
-                    self.judge.note(at, &payload);
-                    self.on_delivered(id, topic, at, &payload)?;
-                }
-                Output::Subscribed { topic, base } => {
-                    self.judge.subscribed(id, topic, base);
-                }
-                Output::Replayed {
-                    replay,
-                    publications,
-                    through,
-                    is_last,
-                } => {
-                    if self.clients.asked(replay) {
-                        self.on_replayed(id, replay, publications, through, is_last)?;
-                    } else {
-                        self.judge.replayed(replay, &publications, through, is_last)?;
-                    }
-                }
-                Output::NotReplayable(replay) => {
-                    if self.clients.asked(replay) {
-                        self.on_not_replayable(id, replay)?;
-                    } else {
-                        self.judge.not_replayable(replay)?;
-                    }
-                }
-                Output::Leased(shard) => self.act(id, shard)?,
-                Output::Rejected {
-                    shard,
-                    producer,
-                    sequence,
-                } => {
-                    // It is never said again.
-                    self.topics.remove(&Said { producer, sequence });
-                    if let Some(node) = self.nodes.get_mut(id) {
-                        node.unwritable.insert(shard);
-                        node.several
-                            .under_way
-                            .take_if(|it| it.post.said == Said { producer, sequence });
-                    }
-                }
-                Output::Writable(shard) => {
-                    if let Some(node) = self.nodes.get_mut(id) {
-                        node.unwritable.remove(&shard);
-                    }
-                }
-                Output::Routed { shard, claim } => {
-                    if let Some(node) = self.nodes.get_mut(id) {
-                        node.routes.insert(shard, claim);
-                    }
-                }
-                Output::Gap { topic, base } => {
-                    self.judge.gap(id, topic, base)?;
-                    self.on_gap(id, topic)?;
-                }
-                Output::Confirmed {
-                    shard,
-                    producer,
-                    sequence,
-                    at,
-                } => {
-                    self.publish_next(id, producer, at)?;
-                    let said = |sequence| Said { producer, sequence };
-                    let earlier = self.topics.range(said(0)..=said(sequence));
-                    for (said, topic) in earlier.filter(|(_, topic)| topic.shard == shard) {
-                        self.judge.confirmed(*topic, *said);
-                    }
-                }
-            }
-        }
-        self.is_performing = false;
-        match self.nodes.values().find(|node| !node.is_routed(&self.shards)) {
-            Some(node) => Err(format!("{} was not told who holds a shard", node.id)),
-            None => Ok(()),
-        }
     }
 }
 
