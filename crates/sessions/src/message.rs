@@ -306,6 +306,8 @@ pub enum AckLost {
     TimedOut,
     /// The connection over which it was asked is gone.
     Disconnected,
+    /// The client was not asked: too many acks are awaited.
+    TooMany,
 }
 
 /// What a handler has done.

@@ -14,6 +14,7 @@ use crate::{
     fifo::Fifo,
     ids::{AttachmentNumber, EndpointId, FrameNumber, Generation, OutputNumber, RunId, Topic},
     message::{AckLost, ClientOffset, ClientPacket, Effects},
+    node::Settings,
     outbox::Outbox,
     state::SocketState,
 };
@@ -107,9 +108,6 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// What a socket says and sends is bounded by this, and by what one handler does.
-    pub(crate) const MAX_BYTES: usize = 1 << 20;
-
     /// Of a socket whose connect handler is to run.
     pub(crate) fn opening(client: Client, life: u32, auth: Bytes, now: Duration) -> Self {
         let mut serving = Self::empty(life, Listener::new(life), now);
@@ -183,8 +181,8 @@ impl Serving {
     }
 
     /// Whether so much that it has done is not known to be done that no more of its client's frames are to be handled.
-    pub(crate) fn is_full(&self) -> bool {
-        self.fifo.bytes() + self.outbox.bytes() >= Self::MAX_BYTES
+    pub(crate) fn is_full(&self, settings: &Settings) -> bool {
+        self.fifo.bytes() + self.outbox.bytes() >= settings.unfinished_bytes
     }
 
     /// The frame of this generation that a handler is busy with.

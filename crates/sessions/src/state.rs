@@ -62,6 +62,13 @@ pub struct Awaited {
     pub generation: Generation,
 }
 
+impl Awaited {
+    /// The bytes that it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.context.len()
+    }
+}
+
 /// A socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SocketState {

@@ -2,7 +2,7 @@
 
 use hither_replication::Change as MembershipChange;
 
-use super::{Node, Output, Timer};
+use super::{Node, Output, Settings, Timer};
 use crate::{
     ids::{FrameNumber, Generation, OutputNumber, RunId, Sequence, SocketId, Source, Topic},
     message::{AckLost, ClientPacket, ClosedBecause, Effects, Intent, Job},
@@ -21,7 +21,7 @@ impl Node {
                 return;
             };
             let socket = state.socket(&id);
-            if !has_work(serving, socket) {
+            if !has_work(serving, socket, &self.settings) {
                 return;
             }
             if !self.is_sure(id.shard) {
@@ -147,6 +147,8 @@ impl Node {
 
         let mut outputs = Vec::new();
         let mut timers = Vec::new();
+        let awaited = state.into_iter().flat_map(|state| state.awaited.values());
+        let mut awaited_bytes: usize = awaited.map(Awaited::size).sum();
         for emit in effects.emits {
             let number = serving.next_output();
             let Some(asks) = emit.asks else {
@@ -158,9 +160,14 @@ impl Node {
                 timeout: asks.timeout,
                 generation: serving.generation,
             };
-            timers.push((awaited.timeout, Timer::Ack(id, number)));
+            awaited_bytes += awaited.size();
+            if awaited_bytes > self.settings.awaited_bytes {
+                serving.lost_acks.insert(number, AckLost::TooMany);
+            } else {
+                timers.push((awaited.timeout, Timer::Ack(id, number)));
+                outputs.push((number, Own::Asking(emit.event)));
+            }
             changes.push(Change::Asked(number, awaited));
-            outputs.push((number, Own::Asking(emit.event)));
         }
         let is_change = !changes.is_empty() || !outputs.is_empty();
         // An answer over a connection that is gone has no reader.
@@ -240,7 +247,7 @@ enum Next {
 }
 
 /// Whether something is to be done, for which a lease is needed.
-fn has_work(serving: &mut Serving, socket: Option<&SocketState>) -> bool {
+fn has_work(serving: &mut Serving, socket: Option<&SocketState>, settings: &Settings) -> bool {
     if serving.is_busy() {
         return false;
     }
@@ -256,7 +263,8 @@ fn has_work(serving: &mut Serving, socket: Option<&SocketState>) -> bool {
         || !serving.lost_acks.is_empty()
         || lost_with_connection(serving, socket).is_some()
         || is_ready
-            && (!serving.frames.is_empty() && !serving.is_full() || socket.announced < socket.generation);
+            && (!serving.frames.is_empty() && !serving.is_full(settings)
+                || socket.announced < socket.generation);
     !socket.has_ended && !is_waiting && is_called
 }
 

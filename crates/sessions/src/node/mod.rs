@@ -38,6 +38,11 @@ pub struct Settings {
     /// How many bytes of what a socket says to its client are kept until the client has them. Of more, the oldest events go, and
     /// a client that has not heard them cannot go on with its socket.
     pub kept_bytes: u32,
+    /// How many bytes of what a socket says and sends may not be known to be done, beside what one handler does. Of more, the
+    /// frames of its client wait, and events of others for it are not taken.
+    pub unfinished_bytes: usize,
+    /// How many bytes of acks may be awaited. Of more, the client is not asked, and the handler is told so.
+    pub awaited_bytes: usize,
     /// How many bytes of rooms may wait for a socket's own changes to be committed, or for another room. A socket for which
     /// more waits ends, and its client begins anew.
     pub waiting_bytes: usize,
@@ -49,6 +54,8 @@ impl Default for Settings {
             core: replication::Settings::default(),
             window: Duration::from_secs(120),
             kept_bytes: 256 << 10,
+            unfinished_bytes: 1 << 20,
+            awaited_bytes: 256 << 10,
             waiting_bytes: 1 << 20,
         }
     }

@@ -178,7 +178,7 @@ impl Node {
             return;
         }
         // The sender repeats it. Who is away keeps what there is room for; who is there has it soon.
-        if self.core.is_full(to.shard) || serving.attached.is_some() && serving.is_full() {
+        if self.core.is_full(to.shard) || serving.attached.is_some() && serving.is_full(&self.settings) {
             return;
         }
         let output = serving.next_output();
@@ -195,7 +195,8 @@ impl Node {
     /// A socket whose client is away has no more to say than what is kept of it.
     fn shorten(&mut self, id: SocketId, number: u64) {
         let state = self.core.state(id.shard).and_then(|state| state.socket(&id));
-        let is_long = |serving: &&mut Serving| serving.attached.is_none() && serving.is_full();
+        let settings = &self.settings;
+        let is_long = |serving: &&mut Serving| serving.attached.is_none() && serving.is_full(settings);
         if let (Some(serving), Some(state)) = (self.sockets.get_mut(&id).filter(is_long), state) {
             serving.fifo = Fifo::found(state, number);
         }

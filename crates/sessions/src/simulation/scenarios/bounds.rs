@@ -119,3 +119,54 @@ fn publications_wait_until_there_is_room() {
     assert_eq!(stage.world.clients[0].told["say"], said);
     stage.ends_well();
 }
+
+#[test]
+fn frames_wait_while_what_was_said_is_not_known_to_have_arrived() {
+    let mut stage = stage_with(Settings {
+        unfinished_bytes: 1_500,
+        ..Settings::default()
+    });
+    let asked: Vec<u64> = (0..30).map(|_| stage.world.ask(0, "tell")).collect();
+    let (a, b, c) = (stage.a.clone(), stage.b.clone(), stage.c.clone());
+    stage.deliver(&c, &a);
+    stage.deliver(&a, &b);
+    stage.deliver(&b, &a);
+    // What the endpoint has is not known to the holder.
+    stage.world.hold(&c, &a);
+    let ran = stage.run_all();
+    assert!(ran > 1 && ran < 20, "{ran}");
+    stage.settle();
+    assert_eq!(stage.world.clients[0].pending.len(), 30 - ran);
+    stage.world.release();
+    stage.settle();
+    assert_eq!(stage.answers(), asked);
+    stage.ends_well();
+}
+
+#[test]
+fn a_handler_is_told_when_too_many_acks_are_awaited() {
+    let mut stage = stage_with(Settings {
+        awaited_bytes: 2 * size_of::<crate::Awaited>() + 10,
+        ..Settings::default()
+    });
+    let asked: Vec<u64> = (0..3).map(|_| stage.world.ask(0, "ask")).collect();
+    stage.settle_unanswered();
+    stage.settle_unanswered();
+    assert_eq!(stage.world.words(0), [format!("lost{}", asked[2])]);
+    // The others are awaited, and may be answered.
+    stage.settle();
+    let mut words = stage.world.words(0);
+    words.sort_unstable();
+    let [first, second, third] = asked[..] else {
+        panic!()
+    };
+    assert_eq!(
+        words,
+        [
+            format!("acked{first}"),
+            format!("acked{second}"),
+            format!("lost{third}")
+        ]
+    );
+    stage.ends_well();
+}
