@@ -64,6 +64,12 @@ onEveryTarget("Odd Engine.IO clients", {}, (server) => {
     });
   });
 
+  test("may send as many headers as proxies have added", async () => {
+    const headers = Array.from({ length: 500 }, (_, number) => `X-Hop-${number}: proxy`);
+    const answer = await raw(server.url, "GET /engine.io/?EIO=4&transport=polling HTTP/1.1", ...headers);
+    assert.match(answer, /^HTTP\/1.1 200 /);
+  });
+
   describe("may say what means nothing:", () => {
     for (const packet of ["5", "6", "0", "3", "0{}", "5probe", "3probe"]) {
       test(packet, async () => {

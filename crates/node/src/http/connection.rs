@@ -39,6 +39,9 @@ use super::transport::{TlsTransport, Transport};
 /// Most bytes of a request's headers; twice what Node.js reads.
 const MAX_HEADERS: usize = 32 << 10;
 
+/// Most headers of a request, as Node.js reads; their bytes are bounded besides.
+const MAX_HEADER_COUNT: usize = 2000;
+
 /// Most bytes that one connection buffers.
 const MAX_BUFFER: usize = 64 << 10;
 
@@ -194,6 +197,7 @@ async fn serve_http<S: Transport>(
         .timer(TokioTimer::new())
         .header_read_timeout(patience.idle)
         .max_header_size(MAX_HEADERS)
+        .max_headers(MAX_HEADER_COUNT)
         .max_buf_size(MAX_BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
