@@ -16,7 +16,7 @@ mod transport;
 use axum::http::{HeaderName, HeaderValue, header};
 
 pub(crate) use self::{
-    acceptor::{Acceptor, ActiveListener},
+    acceptor::{Acceptor, ActiveListener, MAX_REFUSALS},
     admin_listener::AdminListener,
     health::Readiness,
     host::HostNames,

@@ -38,7 +38,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const HANDSHAKES: Duration = Duration::from_millis(500);
 
 /// Connections at a time that are told why they are refused. More are closed without an answer.
-const MAX_REFUSALS: usize = 64;
+pub(crate) const MAX_REFUSALS: usize = 64;
 
 /// Accepts connections at listeners, and owns the tasks that serve them.
 pub(crate) struct Acceptor {
