@@ -13,6 +13,8 @@ const TAKEN_OVER_MS = 5_000;
 const MEMBERS = 30;
 /** Sessions that claim what nobody has given them. */
 const MADE_UP = 300;
+/** So many, one after the other, take long enough to see what others wait meanwhile. */
+const TOO_LONG = 20;
 
 describe("recovery by strangers, clones and clients that ask for too much", () => {
   let scene: Scene;
@@ -62,15 +64,17 @@ describe("recovery by strangers, clones and clients that ask for too much", () =
     ]) {
       const sent = JSON.stringify(auth);
       const costs = await scene.attack("a long pid or offset", async () => {
-        using socket = await EngineSocket.start(base(1));
-        socket.send(`40${sent}`);
-        assert.match(String(await socket.next()), /^40\{"sid":/);
-        await socket.next();
+        for (let number = 0; number < TOO_LONG; number += 1) {
+          using socket = await EngineSocket.start(base(1));
+          socket.send(`40${sent}`);
+          assert.match(String(await socket.next()), /^40\{"sid":/);
+          await socket.next();
+        }
       });
       // The testbed tells the client what it said, so it may cross a link twice.
       assert.ok(
-        costs.linkBytes <= 3 * sent.length + (256 << 10),
-        `${costs.linkBytes} bytes for ${sent.length}`,
+        costs.linkBytes <= 3 * TOO_LONG * sent.length + (256 << 10),
+        `${costs.linkBytes} bytes for ${TOO_LONG} times ${sent.length}`,
       );
       await scene.isUnharmed(costs);
     }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 import { Cluster } from "../harness/cluster.ts";
 import {
   descriptors,
@@ -29,13 +28,13 @@ export interface Costs {
   p99: number;
   /** The longest that one of them waited. */
   slowest: number;
-  /** The 99th percentile before the attack. */
+  /** How long clients waited meanwhile of nodes on the same machine that are not attacked: the 99th percentile. */
   calm: number;
 }
 
 /**
  * Percentiles are taken of so many answers each, and the median of them counts: so a moment in which the machine did something
- * else decides nothing, neither in the attack nor before it.
+ * else decides nothing.
  */
 const WINDOW = 200;
 
@@ -45,27 +44,36 @@ const UNNOTICED_MS = 40;
 /** Nobody may wait so long, not even once. */
 const INTOLERABLE_MS = 2_000;
 
-/** How long the bystanders are watched before the attack. */
-const CALM_MS = 2_500;
-
-/** Three nodes, and a client of each that has nothing to do with what happens. */
+/**
+ * Three nodes, and a client of each that has nothing to do with what happens. Beside them three others that are not attacked, with
+ * the same clients: what they wait is what everybody waits for the machine, on which the attacker and others are at work.
+ */
 export class Scene {
   readonly cluster: Cluster;
+  readonly #calm: Cluster;
   readonly #bystanders: Bystanders;
   /** How long the nodes' logs were when the attack began. */
   readonly #logged = new Map<ClusterNode, number>();
 
-  private constructor(cluster: Cluster, bystanders: Bystanders) {
+  private constructor(cluster: Cluster, calm: Cluster, bystanders: Bystanders) {
     this.cluster = cluster;
+    this.#calm = calm;
     this.#bystanders = bystanders;
   }
 
   static async prepare(flags: NodeFlags = {}, program = testbed()): Promise<Scene> {
-    const cluster = await Cluster.start({ program, size: 3, flags });
+    const clusters: Cluster[] = [];
+    const start = async (settings: Parameters<typeof Cluster.start>[0]) => {
+      const cluster = await Cluster.start(settings);
+      clusters.push(cluster);
+      return cluster;
+    };
     try {
-      return new Scene(cluster, await Bystanders.start(cluster.urls));
+      const cluster = await start({ program, size: 3, flags });
+      const calm = await start({ program: testbed(), size: 3, flags, prefix: "calm-" });
+      return new Scene(cluster, calm, await Bystanders.start(cluster.urls, calm.urls));
     } catch (error) {
-      await cluster.destroy();
+      await Promise.all(clusters.map((cluster) => cluster.destroy()));
       throw error;
     }
   }
@@ -77,40 +85,28 @@ export class Scene {
   /** Does what an attacker does, and says what it cost. */
   async attack(title: string, attack: () => Promise<void>): Promise<Costs> {
     for (const node of this.nodes) this.#logged.set(node, readFileSync(node.child.logPath, "utf8").length);
-    // On a machine of its own the attacker would take no CPU from anybody. Here it comes after the others, and they are watched
-    // beside something that has as much to do as it will have: what they wait for longer in the attack, they wait for the nodes.
+    // On a machine of its own the attacker would take no CPU from anybody.
     setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-    const calm = p99(await this.#besideBusyProcess());
+    await this.#bystanders.report();
     this.nodes.forEach(forgetPeak);
     const memory = this.nodes.map(residentBytes);
     const carried = await linkBytes(this.nodes);
     const busy = this.nodes.map(cpuSeconds);
     await attack();
-    const taken = await this.#bystanders.taken();
+    const { attacked, calm } = await this.#bystanders.taken();
     const costs = {
       linkBytes: (await linkBytes(this.nodes)) - carried,
       memory: Math.max(...this.nodes.map((node, at) => peakBytes(node) - (memory[at] ?? 0))),
       cpu: this.nodes.reduce((sum, node, at) => sum + cpuSeconds(node) - (busy[at] ?? 0), 0),
-      p99: p99(taken),
-      slowest: Math.max(0, ...taken),
-      calm,
+      p99: p99(attacked),
+      slowest: Math.max(0, ...attacked),
+      calm: p99(calm),
     };
     console.log(
       `${title}: ${kib(costs.linkBytes)} over links, ${kib(costs.memory)} of memory, ${costs.cpu.toFixed(2)} s of CPU, ` +
         `p99 of others ${costs.p99.toFixed(1)} ms (calm ${costs.calm.toFixed(1)} ms), slowest ${costs.slowest.toFixed(0)} ms`,
     );
     return costs;
-  }
-
-  /** How long the bystanders wait while there is no attack. */
-  async #besideBusyProcess(): Promise<number[]> {
-    // A thread has the priority of the one that makes it.
-    const busy = new Worker(`const end = Date.now() + ${CALM_MS}; while (Date.now() < end);`, { eval: true });
-    await this.#bystanders.report();
-    await sleep(CALM_MS);
-    const taken = await this.#bystanders.taken();
-    await busy.terminate();
-    return taken;
   }
 
   /** That nobody else was harmed: links are up, others are served as before, and nothing is left of the attack. */
@@ -142,25 +138,27 @@ export class Scene {
     try {
       await this.#bystanders.end();
     } finally {
-      await this.cluster.destroy();
+      await Promise.all([this.cluster.destroy(), this.#calm.destroy()]);
     }
   }
 }
 
 interface Report {
-  taken: number[];
+  /** Of those of the nodes that are attacked, and of the others. */
+  taken: [number[], number[]];
   disconnects: number;
 }
 
 class Bystanders {
   readonly #program: Companion;
 
-  private constructor(urls: readonly string[]) {
-    this.#program = new Companion("bystander.ts", urls);
+  private constructor(program: Companion) {
+    this.#program = program;
   }
 
-  static async start(urls: readonly string[]): Promise<Bystanders> {
-    const bystanders = new Bystanders(urls);
+  static async start(attacked: readonly string[], calm: readonly string[]): Promise<Bystanders> {
+    const lists = [attacked, calm].map((urls) => urls.join(","));
+    const bystanders = new Bystanders(new Companion("bystander.ts", lists));
     // They answer once they are connected.
     await bystanders.report();
     return bystanders;
@@ -171,13 +169,16 @@ class Bystanders {
   }
 
   /** How long they have waited since the last report, a window at least. */
-  async taken(): Promise<number[]> {
+  async taken(): Promise<{ attacked: number[]; calm: number[] }> {
     const { taken } = await this.report();
-    while (taken.length < WINDOW) {
+    const [attacked, calm] = taken;
+    while (Math.min(attacked.length, calm.length) < WINDOW) {
       await sleep(50);
-      taken.push(...(await this.report()).taken);
+      const more = (await this.report()).taken;
+      attacked.push(...more[0]);
+      calm.push(...more[1]);
     }
-    return taken;
+    return { attacked, calm };
   }
 
   end(): Promise<void> {
