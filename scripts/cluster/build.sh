@@ -25,8 +25,11 @@ build_web() {
 
 build_server() {
     say "building the server (minutes, the first time; to watch: tail -f ${BUILD_LOG@Q}) ..."
+    # With the testbed, as scripts/test.sh builds it: on its own the server's dependencies have other features, and all that was
+    # built for the one would be built again for the other.
     logged 'the server did not build' \
-        cargo build --release --package hither-node --manifest-path "$ROOT/Cargo.toml"
+        cargo build --release --package hither-node --package hither --bin hither --example testbed \
+        --manifest-path "$ROOT/Cargo.toml"
 }
 
 server_binary() { printf '%s\n' "${CARGO_TARGET_DIR:-$ROOT/target}/release/hither"; }
