@@ -152,7 +152,7 @@ export class Trial {
   async #inflictEach(steps: readonly Step[]): Promise<void> {
     for (const { after, fault } of steps) {
       await sleep(after);
-      await this.inflict(fault);
+      await this.#inflict(fault);
     }
   }
 
@@ -174,7 +174,7 @@ export class Trial {
     }
   }
 
-  async inflict(fault: Fault): Promise<void> {
+  async #inflict(fault: Fault): Promise<void> {
     this.journal.note(describeFault(fault).toUpperCase());
     this.#faultAt = Date.now();
     switch (fault.kind) {
