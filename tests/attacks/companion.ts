@@ -33,7 +33,7 @@ export class Companion {
   /** Waits until it has ended, as it does with its input. It must not have ended by itself before. */
   async end(): Promise<void> {
     this.#process.stdin.end();
-    const code = await within(5_000, `${this.#name} gone`, this.#exited);
+    const code = await within(20_000, `${this.#name} gone`, this.#exited);
     assert.equal(code, 0, `${this.#name} has failed; what it said is above`);
   }
 }

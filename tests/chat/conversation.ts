@@ -39,7 +39,7 @@ export class Conversation {
   }
 
   /** Waits until so many more are acknowledged, and each person has had one of them. */
-  async goesOn(more = 100, deadline = 30_000): Promise<void> {
+  async goesOn(more = 100, deadline = 60_000): Promise<void> {
     const before = this.talkers.map(({ acknowledged }) => acknowledged.size);
     const wanted = sum(before) + more;
     await until(

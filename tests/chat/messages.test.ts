@@ -172,7 +172,7 @@ onEveryScene("messages", (scene) => {
       ],
     );
     assert.deepEqual([changed, more], [3, false]);
-    const told = tab.next<Message>("message.changed");
+    const told = tab.next<Message>("message.changed", ({ number }) => number === 2);
     await host.must("message.edit", { room, number: 2, text: "TWO" });
     assert.equal((await told).changed, 4);
     const rest = await tab.must("message.changes", { room, since: changed });

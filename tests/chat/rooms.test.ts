@@ -73,10 +73,10 @@ onEveryScene("rooms", (scene) => {
       (await tab.welcome).invitations.map((invitation) => invitation.room),
       [room],
     );
-    const here = tab.next<Membership>("room.joined");
+    const here = tab.next<Membership>("room.joined", (joined) => joined.room === room);
     await bob.join(room);
     assert.equal((await here).room, room);
-    const heard = tab.next<Message>("message");
+    const heard = tab.next<Message>("message", ({ kind }) => kind === "text");
     await ada.say(room, "welcome");
     assert.equal((await heard).text, "welcome");
     await ada.must("room.invite", { room, name: eve.name });

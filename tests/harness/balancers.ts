@@ -90,7 +90,9 @@ async function front(
   if (command === undefined) throw new Error(`${program} is not installed: apt-get install ${program}`);
   const child = new Child(program, { program: command, args });
   const url = `http://127.0.0.1:${port}`;
-  await until(`${program} passes requests on`, async () => (await send(`${url}/health`)).status === 200);
+  await until(`${program} passes requests on`, async () => (await send(`${url}/health`)).status === 200, {
+    within: 30_000,
+  });
   return {
     url,
     logPath: child.logPath,

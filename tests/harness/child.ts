@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { registerForensics } from "./forensics.ts";
 import { artifactPath } from "./artifacts.ts";
 import { within } from "./wait.ts";
@@ -42,7 +42,8 @@ export class Child {
   constructor(name: string, { program, args, env = {}, owner, folder }: Command) {
     this.name = name;
     this.logPath = artifactPath(`${name}.log`);
-    const log = createWriteStream(this.logPath, { flags: "a" });
+    // Written at once: whoever has seen a process end, or one of its lines, finds all of it in the file.
+    const log = openSync(this.logPath, "a");
     this.#process = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
@@ -51,7 +52,7 @@ export class Child {
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
-        log.write(text);
+        writeSync(log, text);
         this.#remember(text);
       });
     }
@@ -63,7 +64,7 @@ export class Child {
       });
       this.#process.once("close", (code, signal) => {
         living.delete(this);
-        log.end();
+        closeSync(log);
         resolve({ code, signal });
       });
     });
@@ -91,11 +92,11 @@ export class Child {
   /** SIGKILL, and waits until it is gone. */
   async kill(): Promise<Exit> {
     if (this.isRunning) this.signal("SIGKILL");
-    return within(5_000, `${this.name} gone after SIGKILL`, this.exited);
+    return within(30_000, `${this.name} gone after SIGKILL`, this.exited);
   }
 
-  /** SIGTERM, and waits until it is gone; a process that does not go is killed and reported. */
-  async stop(patience = 10_000): Promise<Exit> {
+  /** SIGTERM, and waits until it is gone, which a node is after 30 s at the latest; a process that does not go is killed and reported. */
+  async stop(patience = 35_000): Promise<Exit> {
     if (this.isRunning) this.signal("SIGTERM");
     try {
       return await within(patience, `${this.name} gone after SIGTERM`, this.exited);

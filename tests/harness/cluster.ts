@@ -68,7 +68,7 @@ export class Cluster {
   }
 
   /** Waits until all running nodes are healthy and see exactly each other. */
-  async settled(deadline: Deadline = { within: 20_000 }): Promise<void> {
+  async settled(deadline: Deadline = { within: 30_000 }): Promise<void> {
     const names = this.running.map((node) => node.name);
     await Promise.all(this.running.map((node) => node.sees(names, deadline)));
   }

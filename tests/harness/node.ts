@@ -172,7 +172,7 @@ export class ClusterNode {
   }
 
   /** Waits until the node is healthy and sees exactly these members up. */
-  async sees(names: readonly string[], deadline?: Deadline): Promise<void> {
+  async sees(names: readonly string[], deadline: Deadline = { within: 30_000 }): Promise<void> {
     const wanted = [...names].sort().join(" ");
     let seen = "nothing";
     await until(

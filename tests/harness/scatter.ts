@@ -41,6 +41,8 @@ export class Scatter {
     // Long-polls hang and WebSockets stay: nothing here may time out before the servers do.
     this.#server.requestTimeout = 0;
     this.#server.headersTimeout = 0;
+    // A request on a kept connection that is closed just then would be lost.
+    this.#server.keepAliveTimeout = 0;
     this.#server.on("connection", (socket: net.Socket) => {
       this.#connections.add(socket);
       socket.once("close", () => this.#connections.delete(socket));

@@ -48,6 +48,17 @@ export async function within<T>(milliseconds: number, what: string, promise: Pro
   }
 }
 
+/** Longer than a request takes to get to its node, and from there to the session's owner, on a busy machine. */
+const ARRIVED_MS = 500;
+
+/**
+ * True when a poll is pending after so long that it has reached its session, and hangs there. Only what is sent afterwards comes after
+ * it: requests of several connections have no order.
+ */
+export function hangs(poll: Promise<unknown>): Promise<boolean> {
+  return staysPending(ARRIVED_MS, poll);
+}
+
 /** True when `promise` is still pending after `milliseconds`: for the few rules about what must *not* happen. */
 export async function staysPending(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol("pending");

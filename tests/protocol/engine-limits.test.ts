@@ -51,7 +51,7 @@ onEveryTarget("Engine.IO limit on what a client sends", { maxPayload: MAX_PAYLOA
     using session = await PollingSession.open(server.engine);
     const upload = startUpload(session.url, { "content-length": String(HUGE) });
     await upload.pour(2 * MAX_PAYLOAD);
-    assert.equal(await within(5_000, "an answer to the beginning", upload.status), 413);
+    assert.equal(await within(10_000, "an answer to the beginning", upload.status), 413);
     upload.destroy();
   });
 

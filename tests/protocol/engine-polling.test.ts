@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PollingSession, SEPARATOR } from "../harness/engine.ts";
 import { onEveryTarget, unlikeReference } from "../harness/targets.ts";
-import { staysPending, within } from "../harness/wait.ts";
+import { DEFAULT_DEADLINE_MS, hangs, within } from "../harness/wait.ts";
 import { assertAlive, assertForgotten } from "./assertions.ts";
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -70,9 +70,9 @@ onEveryTarget("Engine.IO over polling", {}, (server) => {
   test("a hanging poll is answered as soon as there is something", async () => {
     using session = await PollingSession.open(server.engine);
     const poll = session.poll();
-    assert.ok(await staysPending(300, poll), "the poll was answered with nothing to say");
+    assert.ok(await hangs(poll), "the poll was answered with nothing to say");
     await session.push("4wake up");
-    const answer = await within(2_000, "the hanging poll answered", poll);
+    const answer = await within(DEFAULT_DEADLINE_MS, "the hanging poll answered", poll);
     assert.equal(answer.text, "4wake up");
   });
 
@@ -132,7 +132,7 @@ onEveryTarget("Engine.IO over polling", {}, (server) => {
     using session = await PollingSession.open(server.engine);
     const numbers = Array.from({ length: 5 }, (_, number) => number);
     const answers = await within(
-      5_000,
+      DEFAULT_DEADLINE_MS,
       "every push answered",
       Promise.all(numbers.map((number) => session.push(`4${number}`).catch(() => ({ status: 400 })))),
     );

@@ -67,7 +67,7 @@ onEveryTarget("The stock client", {}, (server) => {
               resolve(args);
             });
           });
-          assert.deepEqual(await within(5_000, "the answer to the answer", heardBack), answer);
+          assert.deepEqual(await within(10_000, "the answer to the answer", heardBack), answer);
         }
       });
 

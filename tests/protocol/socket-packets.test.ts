@@ -4,7 +4,7 @@ import { EngineSocket, PollingSession, SEPARATOR } from "../harness/engine.ts";
 import { connectNamespace, connectRaw } from "../harness/socketio.ts";
 import { againstReference } from "../harness/programs.ts";
 import { onEveryTarget, unlikeReference } from "../harness/targets.ts";
-import { staysPending } from "../harness/wait.ts";
+import { hangs } from "../harness/wait.ts";
 import type { Frame, RawWebSocket } from "../harness/websocket.ts";
 
 const bytes = (...values: number[]): Buffer => Buffer.from(values);
@@ -214,7 +214,7 @@ onEveryTarget("Socket.IO closes the connection upon", {}, (server) => {
     await session.push("40");
     await session.take(2);
     const poll = session.poll();
-    assert.ok(await staysPending(100, poll));
+    assert.ok(await hangs(poll));
     await session.push("42{}").catch(() => undefined);
     assert.equal((await poll).text, "1");
     assert.equal((await session.poll()).status, 400);
