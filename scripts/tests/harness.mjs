@@ -12,9 +12,14 @@ import { setTimeout as pause } from "node:timers/promises";
 export const root = path.resolve(import.meta.dirname, "../..");
 export const standIn = path.join(import.meta.dirname, "stand-in-node.mjs");
 
-/** Below the ports that the kernel hands out by itself, so that nobody takes one between the check and its use. */
+/**
+ * Below the ports that the kernel hands out by itself, so that nobody takes one between the check and its use. Each process has a
+ * range of its own, which it claims by listening at its first port for as long as it lives: what one test has drawn and not
+ * bound yet is not drawn by another.
+ */
 const LOWEST_PORT = 12_000;
-const HIGHEST_PORT = 32_000;
+const RANGE = 1_000;
+const RANGES = 20;
 /** How many consecutive ports a cluster in a test may use: the front and its nodes. */
 const BLOCK = 8;
 
@@ -38,13 +43,34 @@ const isFree = (port) =>
     });
   });
 
-/** The first of some consecutive free ports. */
+/** The first port of the range of this process. */
+const claimRange = async () => {
+  for (let tries = 0; tries < RANGES; tries++) {
+    const first = LOWEST_PORT + ((process.pid + tries) % RANGES) * RANGE;
+    const claim = createServer();
+    const claimed = await new Promise((resolve) => {
+      claim.once("error", () => resolve(false)).listen(first, "127.0.0.1", () => resolve(true));
+    });
+    // It ends with the process, which it does not keep.
+    if (claimed) return claim.unref() && first;
+  }
+  throw new Error("every range of ports is claimed by another process");
+};
+
+let claimed;
+let drawn = 0;
+
+/** The first of some consecutive free ports, none of which was drawn shortly before. */
 export const freePorts = async (count = BLOCK) => {
-  for (;;) {
-    const first = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT - count));
+  const start = await (claimed ??= claimRange());
+  for (let tries = 0; tries < RANGE; tries++) {
+    if (drawn + count >= RANGE) drawn = 0;
+    const first = start + 1 + drawn;
+    drawn += count;
     const ports = Array.from({ length: count }, (_, offset) => first + offset);
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
   }
+  throw new Error(`there are no ${count} free ports in a row from ${start} on`);
 };
 
 /** The processes that work in `directory`: all that a cluster.sh with that run directory has started. */
