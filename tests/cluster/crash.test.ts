@@ -43,7 +43,7 @@ describe("one of three nodes is killed and restarted under the same name while p
     const victim = cluster.node(2);
     const chat = crowd.keepTalking(250);
     await sleep(CHAT_MS);
-    crowd.distrust(
+    await crowd.distrust(
       crowd.members.filter(({ seat }) => ![cluster.node(1).url, cluster.node(3).url].includes(seat.url)),
     );
     await victim.kill();

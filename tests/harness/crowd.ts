@@ -83,10 +83,12 @@ export class Crowd {
 
   /**
    * What these members say from now on may be lost although it is acknowledged: the node that they talk to is about
-   * to die, and may do so before it has passed on what it acknowledged.
+   * to die, and may do so before it has passed on what it acknowledged. What was acknowledged before has been heard then.
    */
-  distrust(members: readonly Member[]): void {
+  async distrust(members: readonly Member[]): Promise<void> {
+    const senders = new Set(members.map(({ name }) => name));
     for (const member of members) member.trusted = false;
+    await until("what they said before is heard", () => this.history.outstandingOf(senders) === 0);
   }
 
   /** Waits until every member is connected and in its rooms. */

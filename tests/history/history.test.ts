@@ -37,6 +37,15 @@ describe("the history checker", () => {
     history.assertClean();
   });
 
+  test("tells whose messages are still to come", () => {
+    aliceSays(2);
+    bobHears(1);
+    assert.equal(history.outstandingOf(new Set(["alice"])), 1);
+    assert.equal(history.outstandingOf(new Set(["bob"])), 0);
+    bobHears(2);
+    assert.equal(history.outstandingOf(new Set(["alice", "bob"])), 0);
+  });
+
   test("sees what was lost: at the beginning, in the middle, at the end", () => {
     aliceSays(5);
     bobHears(2, 4);

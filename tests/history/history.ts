@@ -80,9 +80,12 @@ export class History {
 
   /** Deliveries that are still to come, to members that were never away. */
   get outstanding(): number {
-    return this.violations()
-      .filter(({ kind }) => kind === "lost")
-      .reduce((sum, { numbers }) => sum + numbers.length, 0);
+    return countLost(this.violations());
+  }
+
+  /** Those of messages of these senders. */
+  outstandingOf(senders: ReadonlySet<string>): number {
+    return countLost(this.violations().filter(({ sender }) => senders.has(sender)));
   }
 
   /** Messages said and acknowledged, and deliveries of messages of any kind. */
@@ -135,6 +138,12 @@ export class History {
   #sendersIn(room: string): Map<string, Said> {
     return inner(this.#said, room);
   }
+}
+
+function countLost(violations: readonly Violation[]): number {
+  return violations
+    .filter(({ kind }) => kind === "lost")
+    .reduce((sum, { numbers }) => sum + numbers.length, 0);
 }
 
 function examine(said: Said, membership: Membership, sender: string): Record<Violation["kind"], number[]> {
