@@ -391,7 +391,7 @@ async fn closing_a_blocked_stream_ends_the_wait() {
     assert_eq!(outcome, WriteOutcome::Blocked);
     let waiting = writer.wait_writable();
     writer.close(CloseCode::Away);
-    timeout(Duration::from_secs(1), waiting)
+    timeout(Duration::from_secs(10), waiting)
         .await
         .expect("the wait goes on");
     assert_eq!(node.ended().await, None);
