@@ -36,7 +36,7 @@ describe("the API for programs", () => {
     const { path: hook = "" } = await ada.must("webhook.create", { room, name: "hook" });
     writeFileSync(path.join(folder, "schemathesis.toml"), configuration(room, path.basename(hook)));
 
-    const seed = Number(process.env["HITHER_SEED"] ?? Date.now() % 1_000_000);
+    const seed = Number(process.env["HITHER_SEED"] ?? 1);
     context.diagnostic(`HITHER_SEED=${seed}`);
     const { stdout } = await promisify(execFile)(
       SCHEMATHESIS,
