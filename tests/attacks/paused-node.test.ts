@@ -45,7 +45,7 @@ describe("uploads to a node that was paused", () => {
     ]);
     const uploads = uploaders.ask<Uploads>(DONE_WITHIN_MS);
     await until("uploads are under way", () => / push .* owner=node2 bytes=9\d{5}$/m.test(log(ingress)));
-    paused.child.signal("SIGSTOP");
+    await paused.child.freeze();
     await sleep(PAUSE_MS);
     paused.child.signal("SIGCONT");
     const { statuses, slowest } = await uploads;

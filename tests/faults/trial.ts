@@ -185,7 +185,7 @@ export class Trial {
         this.cluster.node(fault.node).start();
         break;
       case "freeze":
-        this.cluster.node(fault.node).child.signal("SIGSTOP");
+        await this.cluster.node(fault.node).child.freeze();
         break;
       case "thaw":
         this.cluster.node(fault.node).child.signal("SIGCONT");

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { registerForensics } from "./forensics.ts";
 import { artifactPath } from "./artifacts.ts";
-import { within } from "./wait.ts";
+import { until, within } from "./wait.ts";
 
 /** An account of this machine. */
 export interface Owner {
@@ -87,6 +87,19 @@ export class Child {
 
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
+  }
+
+  /** SIGSTOP, and waits until all its threads have stopped: on a busy machine some run on for a moment. */
+  async freeze(): Promise<void> {
+    this.signal("SIGSTOP");
+    const tasks = `/proc/${this.#process.pid}/task`;
+    await until(`${this.name} stopped`, () =>
+      readdirSync(tasks).every((task) => {
+        // The state follows the name, which may hold spaces and parentheses.
+        const stat = readFileSync(`${tasks}/${task}/stat`, "latin1");
+        return stat.slice(stat.lastIndexOf(")")).startsWith(") T");
+      }),
+    );
   }
 
   /** SIGKILL, and waits until it is gone. */
