@@ -299,6 +299,15 @@ pub(super) async fn some(
     limit: i64,
 ) -> Result<(Vec<Message>, bool), StoreError> {
     let rows = conn.all(statement).await?;
+    first(conn, &rows, limit).await
+}
+
+/// The first `limit` messages of what such a statement has read, and whether there are more.
+pub(super) async fn first(
+    conn: &mut Conn<'_>,
+    rows: &[AnyRow],
+    limit: i64,
+) -> Result<(Vec<Message>, bool), StoreError> {
     let limit = usize::try_from(limit).unwrap_or_default();
     let more = rows.len() > limit;
     let mut messages = rows.iter().take(limit).map(read).collect::<Result<Vec<_>, _>>()?;

@@ -7,7 +7,7 @@ use crate::{
         ids::{Number, RoomId},
         message::{Hits, MAX_PAGE},
     },
-    ops::messages::{SELECT, some},
+    ops::messages::{SELECT, first},
     store::Store,
 };
 
@@ -46,16 +46,16 @@ impl Store {
                         Dialect::Sqlite => &[by_words()],
                         Dialect::Postgres => &[among_newest(), among_all()],
                     };
-                    let mut found = (Vec::new(), false);
+                    let mut rows = Vec::new();
                     for text in texts {
                         let statement = conn.statement(text).bind(room.raw()).bind(pattern.clone());
-                        found = some(conn, statement.bind(*before).bind(*limit + 1), *limit).await?;
+                        rows = conn.all(statement.bind(*before).bind(*limit + 1)).await?;
                         // A page with more behind it is the same wherever it is looked for.
-                        if found.1 {
+                        if rows.len() as i64 > *limit {
                             break;
                         }
                     }
-                    let (messages, more) = found;
+                    let (messages, more) = first(conn, &rows, *limit).await?;
                     Ok(Hits { messages, more })
                 })
             },
