@@ -134,12 +134,9 @@ impl<A: Application> Publisher<A> {
             return;
         }
         let shard = ctx.shard;
-        let is_roomy = self.bytes <= ctx.settings.pending_bytes / 2;
-        if std::mem::take(&mut self.was_full) {
-            self.was_full = !is_roomy;
-            if is_roomy {
-                ctx.put(Output::Writable(ctx.shard));
-            }
+        if self.was_full && self.bytes <= ctx.settings.pending_bytes / 2 {
+            self.was_full = false;
+            ctx.put(Output::Writable(shard));
         }
         ctx.put(Output::Confirmed {
             shard,
