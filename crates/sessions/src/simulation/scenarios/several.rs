@@ -28,6 +28,19 @@ fn say_first_copy(stage: &mut Stage) -> u64 {
     x
 }
 
+/// A client in these rooms does this between the two copies, and is told what was said once.
+fn is_told_once(rooms: &[u32], between: &str) {
+    let mut stage = listening(rooms);
+    let x = say_first_copy(&mut stage);
+    stage.world.ask(0, between);
+    let (a, c) = (stage.a.clone(), stage.c.clone());
+    stage.deliver(&c, &a);
+    stage.run_all();
+    stage.settle();
+    assert_eq!(told(&stage, 0), [x]);
+    stage.ends_well();
+}
+
 fn told(stage: &Stage, client: usize) -> &[u64] {
     let told = stage.world.clients[client].told.get("say");
     told.map(Vec::as_slice).unwrap_or_default()
@@ -46,28 +59,12 @@ fn who_is_in_both_rooms_is_told_once() {
 
 #[test]
 fn who_joins_the_first_room_between_the_copies_is_told_through_the_second() {
-    let mut stage = listening(&[1]);
-    let x = say_first_copy(&mut stage);
-    stage.world.ask(0, "join 0");
-    let (a, c) = (stage.a.clone(), stage.c.clone());
-    stage.deliver(&c, &a);
-    stage.run_all();
-    stage.settle();
-    assert_eq!(told(&stage, 0), [x]);
-    stage.ends_well();
+    is_told_once(&[1], "join 0");
 }
 
 #[test]
 fn who_leaves_the_first_room_between_the_copies_is_not_told_again() {
-    let mut stage = listening(&[0, 1]);
-    let x = say_first_copy(&mut stage);
-    stage.world.ask(0, "leave 0");
-    let (a, c) = (stage.a.clone(), stage.c.clone());
-    stage.deliver(&c, &a);
-    stage.run_all();
-    stage.settle();
-    assert_eq!(told(&stage, 0), [x]);
-    stage.ends_well();
+    is_told_once(&[0, 1], "leave 0");
 }
 
 #[test]
