@@ -117,6 +117,31 @@ describe("a node", () => {
   });
 });
 
+describe("a seed that speaks other versions of the wire format", () => {
+  test("keeps a node from starting, which says what both speak", async () => {
+    const seed = net.createServer((socket) => {
+      socket.on("error", () => undefined);
+      // As a node of another build does to who has no version in common with it: its preface, and no more.
+      socket.once("data", () => socket.end(Buffer.from("hither\0\x04\0\x05", "latin1")));
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => seed.listen(port, "127.0.0.1", resolve));
+    try {
+      const node = await start("foreign", [loopback(port)]);
+      const { code } = await within(30_000, "it gives up", node.child.exited);
+      assert.equal(code, 1);
+      const said = node.child.lastLines.join("\n");
+      assert.match(
+        said,
+        new RegExp(`speaks versions 3-3 of the wire format, the seed at ${loopback(port)} versions 4-5`),
+      );
+      assert.doesNotMatch(said, /this node is up/);
+    } finally {
+      seed.close();
+    }
+  });
+});
+
 describe("two nodes of one name", () => {
   test("under a supervisor: the later one refuses to start while the first lives, and the first is left alone", async () => {
     const first = await start("first", []);

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::{net::TcpStream, time::timeout};
 
-use super::hello::{Greeter, HELLO_TIMEOUT};
+use super::hello::{Greeter, HELLO_TIMEOUT, HelloError};
 use crate::{member::NodeId, secret::Secrets, version::WireVersions};
 
 /// Asks who is at a link port.
@@ -17,6 +17,14 @@ pub(crate) enum NoAnswer {
     /// There is no connection.
     #[error("it cannot be reached over TCP: {0}")]
     Unreachable(io::Error),
+    /// A node is there whose build does not understand this one.
+    #[error(
+        "it speaks versions {theirs} of the wire format, and this node {ours}: run builds that have one in common"
+    )]
+    NoCommonVersion {
+        ours: WireVersions,
+        theirs: WireVersions,
+    },
     /// Whoever is there does not say so.
     #[error("{0}")]
     Greeting(String),
@@ -43,7 +51,10 @@ impl Inquirer {
         let connected = connecting.await.unwrap_or_else(|elapsed| Err(elapsed.into()));
         let mut stream = connected.map_err(NoAnswer::Unreachable)?;
         match timeout(HELLO_TIMEOUT, self.0.ask_who(&mut stream)).await {
-            Ok(told) => told.map_err(|error| NoAnswer::Greeting(error.to_string())),
+            Ok(told) => told.map_err(|error| match error {
+                HelloError::NoCommonVersion { ours, theirs } => NoAnswer::NoCommonVersion { ours, theirs },
+                error => NoAnswer::Greeting(error.to_string()),
+            }),
             Err(_) => Err(NoAnswer::Greeting(
                 "it accepts connections over TCP, and does not answer as a node does".to_owned(),
             )),

@@ -8,9 +8,10 @@ use tracing::{info, warn};
 use crate::{
     links::{Inquirer, NoAnswer},
     member::NodeId,
+    version::WireVersions,
 };
 
-/// How long a seed may be missing before it is asked: gossip takes less.
+/// How long a seed may be missing before that is worth a word: gossip takes less.
 const GRACE: Duration = Duration::from_secs(2);
 /// Between two questions.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -51,7 +52,8 @@ impl Absences {
         }
     }
 
-    /// These addresses of seeds are missing now, and no others. Asks those that have been for a while.
+    /// These addresses of seeds are missing now, and no others. Asks each at once, for a node that joins must learn before it
+    /// starts alone that it cannot be of their cluster; and again and again when it has been missing for a while.
     pub(super) fn are_missing<'a>(&mut self, seeds: impl Iterator<Item = (SocketAddr, &'a str)>) {
         let now = Instant::now();
         let mut before = std::mem::take(&mut self.absent);
@@ -70,8 +72,7 @@ impl Absences {
             }
         }
         for (&address, absence) in &mut self.absent {
-            let is_due = absence.asked.is_none_or(|asked| now - asked >= ASK_EVERY);
-            if now - absence.since >= GRACE && is_due && self.asked.len() < MOST_ASKED {
+            if is_due(absence.since, absence.asked, now) && self.asked.len() < MOST_ASKED {
                 absence.asked = Some(now);
                 let inquirer = self.inquirer.clone();
                 self.asked
@@ -85,7 +86,7 @@ impl Absences {
         self.asked.join_next().await?.ok()
     }
 
-    /// Says why a seed is missing, unless that was said lately. `is_heard` says whether gossip tells of it.
+    /// Says why a seed is missing, unless that was said lately, or is too early. `is_heard` says whether gossip tells of it.
     pub(super) fn explain(&mut self, address: SocketAddr, answer: Result<NodeId, NoAnswer>, is_heard: bool) {
         let (Some(absence), Some(trouble)) = (
             self.absent.get_mut(&address),
@@ -93,6 +94,9 @@ impl Absences {
         ) else {
             return;
         };
+        if absence.since.elapsed() < GRACE {
+            return;
+        }
         let (Trouble::Down(reason) | Trouble::Fault(reason)) = &trouble;
         let is_told = |(told, at): &(String, Instant)| told == reason && at.elapsed() < TELL_EVERY;
         if absence.told.as_ref().is_some_and(is_told) {
@@ -104,6 +108,24 @@ impl Absences {
             Trouble::Fault(reason) => warn!(seed, %address, reason, "seed is there, and no member"),
         }
         absence.told = Some((reason.clone(), Instant::now()));
+    }
+}
+
+/// Whether a seed that has been missing since then, and was asked then, is to be asked now.
+fn is_due(since: Instant, asked: Option<Instant>, now: Instant) -> bool {
+    let worth_a_word = since + GRACE;
+    match asked {
+        None => true,
+        Some(asked) if asked < worth_a_word => now >= worth_a_word,
+        Some(asked) => now - asked >= ASK_EVERY,
+    }
+}
+
+/// What a seed speaks, if that is why there is no answer.
+pub(super) fn other_versions(answer: &Result<NodeId, NoAnswer>) -> Option<WireVersions> {
+    match answer {
+        Err(NoAnswer::NoCommonVersion { theirs, .. }) => Some(*theirs),
+        _ => None,
     }
 }
 
@@ -123,6 +145,119 @@ fn trouble(
             address.port()
         ))),
         Err(unreachable @ NoAnswer::Unreachable(_)) => Some(Trouble::Down(unreachable.to_string())),
-        Err(answer @ NoAnswer::Greeting(_)) => Some(Trouble::Fault(answer.to_string())),
+        Err(answer @ (NoAnswer::Greeting(_) | NoAnswer::NoCommonVersion { .. })) => {
+            Some(Trouble::Fault(answer.to_string()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::{member::Incarnation, secret::testing::secret};
+
+    fn node(name: &str) -> NodeId {
+        NodeId {
+            name: name.parse().unwrap(),
+            incarnation: Incarnation(1),
+        }
+    }
+
+    fn inquirer() -> Inquirer {
+        Inquirer::new(node("me"), secret("ours").into())
+    }
+
+    fn seed() -> SocketAddr {
+        ([127, 0, 0, 1], 7009).into()
+    }
+
+    fn no_common_version() -> NoAnswer {
+        NoAnswer::NoCommonVersion {
+            ours: WireVersions::new(3, 3).unwrap(),
+            theirs: WireVersions::new(4, 5).unwrap(),
+        }
+    }
+
+    #[test]
+    fn each_reason_is_told_for_what_it_is() {
+        let told = |answer, is_heard| trouble(&inquirer(), seed(), answer, is_heard);
+        assert_eq!(told(Ok(node("other")), true), None, "gossip tells of it");
+        assert_eq!(told(Ok(node("me")), false), None, "a seed may be the node itself");
+        let Some(Trouble::Fault(reason)) = told(Ok(node("other")), false) else {
+            panic!("UDP does not get through, and nobody is told");
+        };
+        assert!(
+            reason.contains("other answers there over TCP") && reason.contains("UDP port 7009"),
+            "{reason}"
+        );
+        let down = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let Some(Trouble::Down(reason)) = told(Err(NoAnswer::Unreachable(down)), false) else {
+            panic!("it is down, and nobody is told");
+        };
+        assert!(reason.contains("cannot be reached over TCP"), "{reason}");
+        let another = NoAnswer::Greeting("it has another cluster secret".to_owned());
+        assert_eq!(
+            told(Err(another), false),
+            Some(Trouble::Fault("it has another cluster secret".to_owned()))
+        );
+        let Some(Trouble::Fault(reason)) = told(Err(no_common_version()), false) else {
+            panic!("it speaks other versions, and nobody is told");
+        };
+        assert!(reason.contains("3-3") && reason.contains("4-5"), "{reason}");
+    }
+
+    #[test]
+    fn other_versions_are_known_from_other_troubles() {
+        assert_eq!(
+            other_versions(&Err(no_common_version())),
+            Some(WireVersions::new(4, 5).unwrap())
+        );
+        assert_eq!(other_versions(&Ok(node("other"))), None);
+        let other = NoAnswer::Greeting("it speaks in riddles".to_owned());
+        assert_eq!(other_versions(&Err(other)), None);
+    }
+
+    #[test]
+    fn a_seed_is_asked_at_once_and_after_the_grace_and_every_so_often() {
+        let since = Instant::now();
+        assert!(is_due(since, None, since));
+        assert!(!is_due(since, Some(since), since + GRACE / 2));
+        let second = since + GRACE;
+        assert!(is_due(since, Some(since), second));
+        assert!(!is_due(since, Some(second), second + ASK_EVERY / 2));
+        assert!(is_due(since, Some(second), second + ASK_EVERY));
+    }
+
+    /// Whether `explain` has something told of this seed at this moment, as far as it remembers.
+    fn told_at(absences: &Absences) -> Option<Instant> {
+        absences.absent[&seed()].told.as_ref().map(|(_, at)| *at)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_is_told_again_after_a_while_and_not_before() {
+        let mut absences = Absences::new(inquirer());
+        let answer = || Err(NoAnswer::Greeting("it has another cluster secret".to_owned()));
+        absences.are_missing([(seed(), "seed:7009")].into_iter());
+        absences.explain(seed(), answer(), false);
+        assert_eq!(told_at(&absences), None, "gossip may yet come");
+        tokio::time::advance(GRACE).await;
+        absences.explain(seed(), answer(), false);
+        let first = told_at(&absences);
+        assert_eq!(first, Some(Instant::now()));
+        tokio::time::advance(TELL_EVERY / 2).await;
+        absences.explain(seed(), answer(), false);
+        assert_eq!(told_at(&absences), first, "it was told lately");
+        absences.explain(seed(), Err(no_common_version()), false);
+        let second = told_at(&absences);
+        assert_eq!(second, Some(Instant::now()), "that is another reason");
+        tokio::time::advance(TELL_EVERY).await;
+        absences.explain(seed(), Err(no_common_version()), false);
+        assert_eq!(told_at(&absences), Some(Instant::now()));
+        // Of one that is missing no more nothing is told.
+        absences.are_missing([].into_iter());
+        absences.explain(seed(), answer(), false);
+        assert!(absences.absent.is_empty());
     }
 }

@@ -28,7 +28,7 @@ use super::{
     channels::Channels,
     report::{log_departure, log_own_phase, log_phase},
     roster::{Departure, News, Roster, Sighting},
-    seeds::Seeker,
+    seeds::{ForeignSeed, Seeker},
     transport::SealedTransport,
 };
 use crate::{
@@ -96,6 +96,7 @@ pub(super) struct Driver {
     changed: Arc<Notify>,
     _listener: ListenerHandle,
     _greeter: AbortOnDropHandle<()>,
+    foreign: watch::Receiver<ForeignSeed>,
     suspicions: Arc<Suspicions>,
     commands: mpsc::Receiver<Command>,
     views: watch::Sender<Arc<View>>,
@@ -180,7 +181,8 @@ impl Driver {
         let failure_timeout = timing.failure_timeout;
         let roster = Roster::new(me, shards, timing);
         let (views, seen) = watch::channel(Arc::new(roster.view().clone()));
-        let greeter = tokio::spawn(seeker.run(seen, gossip.clone()));
+        let (found, foreign) = watch::channel(None);
+        let greeter = tokio::spawn(seeker.run(seen, gossip.clone(), found));
         Ok(Self {
             roster,
             tick,
@@ -189,6 +191,7 @@ impl Driver {
             changed,
             _listener: listener,
             _greeter: AbortOnDropHandle::new(greeter),
+            foreign,
             suspicions,
             commands,
             views,
@@ -226,6 +229,7 @@ impl Driver {
                 _ = ticks.tick() => self.observe().await,
                 () = self.changed.notified() => self.observe().await,
                 () = self.suspicions.added.notified() => self.observe().await,
+                Ok(()) = self.foreign.changed() => self.observe().await,
                 command = self.commands.recv() => match command {
                     Some(Command::SetPhase(phase, done)) => {
                         self.set_phase(phase).await;
@@ -251,6 +255,9 @@ impl Driver {
         for suspect in self.suspicions.take() {
             debug!(node = %suspect.name, incarnation = suspect.incarnation.0, "member suspected");
             self.roster.suspect(&suspect);
+        }
+        if let Some((seed, theirs)) = *self.foreign.borrow_and_update() {
+            self.roster.seed_speaks(seed, theirs);
         }
         let sightings = self.sightings().await;
         let news = self.roster.observe(sightings, ran);

@@ -98,6 +98,19 @@ pub enum Unfit {
         /// The member that says so.
         by: NodeId,
     },
+    /// The same, as a seed says: who has no version in common does not understand gossip either.
+    #[error(
+        "this node speaks versions {ours} of the wire format, the seed at {seed} versions {theirs}: \
+         run builds that have one in common"
+    )]
+    SeedVersions {
+        /// What this build speaks.
+        ours: WireVersions,
+        /// What the seed's build speaks.
+        theirs: WireVersions,
+        /// Where the seed is.
+        seed: SocketAddr,
+    },
     /// A later life of this node's name has begun: another process has the same name, or this one was replaced.
     #[error("a later node has joined under this node's name ({by:?}): give each node a name of its own")]
     Superseded {

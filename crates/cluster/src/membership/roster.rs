@@ -73,6 +73,8 @@ pub(super) struct Roster {
     shards: u32,
     timing: MembershipTiming,
     records: BTreeMap<NodeId, Record>,
+    /// A seed that does not understand this node, and what it speaks.
+    foreign_seed: Option<(SocketAddr, WireVersions)>,
     view: View,
 }
 
@@ -96,6 +98,7 @@ impl Roster {
             shards,
             timing,
             records: BTreeMap::new(),
+            foreign_seed: None,
             view,
         }
     }
@@ -122,6 +125,11 @@ impl Roster {
         if let Some(record) = self.records.get_mut(id) {
             record.pulse.suspect();
         }
+    }
+
+    /// A seed speaks these versions, none of which this node does.
+    pub(super) fn seed_speaks(&mut self, seed: SocketAddr, theirs: WireVersions) {
+        self.foreign_seed = Some((seed, theirs));
     }
 
     /// Takes what gossip says of all other nodes, after this process ran for `ran`.
@@ -178,7 +186,7 @@ impl Roster {
                 at: record.sighting.gossip,
             });
         }
-        living().find_map(|(by, record)| {
+        let misfit = living().find_map(|(by, record)| {
             let by = by.clone();
             Some(match record.misfit(self.shards)? {
                 Misfit::Shards(theirs) => Unfit::Shards {
@@ -191,6 +199,14 @@ impl Roster {
                     theirs,
                     by,
                 },
+            })
+        });
+        misfit.or_else(|| {
+            let (seed, theirs) = self.foreign_seed?;
+            Some(Unfit::SeedVersions {
+                ours: WireVersions::THIS_BUILD,
+                theirs,
+                seed,
             })
         })
     }
@@ -586,6 +602,21 @@ mod tests {
         assert!(said.contains("3-3") && said.contains("4-5"), "{said}");
         world.roster.set_phase(Phase::Up);
         assert_eq!(world.roster.unfit(), None, "a joiner drives nobody out");
+    }
+
+    #[test]
+    fn a_joiner_refuses_a_seed_that_does_not_understand_it_and_who_is_up_does_not() {
+        let mut world = World::new();
+        world.start("a", 1);
+        assert_eq!(world.run(5), ["a#1 Joining"]);
+        assert_eq!(world.roster.unfit(), None);
+        let theirs = WireVersions::new(4, 5).unwrap();
+        world.roster.seed_speaks(address(7009), theirs);
+        let said = world.roster.unfit().unwrap().to_string();
+        let told = ["3-3", "4-5", "127.0.0.1:7009"];
+        assert!(told.iter().all(|part| said.contains(part)), "{said}");
+        world.roster.set_phase(Phase::Up);
+        assert_eq!(world.roster.unfit(), None);
     }
 
     #[test]

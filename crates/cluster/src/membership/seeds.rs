@@ -20,11 +20,12 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::absences::Absences;
+use super::absences::{Absences, other_versions};
 use crate::{
     links::Inquirer,
     member::{NodeId, View},
     secret::Secrets,
+    version::WireVersions,
 };
 
 /// How often the missing are greeted: eagerly while alone, else to heal partitions.
@@ -41,6 +42,9 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long, and how many, lost members are greeted: a day is the longest partition that heals without a seed.
 const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
 const REMEMBERED: usize = 64;
+
+/// A seed whose build has no version in common with this one, and what that speaks.
+pub(super) type ForeignSeed = Option<(SocketAddr, WireVersions)>;
 
 /// Looks for the cluster.
 pub(super) struct Seeker {
@@ -60,7 +64,12 @@ impl Seeker {
     }
 
     /// Greets whoever is missing. Never returns, unless gossip has ended.
-    pub(super) async fn run(mut self, views: watch::Receiver<Arc<View>>, gossip: Arc<ChitchatHandle>) {
+    pub(super) async fn run(
+        mut self,
+        views: watch::Receiver<Arc<View>>,
+        gossip: Arc<ChitchatHandle>,
+        foreign: watch::Sender<ForeignSeed>,
+    ) {
         let own = self.own;
         let mut memory = Memory::default();
         let mut resolved: Option<Instant> = None;
@@ -77,6 +86,9 @@ impl Seeker {
                         Ok(id) => is_heard(&gossip, id).await,
                         Err(_) => false,
                     };
+                    if let Some(theirs) = other_versions(&answer) {
+                        foreign.send_replace(Some((address, theirs)));
+                    }
                     self.absences.explain(address, answer, is_heard);
                     continue;
                 }
