@@ -112,7 +112,11 @@ onEveryTarget("Odd Socket.IO clients", {}, (server) => {
       "an event whose name is half an emoji": '42["\\ud83d",1]',
       "an event whose name is a fraction": "42[1.5]",
       "an event whose name is a long number": "42[-12345678901234567890e3,1]",
+      "an event without a payload": "42",
+      "an event without a payload, in a named namespace": "42/,",
+      "an event without a payload, but for a space": "42 ",
       "an ack that does not say what it answers": "43[1]",
+      "an ack without a payload that does not say what it answers": "43",
       "an ack of a number without end": `43${"9".repeat(400)}[1]`,
     };
     for (const [title, frame] of Object.entries(ignored)) {
@@ -140,7 +144,21 @@ onEveryTarget("Odd Socket.IO clients", {}, (server) => {
     }
   });
 
+  test("an event without a payload that has an attachment is not closed upon", async () => {
+    using socket = await connectRaw(server.socketio);
+    socket.send("451-");
+    socket.send(Buffer.from([7]));
+    await assertServed(socket);
+  });
+
   describe("are told what is wrong:", () => {
+    test("an event without a payload that wants an answer", unlikeReference("it is silent"), async () => {
+      using socket = await connectRaw(server.socketio);
+      socket.send("427");
+      assert.match(String(await socket.next()), /^437\[\{"error":"an event without a name/);
+      await assertServed(socket);
+    });
+
     test(
       "arguments nested beyond the bound",
       unlikeReference("it has no bound, and its process dies of more"),

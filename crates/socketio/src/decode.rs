@@ -15,7 +15,7 @@ pub use error::DecodeError;
 use half::Begun;
 pub(crate) use half::{HalfPacketChange, HalfPacketMark};
 use head::Head;
-pub use untaken::{Decoded, Untaken};
+pub use untaken::{Decoded, Untaken, UntakenReason};
 
 /// What one packet may take. The reference has a limit on attachments only (10 unless configured; CVE-2026-33151 tells
 /// what came of having none).

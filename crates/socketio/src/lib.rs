@@ -29,7 +29,7 @@ pub use connection::{
     CloseReason, Connection, ConnectionConfig, ConnectionDelta, ConnectionMark, ConnectionSnapshot,
     DisconnectReason, EmitError, NotConnected, NotConnecting, OutOfTurn, Output,
 };
-pub use decode::{DecodeError, Decoded, Decoder, PacketLimits, Untaken};
+pub use decode::{DecodeError, Decoded, Decoder, PacketLimits, Untaken, UntakenReason};
 pub use encode::Encoded;
 pub use event::{Event, EventError, EventName, ReservedName};
 pub use ids::{AckId, RecoveryId, SocketId};

@@ -4,11 +4,11 @@ use hither_engineio as engineio;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Args;
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, UntakenReason};
 use crate::encode::Encoded;
 use crate::event::Event;
 use crate::ids::{AckId, SocketId};
-use crate::json::{Json, JsonError};
+use crate::json::Json;
 use crate::namespace::NamespaceName;
 
 /// One thing to do, in the order given.
@@ -48,7 +48,7 @@ pub enum Output {
         /// Which socket.
         socket: SocketId,
         /// Why.
-        error: JsonError,
+        error: UntakenReason,
     },
     /// The client answered an [`emit_with_ack`](crate::Connection::emit_with_ack).
     Acked {

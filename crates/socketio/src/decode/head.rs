@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use super::error::DecodeError;
 use super::payload;
-use super::untaken::{Decoded, Untaken};
+use super::untaken::{Decoded, Untaken, UntakenReason};
 use crate::connect_error::ConnectError;
 use crate::event::Event;
 use crate::ids::AckId;
@@ -84,20 +84,27 @@ fn event(
     ack: Option<AckId>,
     payload: &str,
 ) -> Result<Decoded, DecodeError> {
-    match payload::event(text, payload) {
-        Err(DecodeError::Json(error @ JsonError::TooDeep)) => Ok(Untaken::Event {
-            namespace,
-            ack,
-            error,
+    let error = if payload::is_absent(payload) {
+        UntakenReason::NoPayload
+    } else {
+        match payload::event(text, payload) {
+            Err(DecodeError::Json(error @ JsonError::TooDeep)) => error.into(),
+            event => {
+                return Ok(Packet::Event {
+                    namespace,
+                    ack,
+                    event: event?,
+                }
+                .into());
+            }
         }
-        .into()),
-        event => Ok(Packet::Event {
-            namespace,
-            ack,
-            event: event?,
-        }
-        .into()),
+    };
+    Ok(Untaken::Event {
+        namespace,
+        ack,
+        error,
     }
+    .into())
 }
 
 /// As with the reference, an ack that does not say what it answers is none.

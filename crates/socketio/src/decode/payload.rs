@@ -13,9 +13,14 @@ use crate::connect_error::ConnectError;
 use crate::event::{Event, EventName};
 use crate::json::{Json, JsonError, check_depth, in_javascript, read_string, trim, trim_start};
 
+/// Whether there is none, but space perhaps.
+pub(super) fn is_absent(payload: &str) -> bool {
+    trim(payload).is_empty()
+}
+
 /// No payload at all.
 pub(super) fn nothing(payload: &str) -> Result<(), DecodeError> {
-    if payload.is_empty() {
+    if is_absent(payload) {
         Ok(())
     } else {
         Err(DecodeError::Payload { expected: "absent" })
@@ -24,7 +29,7 @@ pub(super) fn nothing(payload: &str) -> Result<(), DecodeError> {
 
 /// An object, or nothing.
 pub(super) fn object(text: &ByteString, payload: &str) -> Result<Option<Json>, DecodeError> {
-    if payload.is_empty() {
+    if is_absent(payload) {
         return Ok(None);
     }
     let json = Json::new(text.slice_ref(payload))?;
@@ -49,7 +54,7 @@ pub(super) fn connect_error(text: &ByteString, payload: &str) -> Result<ConnectE
 /// The arguments of an ack: an array. The reference takes nothing for an empty one.
 pub(super) fn args(text: &ByteString, payload: &str) -> Result<Args, DecodeError> {
     const EXPECTED: &str = "an array";
-    if payload.is_empty() {
+    if is_absent(payload) {
         return Ok(Args::NONE);
     }
     first_element(payload, EXPECTED)?;
@@ -79,7 +84,7 @@ fn first_element<'a>(payload: &'a str, expected: &'static str) -> Result<Option<
         .deserialize_seq(FirstElement)
         .and_then(|first| json.end().map(|()| first));
     let first = first.map_err(|error| {
-        if error.is_data() || payload.is_empty() {
+        if error.is_data() {
             DecodeError::Payload { expected }
         } else {
             DecodeError::Json(JsonError::syntax(error))

@@ -18,6 +18,17 @@ pub enum Decoded {
     Untaken(Untaken),
 }
 
+/// Why an event is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum UntakenReason {
+    /// It has no payload, hence no name. The reference takes it for an event that nobody hears.
+    #[error("an event without a name: its payload is an array that begins with that")]
+    NoPayload,
+    /// Its arguments nest too deep.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+}
+
 /// A well-formed packet that asks for more than there is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Untaken {
@@ -28,14 +39,14 @@ pub enum Untaken {
         /// What it is to be answered with.
         error: ConnectError,
     },
-    /// An event whose arguments nest too deep.
+    /// An event that no handler can hear.
     Event {
         /// In which namespace.
         namespace: NamespaceName,
         /// Where to send the error, if an answer is wanted.
         ack: Option<AckId>,
         /// What is wrong.
-        error: JsonError,
+        error: UntakenReason,
     },
     /// An ack that does not say what it answers, or whose arguments nest too deep: what waits for it waits in vain.
     Ack {

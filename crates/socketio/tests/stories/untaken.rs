@@ -57,6 +57,41 @@ fn arguments_nest_to_a_limit() {
 }
 
 #[test]
+fn an_event_without_a_payload_is_heard_by_nobody() {
+    const NAMELESS: &str = "an event without a name: its payload is an array that begins with that";
+    let mut story = Story::connected();
+    let untaken = format!("untaken / S: {NAMELESS}");
+    for text in ["2", "2 ", "2/,"] {
+        assert_eq!(story.says(text), std::slice::from_ref(&untaken), "{text:?}");
+    }
+    let answer = |id: u64| {
+        [
+            format!("send 3{id}[{{\"error\":\"{NAMELESS}\"}}]"),
+            untaken.clone(),
+        ]
+    };
+    assert_eq!(story.says("27"), answer(7), "who wants an answer gets one");
+    assert_eq!(story.says("51-8"), [""; 0]);
+    assert_eq!(story.attaches(b"b"), answer(8));
+    story.assert_connected();
+    assert_eq!(story.says("2[\"a\"]"), ["event / S a[]"]);
+    let mut story = Story::new();
+    story.says("2");
+    story.assert_closed();
+}
+
+#[test]
+fn space_in_place_of_a_payload_is_none() {
+    let mut story = Story::connected();
+    assert_eq!(story.says("3 "), [""; 0]);
+    assert_eq!(story.says("0/custom, "), ["ask /custom -"]);
+    assert_eq!(
+        story.says("1 "),
+        ["disconnected / S: client namespace disconnect"]
+    );
+}
+
+#[test]
 fn deep_arguments_where_nobody_is_connected_close() {
     let mut story = Story::new();
     story.says(&format!("2[\"a\",{}]", nested(MAX_DEPTH)));
