@@ -48,7 +48,7 @@ for (const kind of storeKinds) console.log(`${kind}: ${await measure(kind)}`);
 process.exit();
 
 async function measure(kind: StoreKind): Promise<string> {
-  const store = await startStore(kind);
+  const store = await startStore(kind, "power cut");
   const cluster = await Cluster.start({ program: hitherNode(store.url), size: NODES });
   try {
     const seats: Seat[] = [];

@@ -9,6 +9,9 @@ import { until } from "./wait.ts";
 
 const run = promisify(execFile);
 
+/** Whether what is committed is forced to the disk. What a server has written survives its kill without that. */
+export type Durability = "power cut" | "kill";
+
 /** The name by which a replica is known to its primary. */
 const REPLICA = "replica";
 
@@ -19,10 +22,12 @@ export class Postgres {
   readonly #name: string;
   readonly #folder: string;
   readonly #port: number;
+  readonly #durability: Durability;
   #server: Child | undefined;
 
-  private constructor(port: number) {
+  private constructor(port: number, durability: Durability) {
     servers += 1;
+    this.#durability = durability;
     this.#name = `postgres${servers}`;
     this.#port = port;
     this.#folder = mkdtempSync(path.join(tmpdir(), "hither-pg-"));
@@ -34,8 +39,8 @@ export class Postgres {
   }
 
   /** A server with nothing in it but the database `chat`. */
-  static async start(): Promise<Postgres> {
-    const server = new Postgres(await freePort());
+  static async start(durability: Durability = "kill"): Promise<Postgres> {
+    const server = new Postgres(await freePort(), durability);
     await asOwner("initdb", [
       ...[
         "-D",
@@ -58,7 +63,7 @@ export class Postgres {
 
   /** A streaming replica, without whose confirmation nothing is committed from now on. */
   async replica(): Promise<Postgres> {
-    const replica = new Postgres(await freePort());
+    const replica = new Postgres(await freePort(), this.#durability);
     const source = `host=127.0.0.1 port=${this.#port} user=hither application_name=${REPLICA}`;
     await asOwner("pg_basebackup", [
       ...["-D", replica.#data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", source],
@@ -87,8 +92,7 @@ export class Postgres {
     const settings = {
       unix_socket_directories: "",
       max_connections: "200",
-      // What its processes have written survives their kill without being forced to the disk.
-      fsync: "off",
+      fsync: this.#durability === "power cut" ? "on" : "off",
     };
     this.#server = new Child(this.#name, {
       program: program("postgres"),

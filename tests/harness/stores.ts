@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { Postgres } from "./postgres.ts";
+import { type Durability, Postgres } from "./postgres.ts";
 
 /** What the chat can keep its accounts, rooms and messages in. */
 export const storeKinds = ["SQLite", "PostgreSQL"] as const;
@@ -15,9 +15,10 @@ export interface Store {
   stop(): Promise<void>;
 }
 
-export async function startStore(kind: StoreKind): Promise<Store> {
+/** SQLite's files survive a power cut in any case. */
+export async function startStore(kind: StoreKind, durability: Durability = "kill"): Promise<Store> {
   if (kind === "SQLite") return { url: storeFile(), stop: () => Promise.resolve() };
-  const server = await Postgres.start();
+  const server = await Postgres.start(durability);
   return { url: server.url, stop: () => server.kill() };
 }
 
