@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use crate::{db::conn::Columns, error::StoreError, model::ids::RoomId, store::Store};
+use crate::{
+    db::conn::Columns,
+    error::StoreError,
+    model::ids::{RoomId, Timestamp},
+    ops::messages::first_since,
+    store::Store,
+};
 
 /// How many go in one transaction, so that others write in between.
 const AT_ONCE: i64 = 500;
@@ -110,14 +116,8 @@ impl Store {
                 let (first, last) = (row.integer("first_number")?, row.integer("last_number")?);
                 let mut cut = count.map_or(0, |count| last - count.min(last));
                 if let Some(age) = age {
-                    // Times go the way of the numbers.
-                    let statement = conn.statement(
-                        "SELECT number FROM messages WHERE room = $1 AND time < $2 \
-                         ORDER BY time DESC, number DESC LIMIT 1",
-                    );
-                    let oldest = row.integer("now")? - age;
-                    let old = conn.optional(statement.bind(room.raw()).bind(oldest)).await?;
-                    cut = cut.max(old.map(|row| row.integer("number")).transpose()?.unwrap_or(0));
+                    let oldest = Timestamp(row.integer("now")? - age);
+                    cut = cut.max(first_since(conn, *room, oldest).await? - 1);
                 }
                 let cut = cut.min(first + AT_ONCE - 1);
                 if cut < first {

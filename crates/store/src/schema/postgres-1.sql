@@ -81,7 +81,6 @@ CREATE TABLE messages (
     PRIMARY KEY (room, number),
     UNIQUE (author, client_id)
 );
-CREATE INDEX messages_by_time ON messages (room, time);
 CREATE INDEX messages_by_change ON messages (room, change) WHERE change > 0;
 CREATE INDEX messages_by_word ON messages USING gin (words);
 CREATE TABLE reactions (

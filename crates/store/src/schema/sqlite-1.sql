@@ -78,7 +78,6 @@ CREATE TABLE messages (
     UNIQUE (room, number),
     UNIQUE (author, client_id)
 );
-CREATE INDEX messages_by_time ON messages (room, time);
 CREATE INDEX messages_by_change ON messages (room, change) WHERE change > 0;
 -- The last word of a search may be the beginning of one. Beginnings of so many characters have entries of their own, which are
 -- read from the newest on until there are enough; longer ones are gathered from all words that begin so, before the first is known.

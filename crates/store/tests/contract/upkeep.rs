@@ -2,7 +2,7 @@ use std::{fs, path::Path, time::Duration};
 
 use hither_store::{
     FileName, Missing, NewAttachment, NewMessage, Number, Pruned, Retention, Span, Store, StoreError,
-    UpkeepError,
+    Timestamp, UpkeepError,
 };
 
 use crate::support::{LIMITS, member, message, name, number, public_room, refused, say, secret};
@@ -37,6 +37,14 @@ pub async fn what_is_old_or_too_much_goes(store: Store) {
         (10, number(1194), number(1203))
     );
     assert!(!page.more_before && !page.more_after);
+    for from in [page.messages[0].time, page.messages[6].time, Timestamp(0)] {
+        let since = store.history(room.id, Span::Since(from), 50).await.unwrap();
+        let expected = page.messages.iter().find(|message| message.time >= from);
+        assert_eq!(
+            since.messages.first().map(|message| message.number),
+            expected.map(|message| message.number)
+        );
+    }
     assert_eq!(
         store
             .history(other.id, Span::Newest, 50)
