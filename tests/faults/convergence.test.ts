@@ -7,7 +7,7 @@ const none = { clients: 0, webSockets: 0, abandoned: 0 };
 
 function status(node: string, shards: Record<string, number>, owned = 0, attached = 0): NodeStatus {
   const members = Object.entries(shards).map(([name, count]) => ({ name, phase: "up", shards: count }));
-  const sessions = { owned, attached, revived: 0, recovered: 0, moved_in: 0, overflows: 0 };
+  const sessions = { owned, attached, revived: 0, recovered: 0, moved_in: 0, overflows: 0, throttled: 0 };
   const clients = { connections: attached, refused_by_node: 0, refused_by_address: 0, refused_origins: 0 };
   return { node, phase: "up", members, sessions, clients };
 }

@@ -29,6 +29,10 @@ export interface NodeFlags {
   maxConnections?: number;
   maxConnectionsPerAddress?: number;
   maxOpensPerAddress?: number;
+  maxPacketsPerSession?: number;
+  maxBytesPerSession?: number;
+  maxRoomsPerSocket?: number;
+  maxNamespacesPerSession?: number;
   /** Shows status and the cluster page to clients, too. */
   publicStatus?: true;
   /** Not healthy while it has seeds and sees no other node. */
@@ -49,6 +53,7 @@ export interface NodeStatus {
     recovered: number;
     moved_in: number;
     overflows: number;
+    throttled: number;
   };
   clients: {
     connections: number;
@@ -205,6 +210,10 @@ function flagArguments(flags: NodeFlags): string[] {
     "--max-connections": flags.maxConnections,
     "--max-connections-per-address": flags.maxConnectionsPerAddress,
     "--max-opens-per-address": flags.maxOpensPerAddress,
+    "--max-packets-per-session": flags.maxPacketsPerSession,
+    "--max-bytes-per-session": flags.maxBytesPerSession,
+    "--max-rooms-per-socket": flags.maxRoomsPerSocket,
+    "--max-namespaces-per-session": flags.maxNamespacesPerSession,
     "--admin-host": flags.adminHost,
   };
   const args = Object.entries(values).flatMap(([flag, value]) =>

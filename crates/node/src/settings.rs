@@ -124,6 +124,7 @@ pub(crate) fn server_config(args: &NodeArgs, descriptors: Option<u32>) -> Server
         cors: args.clients.cors(),
         client_bundle: !args.clients.no_client_bundle,
         jsonp: !args.clients.no_jsonp,
+        client_limits: args.clients.session_limits(),
         admission: args.clients.limits(descriptors),
         ..ServerConfig::default()
     }

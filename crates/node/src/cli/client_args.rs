@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
-use hither::{AdmissionLimits, CorsConfig, CorsOrigins, Rate, TrustedProxies};
+use hither::{AdmissionLimits, ClientLimits, CorsConfig, CorsOrigins, Rate, TrustedProxies};
 
 /// Who may come, and how many.
 #[derive(Clone, Debug, Args)]
@@ -29,6 +29,23 @@ pub struct ClientArgs {
     /// Most sessions that are opened from one address in a second, and ten times as many at once; `0` for any number
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub max_opens_per_address: u32,
+
+    /// Most packets that are taken of one session in a second, and twice as many at once: what comes faster has to wait; `0` for
+    /// any number
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub max_packets_per_session: u32,
+
+    /// Most bytes that are taken of one session in a second, and as many at once; `0` for any number
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    pub max_bytes_per_session: u32,
+
+    /// Most rooms that a socket may be in; `0` for any number
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub max_rooms_per_socket: u32,
+
+    /// Most namespaces that a client may be in at a time; `0` for any number
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub max_namespaces_per_session: u32,
 
     /// An origin, such as `https://app.example.org`, whose pages may use this server beside its own; `*` for all. Repeatable
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
@@ -62,6 +79,21 @@ impl ClientArgs {
             opens: NonZeroU32::new(self.max_opens).map(Rate::per_second),
             opens_per_address: NonZeroU32::new(self.max_opens_per_address).map(Rate::per_second),
             ..AdmissionLimits::default()
+        }
+    }
+
+    /// What one client may ask for.
+    pub(crate) fn session_limits(&self) -> ClientLimits {
+        let at_most = |number: u32| NonZeroU32::new(number).map_or(u32::MAX, NonZeroU32::get);
+        let packets_per_second = at_most(self.max_packets_per_session);
+        let bytes_per_second = at_most(self.max_bytes_per_session);
+        ClientLimits {
+            packets_per_second,
+            packet_burst: packets_per_second.saturating_mul(2),
+            bytes_per_second,
+            byte_burst: bytes_per_second,
+            rooms: at_most(self.max_rooms_per_socket) as usize,
+            namespaces: at_most(self.max_namespaces_per_session) as usize,
         }
     }
 
@@ -104,6 +136,7 @@ mod tests {
         assert_eq!(limits.opens, library.opens);
         assert_eq!(limits.opens_per_address, library.opens_per_address);
         assert_eq!(limits.trusted_proxies, library.trusted_proxies);
+        assert_eq!(parse("").session_limits(), ClientLimits::default());
         assert_eq!(parse("").cors(), CorsConfig::default());
     }
 
@@ -131,6 +164,28 @@ mod tests {
         assert!(credentials);
         let any = parse("--cors-origin https://a.example --cors-origin *");
         assert_eq!(any.cors().origins, CorsOrigins::Any);
+    }
+
+    #[test]
+    fn what_one_client_may_ask_for_can_be_set() {
+        let limits = parse(
+            "--max-packets-per-session 5 --max-bytes-per-session 6 --max-rooms-per-socket 7 \
+             --max-namespaces-per-session 8",
+        );
+        let expected = ClientLimits {
+            packets_per_second: 5,
+            packet_burst: 10,
+            bytes_per_second: 6,
+            byte_burst: 6,
+            rooms: 7,
+            namespaces: 8,
+        };
+        assert_eq!(limits.session_limits(), expected);
+        let without = parse("--max-packets-per-session 0 --max-rooms-per-socket 0").session_limits();
+        assert_eq!(
+            (without.packet_burst, without.rooms),
+            (u32::MAX, u32::MAX as usize)
+        );
     }
 
     #[test]
