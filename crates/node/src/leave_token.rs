@@ -86,15 +86,21 @@ fn since_epoch(time: SystemTime) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use hither::cluster::Secret;
+pub(crate) mod testing {
+    use super::Bearer;
 
-    use super::*;
-
-    const NODE: Bearer<'static> = Bearer {
+    /// A node that can be asked to leave.
+    pub(crate) const NODE: Bearer<'static> = Bearer {
         node: "node1",
         incarnation: 7,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use hither::cluster::Secret;
+
+    use super::{testing::NODE, *};
 
     const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 

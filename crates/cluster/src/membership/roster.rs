@@ -1,5 +1,9 @@
 //! Everybody this node has heard of, and the view that follows from it. No IO, no clock.
 
+mod namesakes;
+#[cfg(test)]
+mod world;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -146,47 +150,18 @@ impl Roster {
         news
     }
 
-    /// Whether an earlier life of this node's name may live elsewhere. Soon it has either shown that it does, or been silent
-    /// for so long that it does not.
-    pub(super) fn is_name_in_doubt(&self) -> bool {
-        self.earlier_lives()
-            .any(|record| record.pulse.may_live(&self.timing))
-    }
-
-    /// Earlier lives of this node's name at other addresses, which have not left. The life before this one at the same
-    /// address has ended, for it has freed the port.
-    fn earlier_lives(&self) -> impl Iterator<Item = &Record> {
-        let me = &self.me;
-        self.records
-            .range(..&me.id)
-            .map(|(_, record)| record)
-            .filter(|record| record.sighting.id.name == me.id.name)
-            .filter(|record| record.sighting.gossip != me.gossip && !record.is_gone())
-    }
-
     /// Why this node should not go on, if it should not.
     pub(super) fn unfit(&self) -> Option<Unfit> {
-        let living = || self.records.iter().filter(|(_, record)| record.is_present());
-        // One that only wants to join gives way itself.
-        let superseding = living().find(|(id, record)| {
-            id.name == self.me.id.name && id.incarnation > self.me.id.incarnation && record.is_up()
-        });
-        if let Some((by, _)) = superseding {
-            return Some(Unfit::Superseded { by: by.clone() });
+        if let Some(superseded) = self.superseded() {
+            return Some(superseded);
         }
         if self.me.phase != Phase::Joining {
             return None;
         }
-        if let Some(record) = self
-            .earlier_lives()
-            .find(|record| record.pulse.surely_lives(&self.timing))
-        {
-            return Some(Unfit::NameTaken {
-                by: record.sighting.id.clone(),
-                at: record.sighting.gossip,
-            });
+        if let Some(taken) = self.name_taken() {
+            return Some(taken);
         }
-        let misfit = living().find_map(|(by, record)| {
+        let misfit = self.living().find_map(|(by, record)| {
             let by = by.clone();
             Some(match record.misfit(self.shards)? {
                 Misfit::Shards(theirs) => Unfit::Shards {
@@ -209,6 +184,11 @@ impl Roster {
                 seed,
             })
         })
+    }
+
+    /// Lives that have not left, and are not dead.
+    fn living(&self) -> impl Iterator<Item = (&NodeId, &Record)> {
+        self.records.iter().filter(|(_, record)| record.is_present())
     }
 
     fn forget_all_but(&mut self, sightings: &[Sighting], news: &mut Vec<News>) {
@@ -357,120 +337,7 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::member::Incarnation;
-
-    const TICK: Duration = Duration::from_millis(100);
-
-    fn address(port: u16) -> SocketAddr {
-        ([127, 0, 0, 1], port).into()
-    }
-
-    fn id(name: &str, incarnation: u64) -> NodeId {
-        NodeId {
-            name: name.parse().unwrap(),
-            incarnation: Incarnation(incarnation),
-        }
-    }
-
-    fn roster() -> Roster {
-        let me = Member {
-            id: id("me", 5),
-            phase: Phase::Joining,
-            http: address(9000),
-            gossip: address(7000),
-            link: address(7100),
-        };
-        let timing = MembershipTiming {
-            gossip_interval: TICK,
-            failure_timeout: TICK * 40,
-            suspicion_confirm: TICK * 5,
-        };
-        Roster::new(me, 64, timing)
-    }
-
-    /// Nodes that beat with every observation, unless they are stopped.
-    struct World {
-        roster: Roster,
-        nodes: BTreeMap<NodeId, (Sighting, bool)>,
-    }
-
-    impl World {
-        fn new() -> Self {
-            Self {
-                roster: roster(),
-                nodes: BTreeMap::new(),
-            }
-        }
-
-        fn start(&mut self, name: &str, incarnation: u64) -> &mut Sighting {
-            let id = id(name, incarnation);
-            let sighting = Sighting {
-                id: id.clone(),
-                gossip: address(7001),
-                heartbeat: 1,
-                advertisement: Some(Advertisement {
-                    stage: Stage::In(Phase::Joining),
-                    http: address(9001),
-                    link: address(7101),
-                    shards: 64,
-                    wire: WireVersions::THIS_BUILD,
-                }),
-                counted_me_out: 0,
-            };
-            &mut self.nodes.entry(id).or_insert((sighting, true)).0
-        }
-
-        fn stop(&mut self, name: &str, incarnation: u64) {
-            self.nodes.get_mut(&id(name, incarnation)).unwrap().1 = false;
-        }
-
-        fn node(&mut self, name: &str, incarnation: u64) -> &mut Sighting {
-            &mut self.nodes.get_mut(&id(name, incarnation)).unwrap().0
-        }
-
-        fn stage(&mut self, name: &str, incarnation: u64, stage: Stage) {
-            self.node(name, incarnation).advertisement.as_mut().unwrap().stage = stage;
-        }
-
-        fn run(&mut self, ticks: u32) -> Vec<String> {
-            (0..ticks).flat_map(|_| self.tick()).map(tell).collect()
-        }
-
-        fn tick(&mut self) -> Vec<News> {
-            for (sighting, beating) in self.nodes.values_mut() {
-                sighting.heartbeat += u64::from(*beating);
-            }
-            self.roster.observe(
-                self.nodes
-                    .values()
-                    .map(|(sighting, _)| sighting.clone())
-                    .collect(),
-                TICK,
-            )
-        }
-
-        fn members(&self) -> Vec<String> {
-            self.roster
-                .view()
-                .members
-                .values()
-                .map(|member| format!("{:?}", member.id))
-                .collect()
-        }
-    }
-
-    fn tell(news: News) -> String {
-        match news {
-            News::Appeared(member) => format!("{:?} {:?}", member.id, member.phase),
-            News::Changed(member) => format!("{:?} now {:?}", member.id, member.phase),
-            News::Disappeared(member, departure) => format!("{:?} lost: {departure}", member.id),
-            News::Refused(id, misfit) => format!("{id:?} refused: {misfit}"),
-            News::CountedOut(by) => format!("counted out by {by:?}"),
-            News::Namesake(id, _) => format!("{id:?} has my name"),
-            News::Forgotten(name) => format!("{name} forgotten"),
-        }
-    }
+    use super::{world::*, *};
 
     #[test]
     fn a_node_is_always_in_its_own_view() {
@@ -626,126 +493,6 @@ mod tests {
         world.stop("a", 1);
         assert_eq!(world.run(5), [""; 0]);
         assert_eq!(world.roster.unfit(), None);
-    }
-
-    #[test]
-    fn a_later_life_of_my_name_that_is_up_supersedes_me_and_one_that_joins_does_not() {
-        let mut world = World::new();
-        world.roster.set_phase(Phase::Up);
-        world.start("me", 4);
-        assert_eq!(world.run(5), [""; 0]);
-        assert_eq!(
-            world.roster.unfit(),
-            None,
-            "who is up gives way to nobody earlier"
-        );
-        world.start("me", 6);
-        assert_eq!(world.run(5), ["me#6 has my name"]);
-        assert_eq!(world.roster.unfit(), None);
-        world.stage("me", 6, Stage::In(Phase::Up));
-        world.run(5);
-        assert_eq!(world.roster.unfit(), Some(Unfit::Superseded { by: id("me", 6) }));
-        assert_eq!(world.members(), ["me#5"]);
-    }
-
-    #[test]
-    fn who_joins_under_the_name_of_one_that_lives_elsewhere_gives_way() {
-        let mut world = World::new();
-        let at = world.start("me", 4).gossip;
-        for _ in 1..15 {
-            world.run(1);
-            assert_eq!(world.roster.unfit(), None);
-            assert!(world.roster.is_name_in_doubt());
-        }
-        // For three confirm times.
-        world.run(1);
-        assert_eq!(
-            world.roster.unfit(),
-            Some(Unfit::NameTaken { by: id("me", 4), at })
-        );
-        world.roster.set_phase(Phase::Up);
-        assert_eq!(
-            world.roster.unfit(),
-            None,
-            "who is up gives way to nobody earlier"
-        );
-    }
-
-    #[test]
-    fn who_joins_under_the_name_of_one_that_is_held_up_waits_until_it_lives_or_is_dead() {
-        let mut world = World::new();
-        world.start("me", 4);
-        world.run(5);
-        world.stop("me", 4);
-        world.run(39);
-        assert!(world.roster.is_name_in_doubt());
-        assert_eq!(world.roster.unfit(), None);
-        world.run(1);
-        assert!(!world.roster.is_name_in_doubt());
-        assert_eq!(world.roster.unfit(), None);
-    }
-
-    #[test]
-    fn one_that_gives_way_supersedes_nobody() {
-        let mut world = World::new();
-        world.roster.set_phase(Phase::Up);
-        world.start("a", 1);
-        world.stage("a", 1, Stage::In(Phase::Up));
-        world.run(5);
-        for phase in [Phase::Joining, Phase::Leaving] {
-            for name in ["a", "me"] {
-                world.start(name, 6).gossip = address(7002);
-                world.stage(name, 6, Stage::In(phase));
-            }
-            world.run(5);
-            assert_eq!(world.roster.unfit(), None);
-            assert_eq!(world.members(), ["a#1", "me#5"]);
-        }
-    }
-
-    #[test]
-    fn an_earlier_life_that_has_ended_is_no_obstacle() {
-        // Killed, and others still pass on its last heartbeat.
-        let mut world = World::new();
-        world.start("me", 4);
-        world.stop("me", 4);
-        world.run(1);
-        assert!(world.roster.is_name_in_doubt());
-        world.run(5);
-        assert!(!world.roster.is_name_in_doubt());
-        assert_eq!(world.roster.unfit(), None);
-        // Left in order; or replaced by this one.
-        let mut world = World::new();
-        world.start("me", 3).advertisement.as_mut().unwrap().stage = Stage::Gone;
-        world.start("me", 4).gossip = address(7000);
-        world.run(5);
-        assert!(!world.roster.is_name_in_doubt());
-        assert_eq!(world.roster.unfit(), None);
-    }
-
-    #[test]
-    fn one_that_joins_under_the_name_of_a_member_elsewhere_is_not_taken_for_its_next_life() {
-        let mut world = World::new();
-        world.start("a", 1);
-        world.stage("a", 1, Stage::In(Phase::Up));
-        world.run(5);
-        world.start("a", 2).gossip = address(7002);
-        assert_eq!(world.run(5), [""; 0]);
-        assert_eq!(world.members(), ["a#1", "me#5"]);
-        // Nor is it lost sight of, should the earlier end.
-        world.stop("a", 1);
-        world.run(45);
-        assert_eq!(world.members(), ["a#2", "me#5"]);
-    }
-
-    #[test]
-    fn one_that_is_up_under_the_name_of_a_member_elsewhere_is_its_next_life() {
-        let mut world = World::new();
-        world.start("a", 1);
-        world.run(5);
-        world.start("a", 2).gossip = address(7002);
-        world.stage("a", 2, Stage::In(Phase::Up));
-        assert_eq!(world.run(5), ["a#1 lost: it has restarted", "a#2 Up"]);
     }
 
     #[test]

@@ -122,11 +122,8 @@ mod tests {
     use hither::cluster::Secrets;
 
     use super::*;
+    use crate::leave_token::testing::NODE;
 
-    const NODE: Bearer<'static> = Bearer {
-        node: "node1",
-        incarnation: 7,
-    };
     const HERE: &str = "127.0.0.1:40000";
     const ELSEWHERE: &str = "192.0.2.1:40000";
 
