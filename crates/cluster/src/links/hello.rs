@@ -145,7 +145,20 @@ impl Greeter {
         to: &NodeId,
         wish: Wish,
     ) -> Result<Secured, HelloError> {
+        self.greet_until_answered(stream, to, wish, || ()).await
+    }
+
+    /// As [`greet`](Self::greet). `is_answered` is called when whoever is there has shown the secret, and before it is told
+    /// the wish.
+    pub(super) async fn greet_until_answered(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        to: &NodeId,
+        wish: Wish,
+        is_answered: impl FnOnce(),
+    ) -> Result<Secured, HelloError> {
         let mut secured = self.secure(stream).await?;
+        is_answered();
         match self.ask(stream, &mut secured, to, wish).await? {
             by if by == *to => Ok(secured),
             by => Err(HelloError::FromAnother(by)),

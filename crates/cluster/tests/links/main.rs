@@ -310,7 +310,17 @@ fn a_link_that_cannot_be_direct_goes_through_a_third_node_until_it_can() {
     for node in [&a, &b, &c] {
         node.until_linked_with_all(&names);
     }
-    assert!(!a.seen().link_up("b").contains("via="));
+    let both = [(&a, "b"), (&b, "a")];
+    // On a busy machine the first link may have gone through c.
+    let links_when_direct = || {
+        both.map(|(node, peer)| {
+            node.until("a direct link", |seen| {
+                seen.links(peer) == seen.links_logged(peer) && !seen.link_up(peer).contains("via=")
+            });
+            node.seen().links(peer)
+        })
+    };
+    let mut before = links_when_direct();
 
     direct_way.freeze();
     let cut = Instant::now();
@@ -329,16 +339,38 @@ fn a_link_that_cannot_be_direct_goes_through_a_third_node_until_it_can() {
     // The direct way is tried in vain meanwhile, which must not harm the link. With the second attempt the first is over.
     let calls = direct_way.calls();
     eventually("two attempts to return", || direct_way.calls() >= calls + 2);
-    for (node, peer) in [(&a, "b"), (&b, "a")] {
-        assert_eq!(node.seen().links(peer), 2);
+    for ((node, peer), before) in both.into_iter().zip(before) {
+        assert_eq!(node.seen().links(peer), before + 1);
         assert_eq!(node.seen().view(), names);
     }
 
-    direct_way.thaw();
-    for (node, peer) in [(&a, "b"), (&b, "a")] {
-        node.until("a direct link", |seen| {
-            seen.links(peer) == 3 && !seen.link_up(peer).contains("via=")
-        });
+    let mut returns = 0;
+    loop {
+        // So a hears that b has ended the link through c before it hears that b takes the direct one.
+        direct_way.delay_answers(Duration::from_millis(50));
+        direct_way.thaw();
+        for ((node, peer), before) in both.into_iter().zip(before) {
+            node.until("a direct link again", |seen| {
+                seen.links(peer) >= before + 2 && !seen.link_up(peer).contains("via=")
+            });
+        }
+        direct_way.delay_answers(Duration::ZERO);
+        let after = links_when_direct();
+        if after == before.map(|links| links + 2) {
+            break;
+        }
+        // On a busy machine b may have answered too late, so that there was one more link through c; but not each time.
+        returns += 1;
+        assert!(returns < 3, "each time there was one more link through c");
+        before = after;
+        direct_way.freeze();
+        for ((node, peer), before) in both.into_iter().zip(before) {
+            node.until("a link through c again", |seen| {
+                seen.links(peer) > before && seen.link_up(peer).contains("via=c")
+            });
+        }
+        let calls = direct_way.calls();
+        eventually("an attempt to return", || direct_way.calls() > calls);
     }
     c.until("c has nothing to pass on", |seen| seen.logged("stopped relaying"));
     a.order("send b 1000 100");

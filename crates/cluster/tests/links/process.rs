@@ -267,16 +267,18 @@ impl Seen {
 
     /// The line of the log that tells of the last link with a peer.
     pub(crate) fn link_up(&self, peer: &str) -> &str {
-        let peer = format!(" peer={peer} ");
-        let mut lines = self.log.iter().rev();
-        let line = lines.find(|line| line.contains("link up") && line.contains(&peer));
-        line.map(String::as_str).unwrap_or_default()
+        links_up(self, peer).next_back().unwrap_or_default()
     }
 
     /// How often a link with a peer came up.
     pub(crate) fn links(&self, peer: &str) -> usize {
         let up = format!("up {peer}");
         self.said.iter().filter(|line| **line == up).count()
+    }
+
+    /// How many links with a peer the log tells of. It is read beside what the node says.
+    pub(crate) fn links_logged(&self, peer: &str) -> usize {
+        links_up(self, peer).count()
     }
 
     /// Whether it has logged something with that in it.
@@ -292,4 +294,11 @@ impl Seen {
             tail(&self.log)
         )
     }
+}
+
+/// The lines of the log that tell of links with a peer.
+fn links_up<'a>(seen: &'a Seen, peer: &str) -> impl DoubleEndedIterator<Item = &'a str> {
+    let peer = format!(" peer={peer} ");
+    let lines = seen.log.iter().map(String::as_str);
+    lines.filter(move |line| line.contains("link up") && line.contains(&peer))
 }

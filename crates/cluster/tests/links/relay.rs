@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 pub(crate) struct Relay {
@@ -21,6 +22,8 @@ struct Ice {
     calls: AtomicUsize,
     frozen: Mutex<bool>,
     thawed: Condvar,
+    /// How long each piece of what the target says is held back.
+    delay: Mutex<Duration>,
 }
 
 impl Relay {
@@ -49,6 +52,11 @@ impl Relay {
         self.ice.calls.load(Ordering::Relaxed)
     }
 
+    /// Holds back each piece of what the target says for so long.
+    pub(crate) fn delay_answers(&self, delay: Duration) {
+        *self.ice.delay.lock().unwrap() = delay;
+    }
+
     pub(crate) fn freeze(&self) {
         *self.ice.frozen.lock().unwrap() = true;
     }
@@ -70,18 +78,22 @@ impl Ice {
         let Ok(callee) = TcpStream::connect(target) else {
             return;
         };
-        for (from, to) in [(&caller, &callee), (&callee, &caller)] {
+        for (from, to, is_answer) in [(&caller, &callee, false), (&callee, &caller, true)] {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
             let ice = self.clone();
-            thread::spawn(move || ice.copy(from, to));
+            thread::spawn(move || ice.copy(from, to, is_answer));
         }
     }
 
     /// Copies until either side closes, and then closes the other.
-    fn copy(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn copy(&self, mut from: TcpStream, mut to: TcpStream, is_answer: bool) {
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             self.wait();
+            if is_answer {
+                let delay = *self.delay.lock().unwrap();
+                thread::sleep(delay);
+            }
             if to.write_all(&buffer[..length]).is_err() {
                 break;
             }
