@@ -9,19 +9,22 @@ use hither::{
     Socket,
 };
 use hither_store::{Membership, RoomId, Store, StoreError};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tracing::{error, warn};
 
 use crate::{
     NAMESPACE,
-    accounts::{LoginEnd, LoginId, cookie},
+    accounts::{LoginId, cookie},
+    actor::Actor,
     audience,
     config::ChatConfig,
     http,
     limits::Kind,
+    news::{LoginEnd, News, Told},
+    participant::{Participant, log_unsent, sign_out},
     refusal::{Code, Failure, Refusal},
     request::{InRoom, PresenceList, Request},
-    service::{Actor, News, Service, Told},
+    service::Service,
     socket_rooms::enter,
     tasks::ChatTasks,
     uploads::MAX_ATTACHMENTS,
@@ -30,24 +33,10 @@ use crate::{
 
 /// Persons that one answer lists.
 const PERSONS: usize = 200;
-/// Under which name handlers are told [`News`].
-pub(crate) const NEWS: &str = "news";
 
 /// The namespace to mount at [`NAMESPACE`].
 #[derive(Clone)]
 pub struct Chat(pub(crate) Arc<Service>);
-
-/// What the chat keeps of each socket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Participant {
-    /// Whose socket it is, by the login session.
-    pub(crate) actor: Actor,
-    login: LoginId,
-    /// The node that owned the session when the rooms were last compared with the store.
-    pub(crate) owner: String,
-    /// Whether the login session was looked at since the socket hears of its end.
-    checked: bool,
-}
 
 impl Chat {
     /// A chat on a store, and what it has to do once its server runs.
@@ -133,11 +122,6 @@ struct Typing<'a> {
     name: &'a str,
 }
 
-#[derive(Serialize)]
-struct SignedOut {
-    reason: LoginEnd,
-}
-
 impl Namespace for Chat {
     type Data = Participant;
 
@@ -175,7 +159,7 @@ impl Namespace for Chat {
 
     async fn told(&self, socket: &mut Socket<Participant>, event: Event) {
         let done = match event.args.parse_first::<News>() {
-            Ok(News::Room { room, gone }) => self.compare_room(socket, room, gone).await,
+            Ok(News::Room { room, gone }) => self.0.compare_room(socket, room, gone).await,
             Ok(News::LoginEnded { reason }) => sign_out(socket, reason),
             Ok(News::Renamed { name }) => {
                 socket.data.actor.name = name;
@@ -192,7 +176,7 @@ impl Namespace for Chat {
     }
 
     async fn recovered(&self, socket: &mut Socket<Participant>, _: bool) {
-        self.compare(socket).await;
+        self.0.compare(socket).await;
     }
 
     const FOLLOWS_WHEREABOUTS: bool = true;
@@ -202,7 +186,7 @@ impl Namespace for Chat {
         log_unsent(socket, told);
         // What was told while the session moved may have missed it.
         if socket.data.owner != socket.whereabouts().owner.as_str() {
-            self.compare(socket).await;
+            self.0.compare(socket).await;
         }
     }
 
@@ -252,12 +236,8 @@ impl Chat {
             },
         )?;
         tell_placement(socket)?;
-        Ok(Participant {
-            actor,
-            login: LoginId(login),
-            owner: socket.whereabouts().owner.as_str().to_owned(),
-            checked: false,
-        })
+        let owner = socket.whereabouts().owner.as_str().to_owned();
+        Ok(Participant::new(actor, LoginId(login), owner))
     }
 
     /// The rooms of a person; the lobby if there would be none.
@@ -280,7 +260,7 @@ impl Chat {
     }
 
     async fn serve(&self, socket: &mut Socket<Participant>, received: &Received) -> Result<(), Failure> {
-        if !socket.data.checked && !self.is_signed_in(socket).await? {
+        if !socket.data.is_checked() && !self.0.is_signed_in(socket).await? {
             sign_out(socket, LoginEnd::SignedOut)?;
             return Err(Refusal::not_signed_in().into());
         }
@@ -359,13 +339,6 @@ impl Chat {
         Ok(())
     }
 
-    /// Whether the login session of a socket goes on.
-    pub(crate) async fn is_signed_in(&self, socket: &mut Socket<Participant>) -> Result<bool, StoreError> {
-        let login = self.0.store.use_login(&socket.data.login.0).await?;
-        socket.data.checked = login.is_some();
-        Ok(login.is_some())
-    }
-
     fn present(&self, socket: &Socket<Participant>, asked: PresenceList) -> Result<Present, Refusal> {
         self.0.limits.take(socket.data.actor.id, Kind::Requests)?;
         let room = is_in(socket, asked.room)?;
@@ -415,12 +388,6 @@ fn is_in(socket: &Socket<Participant>, room: RoomId) -> Result<Room, Refusal> {
     }
 }
 
-pub(crate) fn sign_out(socket: &mut Socket<Participant>, reason: LoginEnd) -> Result<(), EmitError> {
-    let told = socket.emit("signed out", &SignedOut { reason });
-    socket.disconnect();
-    told
-}
-
 fn identify<Data>(socket: &mut Socket<Data>, view: &PersonView, actor: &Actor) -> Result<(), EmitError> {
     let card = Json::encode(view)?;
     // An id is short, and never empty.
@@ -442,12 +409,4 @@ fn connect_error(refusal: &Refusal) -> ConnectError {
     let error = ConnectError::new(refusal.message.clone());
     // A refusal can be encoded.
     error.clone().with_data(refusal).unwrap_or(error)
-}
-
-pub(crate) fn log_unsent<E: Into<Option<EmitError>>>(socket: &Socket<Participant>, done: Result<(), E>) {
-    if let Err(error) = done
-        && let Some(error) = error.into()
-    {
-        warn!(socket = %socket.id(), %error, "cannot send to a client");
-    }
 }

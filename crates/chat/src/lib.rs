@@ -13,13 +13,16 @@
 //! then compares the rooms of its socket with the store. So a message that comes twice or late does no harm.
 
 mod accounts;
+mod actor;
 mod audience;
 mod chat;
 mod config;
 mod http;
 mod limits;
 mod messages;
+mod news;
 mod paced;
+mod participant;
 mod refusal;
 mod request;
 mod rooms;
@@ -29,8 +32,9 @@ mod tasks;
 mod uploads;
 mod view;
 
-pub use chat::{Chat, ChatStart, Participant};
+pub use chat::{Chat, ChatStart};
 pub use config::ChatConfig;
+pub use participant::Participant;
 pub use tasks::ChatTasks;
 
 /// Where the chat is mounted.

@@ -5,13 +5,14 @@ use serde::Serialize;
 use tracing::warn;
 
 use crate::{
+    actor::Actor,
     limits::Kind,
     refusal::Refusal,
     request::{
         self, MessageAt, MessageChanges, MessageEdit, MessageHistory, MessageReact, MessageSearch,
         MessageSend,
     },
-    service::{Actor, PAGE, Service, span},
+    service::{PAGE, Service, span},
     uploads::MAX_ATTACHMENTS,
     view::{MessageView, PageView, PersonView, SaidView},
 };

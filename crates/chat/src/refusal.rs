@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use hither::EmitError;
-use hither_store::{Denial, Missing, StoreError};
+use hither_store::{Denial, Limit, Missing, StoreError};
 use serde::Serialize;
 use tracing::error;
 
-use crate::limits::too_many;
+/// Of what a person said too many.
+pub(crate) const MESSAGES: &str = "messages";
+/// Of what all in a room together said too many.
+pub(crate) const MESSAGES_IN_ROOM: &str = "messages in this room";
 
 /// What programs tell refusals apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -112,7 +115,13 @@ impl From<StoreError> for Refusal {
                 Denial::NotAuthor => "The message is somebody else's.",
                 Denial::DirectRoom => "This cannot be done in a direct room.",
             }),
-            StoreError::Limited { limit, retry_after } => Self::limited(too_many(limit), retry_after),
+            StoreError::Limited { limit, retry_after } => {
+                let what = match limit {
+                    Limit::Subject => MESSAGES,
+                    Limit::Room => MESSAGES_IN_ROOM,
+                };
+                Self::limited(what, retry_after)
+            }
             StoreError::Invalid(what) => Self::bad(format!("{}.", sentence(&what))),
             StoreError::Internal(source) => {
                 error!(%source, "the store has failed");

@@ -4,20 +4,20 @@ use std::sync::{Arc, OnceLock};
 
 use hither::{Io, NamespaceName, Room as Audience};
 use hither_store::{
-    Author, ClientId, Message, MessageKind, NewMessage, Number, Person, PersonId, PersonKind, PersonName,
-    Role, RoomId, RoomName, Standing, Store, StoreError,
+    Author, ClientId, Message, MessageKind, NewMessage, Number, Person, PersonId, Role, RoomId, RoomName,
+    Standing, Store, StoreError,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::{OnceCell, mpsc};
 use tracing::warn;
 
 use crate::{
-    accounts::{LoginEnd, Passwords},
+    accounts::password::Passwords,
     audience,
     config::ChatConfig,
     limits::Limits,
+    news::{Affected, Change, Gone, News, Tell, Told},
     refusal::Refusal,
-    rooms::Affected,
     uploads::Uploads,
     view::{MessageView, PersonView},
 };
@@ -26,78 +26,6 @@ use crate::{
 const LOBBY: &str = "lobby";
 /// What waits to be told, of each kind. Who makes more waits.
 const TELLS: usize = 1024;
-
-/// Somebody who asks for something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Actor {
-    pub(crate) id: PersonId,
-    pub(crate) name: PersonName,
-    pub(crate) kind: PersonKind,
-}
-
-impl From<Person> for Actor {
-    fn from(person: Person) -> Self {
-        Self {
-            id: person.id,
-            name: person.name,
-            kind: person.kind,
-        }
-    }
-}
-
-impl Actor {
-    pub(crate) fn view(&self) -> PersonView {
-        PersonView::new(&self.name, self.kind)
-    }
-}
-
-/// What handlers of sockets are told, on all nodes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "news", rename_all = "snake_case")]
-pub(crate) enum News {
-    /// Something is different about this room for this person.
-    Room { room: RoomId, gone: Option<Gone> },
-    /// The login session has ended.
-    LoginEnded { reason: LoginEnd },
-    /// The person has another name.
-    Renamed { name: PersonName },
-}
-
-/// Why somebody is in a room no longer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Gone {
-    pub(crate) reason: GoneReason,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) by: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum GoneReason {
-    Left,
-    Removed,
-    Banned,
-}
-
-/// News, and for whose handlers.
-#[derive(Clone, Debug)]
-pub(crate) struct Tell {
-    pub(crate) to: Audience,
-    pub(crate) news: News,
-}
-
-/// Somebody came into a room, went, or has another role.
-#[derive(Debug)]
-pub(crate) struct Change {
-    pub(crate) room: RoomId,
-    pub(crate) whose: Affected,
-}
-
-/// What is to be told.
-pub(crate) struct Told {
-    pub(crate) handlers: mpsc::Receiver<Tell>,
-    pub(crate) members: mpsc::Receiver<Change>,
-}
 
 /// What sockets and HTTP share of the chat.
 pub(crate) struct Service {

@@ -8,11 +8,11 @@ use serde::Serialize;
 use tracing::{debug, warn};
 
 use crate::{
-    accounts::LoginEnd,
     audience,
-    chat::{Chat, Participant, log_unsent, sign_out},
+    news::{Gone, GoneReason, LoginEnd},
+    participant::{Participant, log_unsent, sign_out},
     refusal::Failure,
-    service::{Gone, GoneReason},
+    service::Service,
     view::MembershipView,
 };
 
@@ -28,7 +28,7 @@ struct RoomLeft<'a> {
     gone: &'a Gone,
 }
 
-impl Chat {
+impl Service {
     /// Brings a socket into one room of its person, or out of it, as the store says.
     pub(crate) async fn compare_room(
         &self,
@@ -37,7 +37,7 @@ impl Chat {
         gone: Option<Gone>,
     ) -> Result<(), EmitError> {
         let person = socket.data.actor.id;
-        match self.0.store.membership(room, person).await {
+        match self.store.membership(room, person).await {
             Ok(membership) => {
                 let joined = enter(socket, membership).await?;
                 socket.emit("room.joined", &joined.membership)
@@ -75,7 +75,7 @@ impl Chat {
         if !self.is_signed_in(socket).await? {
             return Ok(sign_out(socket, LoginEnd::SignedOut)?);
         }
-        let memberships = self.0.store.memberships(socket.data.actor.id).await?;
+        let memberships = self.store.memberships(socket.data.actor.id).await?;
         let wanted: BTreeSet<RoomId> = memberships.iter().map(|membership| membership.room.id).collect();
         let present: BTreeSet<RoomId> = socket.rooms().iter().filter_map(audience::chat_room).collect();
         for membership in memberships {

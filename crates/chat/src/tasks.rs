@@ -16,12 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    accounts::LoginEnd,
     audience,
-    chat::NEWS,
+    news::{Change, LoginEnd, NEWS, News, Tell, Told},
     paced::Paced,
     rooms::Changes,
-    service::{Change, News, Service, Tell, Told},
+    service::Service,
     view::PersonView,
 };
 

@@ -6,23 +6,24 @@
 
 pub(crate) mod cookie;
 pub(crate) mod origin;
-mod password;
-mod secret;
+pub(crate) mod password;
+pub(crate) mod secret;
 
 use std::{net::IpAddr, time::Duration};
 
 use hither_store::{Attempt, LoginLimits, Person, PersonId, PersonKind, SecretHash, StoreError};
-use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    password::{Password, Passwords},
+    password::Password,
     secret::{LoginId, Secret},
 };
 use crate::{
+    actor::Actor,
     audience,
+    news::{LoginEnd, News},
     refusal::{Code, Refusal},
     request::person_name,
-    service::{Actor, News, Service},
+    service::Service,
 };
 
 /// For how long attempts count.
@@ -34,16 +35,6 @@ const GUEST_LOGINS: LoginLimits = LoginLimits {
     idle: Duration::from_secs(24 * 60 * 60),
     absolute: Duration::from_secs(7 * 24 * 60 * 60),
 };
-
-/// Why a login session has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum LoginEnd {
-    SignedOut,
-    PasswordChanged,
-    AccountDeleted,
-    Expired,
-}
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]

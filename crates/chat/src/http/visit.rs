@@ -136,7 +136,7 @@ fn unread(rejection: BytesRejection) -> Refusal {
 }
 
 /// Whose program makes a request, by the token that it shows.
-pub(super) struct Program(pub(super) crate::service::Actor);
+pub(super) struct Program(pub(super) crate::actor::Actor);
 
 impl FromRequestParts<Arc<Service>> for Program {
     type Rejection = Refusal;

@@ -13,11 +13,14 @@ use std::{
     time::Instant,
 };
 
-use hither_store::{Limit, MessageLimits, PersonId, Rate, RoomId, Store, StoreError};
+use hither_store::{MessageLimits, PersonId, Rate, RoomId, Store, StoreError};
 use tracing::debug;
 
 use self::bucket::Bucket;
-use crate::{config::ChatConfig, refusal::Refusal};
+use crate::{
+    config::ChatConfig,
+    refusal::{MESSAGES, MESSAGES_IN_ROOM, Refusal},
+};
 
 /// Buckets that are kept before those that are full are forgotten.
 const SWEEP_AT: usize = 10_000;
@@ -37,7 +40,7 @@ pub(crate) enum Kind {
 impl Kind {
     fn what(self) -> &'static str {
         match self {
-            Self::Messages => "messages",
+            Self::Messages => MESSAGES,
             Self::Joins => "rooms joined or created",
             Self::Searches => "searches",
             Self::Requests => "requests",
@@ -53,16 +56,6 @@ pub(crate) struct Limits {
     uploads: Rate,
     people: Buckets<(PersonId, Kind)>,
     rooms: Buckets<RoomId>,
-}
-
-const IN_ROOM: &str = "messages in this room";
-
-/// What the store says of a message that is one too many.
-pub(crate) fn too_many(limit: Limit) -> &'static str {
-    match limit {
-        Limit::Subject => Kind::Messages.what(),
-        Limit::Room => IN_ROOM,
-    }
 }
 
 /// All people together in one room.
@@ -146,7 +139,7 @@ impl Limits {
 
     /// Lets somebody say something in a room.
     pub(crate) fn take_room(&self, room: RoomId) -> Result<(), Refusal> {
-        self.rooms.take(room, self.room(), 1, IN_ROOM)
+        self.rooms.take(room, self.room(), 1, MESSAGES_IN_ROOM)
     }
 }
 

@@ -1,20 +1,12 @@
 //! Who came into a room, went or has another role, as the room is told of it.
 
-use hither_store::{PersonId, Role, RoomId, StoreError};
+use hither_store::{Role, RoomId, StoreError};
 use serde::Serialize;
 
-use crate::{audience, service::Service, view::PersonView};
+use crate::{audience, news::Affected, service::Service, view::PersonView};
 
 /// Whom one event names. Where more has changed, members ask for the list if they show it.
 const NAMED_AT_ONCE: usize = 50;
-
-/// Whose membership has changed.
-#[derive(Clone, Debug)]
-pub(crate) struct Affected {
-    pub(crate) id: PersonId,
-    /// How they are called, in case that they are gone from the store.
-    pub(crate) view: PersonView,
-}
 
 /// The memberships of a room that have changed since it was told.
 #[derive(Debug)]
@@ -100,6 +92,8 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use hither_store::AuthorKind;
+
+    use hither_store::PersonId;
 
     use super::*;
 

@@ -5,16 +5,17 @@ mod order;
 mod own;
 mod webhooks;
 
-pub(crate) use self::changes::{Affected, Changes};
+pub(crate) use self::changes::Changes;
 
 use hither_store::RoomName;
 use serde::Serialize;
 
 use crate::{
+    actor::Actor,
     limits::Kind,
     refusal::Refusal,
     request::{RoomList, RoomMembers},
-    service::{Actor, Service},
+    service::Service,
     view::{MemberView, RoomView},
 };
 

@@ -3,11 +3,13 @@
 use hither_store::{Missing, Person, Role, Standing, StoreError};
 
 use crate::{
+    actor::Actor,
     audience,
     limits::Kind,
+    news::{Gone, GoneReason},
     refusal::Refusal,
     request::{GivenRole, PersonInRoom, RoomRole, RoomTopic},
-    service::{Actor, Gone, GoneReason, Service},
+    service::Service,
     view::PersonView,
 };
 

@@ -4,11 +4,13 @@ use hither_store::{Conflict, Membership, Missing, NewRoom, Role, RoomId, Standin
 use serde::Serialize;
 
 use crate::{
+    actor::Actor,
     audience,
     limits::Kind,
+    news::{Gone, GoneReason},
     refusal::{Code, Refusal},
     request::{self, InRoom, Named, NewKind, PersonInRoom, RoomCreate, RoomJoin, RoomRead, RoomSettings},
-    service::{Actor, Gone, GoneReason, Service},
+    service::Service,
     view::{InvitationView, PersonView},
 };
 

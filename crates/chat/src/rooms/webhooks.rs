@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use crate::{
     accounts::Secret,
+    actor::Actor,
     limits::Kind,
     refusal::Refusal,
     request::{self, InRoom, PersonInRoom, WebhookDelete},
-    service::{Actor, Service},
+    service::Service,
     view::WebhookView,
 };
 
