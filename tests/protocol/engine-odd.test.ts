@@ -64,6 +64,40 @@ onEveryTarget("Odd Engine.IO clients", {}, (server) => {
     });
   });
 
+  // RFC 9112, 6.3: of two lengths one is wrong, and a proxy in front may have taken the other one. So what stands behind the body
+  // must not be taken for a request, for it may be part of somebody's body.
+  describe("who gives a body two lengths is served nothing behind it:", () => {
+    const doubtful: Record<string, readonly string[]> = {
+      "a length, and chunks": ["Content-Length: 6", "Transfer-Encoding: chunked"],
+      "chunks, and a length": ["Transfer-Encoding: chunked", "Content-Length: 6"],
+      "two lengths": ["Content-Length: 16", "Content-Length: 6"],
+      "two lengths in one line": ["Content-Length: 16, 6"],
+      "chunks that are not the last coding": ["Transfer-Encoding: chunked, identity"],
+      "a coding that nobody knows": ["Transfer-Encoding: xchunked"],
+      "a header with a space behind its name": ["Transfer-Encoding : chunked", "Content-Length: 16"],
+    };
+    for (const [title, lengths] of Object.entries(doubtful)) {
+      test(title, async () => {
+        using session = await PollingSession.open(server.engine);
+        const { host, pathname, search } = new URL(session.url);
+        const connection = await Raw.to(server.url);
+        try {
+          connection.write(
+            [`POST ${pathname}${search} HTTP/1.1`, `Host: ${host}`, ...lengths, "", ""].join("\r\n") +
+              "6\r\n4hello\r\n0\r\n\r\n" +
+              `GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+          );
+          const answers = await connection.untilClosed();
+          assert.equal(answers.split("HTTP/1.1 ").length - 1, 1, answers);
+          assert.match(answers, /\r\nconnection: close\r\n/i);
+          assert.doesNotMatch(answers, /"sid"/);
+        } finally {
+          connection.end();
+        }
+      });
+    }
+  });
+
   test("may send as many headers as proxies have added", async () => {
     const headers = Array.from({ length: 500 }, (_, number) => `X-Hop-${number}: proxy`);
     const answer = await raw(server.url, "GET /engine.io/?EIO=4&transport=polling HTTP/1.1", ...headers);
@@ -236,6 +270,15 @@ class Raw {
     assert.ok(match, `closed after ${JSON.stringify(this.#text)}`);
     this.#text = "";
     return match;
+  }
+
+  /** All that has come, when the other side has closed. */
+  async untilClosed(): Promise<string> {
+    const closes = async () => {
+      while (!this.#socket.destroyed) await new Promise<void>((resolve) => (this.#changed = resolve));
+    };
+    await within(DEFAULT_DEADLINE_MS, "the server closes the connection", closes());
+    return this.#text;
   }
 
   end(): void {
