@@ -70,9 +70,10 @@ export function startUpload(url: string, headers: Record<string, string>) {
     const chunk = Buffer.alloc(64 * 1024, "x");
     let sent = 0;
     while (sent < limit && !request.destroyed) {
-      // Not as fast as possible: who never looks up from sending may miss the answer, whatever the server does.
-      if (request.write(chunk)) await sleep(1);
-      else await Promise.race([closed, new Promise((resolve) => request.once("drain", resolve))]);
+      if (!request.write(chunk))
+        await Promise.race([closed, new Promise((resolve) => request.once("drain", resolve))]);
+      // The system may take each chunk at once, and who never looks up from sending misses the answer, whatever the server does.
+      await sleep(1);
       sent += chunk.length;
     }
     return sent;
