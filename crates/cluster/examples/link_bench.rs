@@ -16,8 +16,8 @@ use std::{
 
 use bytes::Bytes;
 use hither_cluster::{
-    Credit, Incarnation, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig,
-    Member, NodeId, Phase, Secret, View,
+    Channel, Credit, Incarnation, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links,
+    LinksConfig, Member, NodeId, Phase, Secret, View,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -185,7 +185,7 @@ struct Answerer {
 impl LinkEvents for Answerer {
     fn link_up(&self, _peer: &NodeId) {}
 
-    fn received(&self, peer: &NodeId, messages: Vec<Bytes>, _credit: Credit) {
+    fn received(&self, peer: &NodeId, _channel: Channel, messages: Vec<Bytes>, _credit: Credit) {
         for message in messages {
             match message.first() {
                 Some(&(ECHO | REPORT)) => drop(self.sender.send(peer, self::message(REPLY, message.len()))),

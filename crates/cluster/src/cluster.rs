@@ -13,6 +13,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
     log::LogLimits,
     member::{Incarnation, NodeId, NodeName, Phase, View},
     membership::{Membership, MembershipConfig, MembershipError, MembershipEvent, MembershipTiming},
+    replicated::{Driver, DriverConfig, TopicSettings, Topics, Unexpected},
     router::{RequestError, Router, Switchboard},
     secret::{Secret, Secrets},
     shard::{Key, Placement, ShardCount},
@@ -55,6 +57,8 @@ pub struct ClusterConfig {
     pub moves_in_flight: usize,
     /// Whether the standby of each shard keeps replicas of its entities, so that they outlive the death of their owner.
     pub replicate: bool,
+    /// Whether topics are replicated too, as [`Topics`] has them, and how. All nodes of a cluster must have the same.
+    pub topics: Option<TopicSettings>,
     /// How long a node with seeds looks for them before it starts alone. It still finds them later.
     pub seed_patience: Duration,
 }
@@ -82,6 +86,7 @@ impl ClusterConfig {
             log: LogLimits::default(),
             moves_in_flight: 64,
             replicate: true,
+            topics: None,
             seed_patience: Duration::from_secs(3),
         }
     }
@@ -194,6 +199,9 @@ pub enum Fatal {
     /// A lane is gone, and its entities with it.
     #[error("a lane ended: {0}")]
     Lane(String),
+    /// The task that replicates topics has ended, which is a bug.
+    #[error("the replication of topics has ended: {0}")]
+    Topics(String),
     /// The node does not fit the cluster that it found.
     #[error(transparent)]
     Unfit(#[from] crate::membership::Unfit),
@@ -206,7 +214,15 @@ pub struct ClusterNode<E: Entities> {
     links: Links,
     supervisor: ActorRef<Never>,
     conductor: JoinHandle<()>,
+    topics: Option<ReplicatedTopics>,
     fatal: mpsc::Receiver<Fatal>,
+}
+
+/// Topics on the replicated core, while the node runs.
+struct ReplicatedTopics {
+    topics: Topics,
+    /// Ends the task with the node.
+    _driver: AbortOnDropHandle<()>,
 }
 
 impl<E: Entities> ClusterNode<E> {
@@ -264,9 +280,30 @@ impl<E: Entities> ClusterNode<E> {
         }
         router.connect_lanes(lanes.into());
 
+        let (topics, topic_links) = match config.topics {
+            Some(settings) => {
+                let (driver, links, topics) = Driver::new(DriverConfig {
+                    me: me.clone(),
+                    shards: config.shards,
+                    settings,
+                    placements: router.placements(),
+                    links: listener.sender(),
+                    message_limit: config.links.message,
+                });
+                let driver = tokio::spawn(run_driver(driver, fatal_sender.clone()));
+                let topics = ReplicatedTopics {
+                    topics,
+                    _driver: AbortOnDropHandle::new(driver),
+                };
+                (Some(topics), Some(links))
+            }
+            None => (None, None),
+        };
         let switchboard = Switchboard {
             router: router.clone(),
             membership: Arc::downgrade(&membership),
+            topics: topic_links,
+            unexpected: Unexpected::default(),
         };
         let links = LinksConfig {
             me,
@@ -293,6 +330,7 @@ impl<E: Entities> ClusterNode<E> {
             links,
             supervisor,
             conductor: tokio::spawn(conductor.run()),
+            topics,
             fatal,
         })
     }
@@ -300,6 +338,11 @@ impl<E: Entities> ClusterNode<E> {
     /// To ask and publish through this node.
     pub fn cluster(&self) -> Cluster<E> {
         self.cluster.clone()
+    }
+
+    /// Topics on the replicated core, if [configured](ClusterConfig::topics).
+    pub fn topics(&self) -> Option<Topics> {
+        self.topics.as_ref().map(|running| running.topics.clone())
     }
 
     /// Completes when this node is *up*.
@@ -336,6 +379,18 @@ impl<E: Entities> ClusterNode<E> {
             // The sender lives as long as the cluster that we hold.
             drop(placements.wait_for(left).await.map(|_| ()));
             self.cluster.0.handed_off().await;
+            let is_last = self.cluster.placement().view().up().next().is_none();
+            if let Some(running) = self.topics.as_ref().filter(|_| !is_last) {
+                // It ends with the driver, and what that held.
+                drop(
+                    running
+                        .topics
+                        .held()
+                        .wait_for(|held| *held == 0)
+                        .await
+                        .map(|_| ()),
+                );
+            }
         };
         if timeout_at(deadline, handed_off).await.is_err() {
             warn!(node = %me, "not everything could be handed off in time; the rest ends with this node");
@@ -352,6 +407,17 @@ impl<E: Entities> ClusterNode<E> {
         }
         self.supervisor.stop(None);
     }
+}
+
+/// Runs a driver; should it end, the node must.
+async fn run_driver(driver: Driver, fatal: mpsc::Sender<Fatal>) {
+    let running = AbortOnDropHandle::new(tokio::spawn(driver.run()));
+    let why = match running.await {
+        Ok(()) => "it was told to".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    error!(why, "topics are replicated here no more; the node must stop");
+    drop(fatal.try_send(Fatal::Topics(why)));
 }
 
 /// Follows the views, and decides when this node is *up*.

@@ -18,6 +18,7 @@ mod links;
 mod log;
 mod member;
 mod membership;
+mod replicated;
 mod router;
 mod secret;
 mod settlement;
@@ -35,13 +36,16 @@ pub use cluster::{Cluster, ClusterConfig, ClusterNode, Fatal, StartError};
 pub use entity::{Change, Entities, ReplyTo, Weigh, Wire};
 pub use lane::{CommitId, Lane, LaneHandle, Missed};
 pub use links::{
-    Credit, LinkDown, LinkEvents, LinkLife, LinkLimits, LinkListener, LinkSender, Links, LinksConfig,
-    LinksError, SendError,
+    Channel, Credit, LinkDown, LinkEvents, LinkLife, LinkLimits, LinkListener, LinkSender, Links,
+    LinksConfig, LinksError, SendError,
 };
 pub use log::{Entry, LogId, LogLimits, Marks, Position};
 pub use member::{Incarnation, InvalidNodeName, Member, NodeId, NodeName, Phase, View};
 pub use membership::{
     Membership, MembershipConfig, MembershipError, MembershipEvent, MembershipTiming, Unfit,
+};
+pub use replicated::{
+    Hold, Listen, Listener, Producer, Refused, Told, TopicFigures, TopicPosition, TopicSettings, Topics,
 };
 pub use router::RequestError;
 pub use secret::{ExposedWithoutSecret, MacKeys, Secret, SecretError, Secrets};

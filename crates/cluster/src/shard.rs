@@ -59,7 +59,12 @@ impl ShardCount {
 
     /// The shard that a key belongs to.
     pub fn shard_of(self, key: &Key) -> ShardId {
-        let hash = StableHash::new().text(key.as_str()).finish();
+        self.shard_of_text(key.as_str())
+    }
+
+    /// The shard that what is named so belongs to.
+    pub(crate) fn shard_of_text(self, name: &str) -> ShardId {
+        let hash = StableHash::new().text(name).finish();
         ShardId(jump_consistent_hash::hash(hash, self.0 as usize))
     }
 

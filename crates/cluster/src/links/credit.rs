@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::outbox::{Door, Outbox};
+use bytes::Bytes;
+
+use super::{
+    channel::Channel,
+    outbox::{Door, Outbox, Unput},
+};
 
 /// The room that received messages take in their sender's window. The sender may send as much again once the last
 /// clone is dropped.
@@ -18,6 +23,7 @@ pub struct Credit {
 #[derive(Debug)]
 struct Room {
     weight: usize,
+    channel: Channel,
     outbox: Arc<Outbox>,
 }
 
@@ -33,9 +39,13 @@ impl Credit {
     }
 
     /// The room that messages of this weight take; given back by way of the outbox towards their sender.
-    pub(super) fn new(weight: usize, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(weight: usize, channel: Channel, outbox: Arc<Outbox>) -> Self {
         Self {
-            room: Some(Arc::new(Room { weight, outbox })),
+            room: Some(Arc::new(Room {
+                weight,
+                channel,
+                outbox,
+            })),
         }
     }
 }
@@ -57,15 +67,38 @@ impl LinkLife {
         }
     }
 
+    /// Queues messages by the channel of replication, for this life of the link and no later one: all of them, or none.
+    pub(crate) fn send(&self, messages: &[Bytes]) -> Result<(), Unsent> {
+        let Some(outbox) = &self.0 else {
+            return Err(Unsent::Down);
+        };
+        let sent = outbox.put_all(Channel::Replication, messages);
+        sent.map_err(|unput| match unput {
+            Unput::TooLarge { size, limit } => Unsent::TooLarge { size, limit },
+            Unput::Shut => Unsent::Down,
+        })
+    }
+
     /// Whether the link has been up since.
     pub fn is_up(&self) -> bool {
         self.0.as_ref().is_none_or(|outbox| outbox.door() == Door::Open)
     }
 }
 
+/// Why messages were not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unsent {
+    /// This life of the link has ended.
+    #[error("the link is down")]
+    Down,
+    /// One is larger than any peer would take.
+    #[error("a message of {size} bytes is over the limit of {limit}")]
+    TooLarge { size: usize, limit: usize },
+}
+
 impl Drop for Room {
     fn drop(&mut self) {
-        self.outbox.handle(self.weight);
+        self.outbox.handle(self.channel, self.weight);
     }
 }
 
@@ -77,7 +110,7 @@ mod tests {
     #[test]
     fn a_link_that_has_ended_is_not_up_again() {
         let outbox = Arc::new(Outbox::new(LinkLimits::default()));
-        let life = Credit::new(10, outbox.clone()).link();
+        let life = Credit::new(10, Channel::Entities, outbox.clone()).link();
         assert!(life.is_up() && Credit::unaccounted().link().is_up());
         outbox.close();
         assert!(!life.is_up());
@@ -86,13 +119,13 @@ mod tests {
     #[test]
     fn room_is_given_back_with_the_last_clone() {
         let outbox = Arc::new(Outbox::new(LinkLimits::default()));
-        let credit = Credit::new(10, outbox.clone());
+        let credit = Credit::new(10, Channel::Entities, outbox.clone());
         let clone = credit.clone();
         drop(credit);
-        assert_eq!(outbox.tell_handled(), 0);
+        assert_eq!(outbox.tell_handled(Channel::Entities), 0);
         drop(clone);
-        assert_eq!(outbox.tell_handled(), 10);
+        assert_eq!(outbox.tell_handled(Channel::Entities), 10);
         drop(Credit::unaccounted());
-        assert_eq!(outbox.tell_handled(), 10);
+        assert_eq!(outbox.tell_handled(Channel::Entities), 10);
     }
 }

@@ -1,7 +1,7 @@
-//! What crosses a link at once: a batch of messages, and how much the sender has handled of what it received.
+//! What crosses a link at once: a batch of messages of one channel, and how much the sender has handled of what it received.
 //!
 //! ```text
-//! life (8) · sequence (8) · handled (8) · { length (4) · message }*      numbers big endian
+//! life (8) · sequence (8) · channel (1) · handled (8) · { length (4) · message }*      numbers big endian
 //! ```
 //!
 //! An envelope without messages says that its sender lives, or only how much it has handled.
@@ -9,12 +9,14 @@
 use bytes::{Buf, BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 
+use super::channel::Channel;
+
 /// One life of a link, by the same number at both ends. The node that dialled has drawn it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct LifeId(pub(super) u64);
 
 /// What an envelope adds to its messages.
-pub(super) const HEADER: usize = 24;
+pub(super) const HEADER: usize = 25;
 
 /// What an envelope adds to each message.
 pub(super) const MESSAGE_HEADER: usize = 4;
@@ -25,16 +27,19 @@ pub(super) struct Envelope {
     pub(super) life: LifeId,
     /// Counts the envelopes of one direction of one life, from 0.
     pub(super) sequence: u64,
-    /// How many bytes of messages from the other direction the sender has handled in this life.
+    pub(super) channel: Channel,
+    /// How many bytes of this channel's messages from the other direction the sender has handled in this life.
     pub(super) handled: u64,
     pub(super) messages: Vec<Bytes>,
 }
 
 /// Bytes that are no envelope.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an envelope of {length} bytes is cut short")]
-pub(super) struct Truncated {
-    length: usize,
+pub(super) enum Malformed {
+    #[error("an envelope of {length} bytes is cut short")]
+    Truncated { length: usize },
+    #[error("there is no channel {0} on a link")]
+    Channel(u8),
 }
 
 /// What a message counts against windows and queues, in bytes.
@@ -52,6 +57,7 @@ impl Envelope {
         let mut buffer = Vec::with_capacity(HEADER + self.weight());
         buffer.put_u64(self.life.0);
         buffer.put_u64(self.sequence);
+        buffer.put_u8(self.channel as u8);
         buffer.put_u64(self.handled);
         for message in &self.messages {
             // Messages are limited far below 4 GiB.
@@ -62,12 +68,15 @@ impl Envelope {
     }
 
     /// Reads an envelope; its messages are slices of `bytes`.
-    pub(super) fn decode(mut bytes: Bytes) -> Result<Self, Truncated> {
-        let truncated = Truncated { length: bytes.len() };
-        let mut number = || bytes.try_get_u64();
-        let (Ok(life), Ok(sequence), Ok(handled)) = (number(), number(), number()) else {
+    pub(super) fn decode(mut bytes: Bytes) -> Result<Self, Malformed> {
+        let truncated = Malformed::Truncated { length: bytes.len() };
+        let (Ok(life), Ok(sequence)) = (bytes.try_get_u64(), bytes.try_get_u64()) else {
             return Err(truncated);
         };
+        let (Ok(channel), Ok(handled)) = (bytes.try_get_u8(), bytes.try_get_u64()) else {
+            return Err(truncated);
+        };
+        let channel = Channel::of(channel).ok_or(Malformed::Channel(channel))?;
         let mut messages = Vec::new();
         while !bytes.is_empty() {
             match bytes.try_get_u32().map(|length| length as usize) {
@@ -78,6 +87,7 @@ impl Envelope {
         Ok(Self {
             life: LifeId(life),
             sequence,
+            channel,
             handled,
             messages,
         })
@@ -96,10 +106,11 @@ mod tests {
             life: u64,
             sequence: u64,
             handled: u64,
+            channel in prop::sample::select(Channel::ALL.to_vec()),
             messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..20),
         ) {
             let messages: Vec<_> = messages.into_iter().map(Bytes::from).collect();
-            let envelope = Envelope { life: LifeId(life), sequence, handled, messages };
+            let envelope = Envelope { life: LifeId(life), sequence, channel, handled, messages };
             let encoded = envelope.encode();
             prop_assert_eq!(encoded.len(), HEADER + envelope.weight());
             prop_assert_eq!(Envelope::decode(encoded.into()), Ok(envelope));
@@ -114,11 +125,12 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_envelope_is_an_error_unless_cut_between_messages(length in 0_usize..40) {
+        fn a_cut_envelope_is_an_error_unless_cut_between_messages(length in 0_usize..42) {
             let messages = vec![Bytes::from_static(b"12345678"), Bytes::from_static(b"")];
-            let envelope = Envelope { life: LifeId(1), sequence: 2, handled: 3, messages };
+            let channel = Channel::Replication;
+            let envelope = Envelope { life: LifeId(1), sequence: 2, channel, handled: 3, messages };
             let cut = Bytes::from(envelope.encode()).slice(..length);
-            prop_assert_eq!(Envelope::decode(cut).is_ok(), [24, 36, 40].contains(&length));
+            prop_assert_eq!(Envelope::decode(cut).is_ok(), [25, 37, 41].contains(&length));
         }
     }
 
@@ -129,6 +141,7 @@ mod tests {
             Envelope {
                 life: LifeId(1),
                 sequence: 0,
+                channel: Channel::Entities,
                 handled: 0,
                 messages,
             }

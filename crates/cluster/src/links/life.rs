@@ -152,15 +152,16 @@ impl Up {
             return Err(LinkDown::Protocol(fault));
         }
         self.next_sequence += 1;
-        if !self.outbox.acknowledge(envelope.handled) {
+        if !self.outbox.acknowledge(envelope.channel, envelope.handled) {
             let fault = "the peer claims to have handled what it was not sent";
             return Err(LinkDown::Protocol(fault.to_owned()));
         }
         if envelope.messages.is_empty() {
             return Ok(());
         }
-        let credit = Credit::new(envelope.weight(), self.outbox.clone());
-        if harmless(|| events.received(peer, envelope.messages, credit)) {
+        let (weight, channel) = (envelope.weight(), envelope.channel);
+        let credit = Credit::new(weight, channel, self.outbox.clone());
+        if harmless(|| events.received(peer, channel, envelope.messages, credit)) {
             Ok(())
         } else {
             Err(LinkDown::HandlerPanicked)
@@ -186,7 +187,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        links::{LinkLimits, envelope::LifeId, opened::Way},
+        links::{Channel, LinkLimits, envelope::LifeId, opened::Way},
         member::{Incarnation, Member, Phase},
         secret::{Secret, Secrets},
         version::WireVersion,
@@ -202,7 +203,7 @@ mod tests {
     impl LinkEvents for Received {
         fn link_up(&self, _peer: &NodeId) {}
 
-        fn received(&self, _peer: &NodeId, messages: Vec<Bytes>, _credit: Credit) {
+        fn received(&self, _peer: &NodeId, _channel: Channel, messages: Vec<Bytes>, _credit: Credit) {
             assert!(messages != ["panic"], "as the message says");
             self.0.lock().unwrap().extend(messages);
         }
@@ -271,6 +272,7 @@ mod tests {
         Envelope {
             life: LifeId(7),
             sequence,
+            channel: Channel::Entities,
             handled: 0,
             messages,
         }

@@ -13,6 +13,7 @@
 //! leads through others when the direct way is shut, and these [pass it on](pass::Passage).
 
 mod accept;
+mod channel;
 mod course;
 mod credit;
 mod dial;
@@ -47,8 +48,10 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
+pub(crate) use self::credit::Unsent;
 pub(crate) use self::inquiry::{Inquirer, NoAnswer};
 pub use self::{
+    channel::Channel,
     credit::{Credit, LinkLife},
     error::{LinkDown, LinksError, SendError},
     table::LinkSender,
@@ -72,17 +75,17 @@ pub trait LinkEvents: Send + Sync + 'static {
     /// A life of the link to this peer begins: messages can be sent to it.
     fn link_up(&self, peer: &NodeId);
 
-    /// Messages of a peer, in the order in which it sent them.
+    /// Messages of a peer by one channel, in the order in which it sent them.
     ///
     /// The peer may send more once the last clone of `credit` is dropped. The messages share one buffer: copy what is
     /// kept for long.
-    fn received(&self, peer: &NodeId, messages: Vec<Bytes>, credit: Credit);
+    fn received(&self, peer: &NodeId, channel: Channel, messages: Vec<Bytes>, credit: Credit);
 
     /// The life of the link has ended. What was sent in it and is not answered may be lost.
     fn link_down(&self, peer: &NodeId, reason: &LinkDown);
 }
 
-/// Bounds of one link. All nodes of a cluster must have the same.
+/// Bounds of one link, for each of its channels. All nodes of a cluster must have the same.
 #[derive(Clone, Debug)]
 pub struct LinkLimits {
     /// Bytes under way to a peer that has not handled them; one batch or message more may be.

@@ -11,19 +11,17 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{LinkLimits, envelope::weight};
+use super::{LinkLimits, channel::Channel, envelope::weight};
 
 /// What waits to be sent on one life of a link.
 ///
-/// Any thread puts messages in; one writer takes them out, in batches and no more than the window allows.
+/// Any thread puts messages in; one writer takes them out, in batches and no more than the window allows. Each channel has a
+/// queue and a window of its own: what one side does not get through does not hold up the other.
 #[derive(Debug)]
 pub(super) struct Outbox {
     limits: LinkLimits,
     queue: Mutex<Queue>,
-    /// Bytes of the peer's messages that this node has handled.
-    handled: AtomicU64,
-    /// How much of `handled` the peer has been told.
-    told: AtomicU64,
+    received: [Received; Channel::COUNT],
     /// Notified when there may be something to write.
     pub(super) work: Notify,
     /// Notified when less waits than makes for congestion, and when the link ends.
@@ -33,14 +31,29 @@ pub(super) struct Outbox {
 /// Of what may wait, the part that makes a link congested. The rest is for what must not wait.
 const CONGESTED: usize = 8;
 
+/// What has come by one channel.
+#[derive(Debug, Default)]
+struct Received {
+    /// Bytes of the peer's messages that this node has handled.
+    handled: AtomicU64,
+    /// How much of `handled` the peer has been told.
+    told: AtomicU64,
+}
+
 #[derive(Debug, Default)]
 struct Queue {
+    channels: [Sending; Channel::COUNT],
+    door: Door,
+}
+
+/// What goes by one channel.
+#[derive(Debug, Default)]
+struct Sending {
     waiting: VecDeque<Bytes>,
     waiting_weight: usize,
     sent: u64,
     /// Bytes of `sent` that the peer has handled.
     acknowledged: u64,
-    door: Door,
 }
 
 /// Whether messages can be put in.
@@ -71,17 +84,17 @@ impl Outbox {
         Self {
             limits,
             queue: Mutex::default(),
-            handled: AtomicU64::new(0),
-            told: AtomicU64::new(0),
+            received: Default::default(),
             work: Notify::new(),
             relieved: Notify::new(),
         }
     }
 
-    /// Whether so much waits that what can wait elsewhere should.
+    /// Whether so much of what entities say waits that what can wait elsewhere should.
     pub(super) fn is_congested(&self) -> bool {
         let queue = self.lock();
-        queue.door == Door::Open && queue.waiting_weight > self.limits.queue / CONGESTED
+        let waiting = queue.channel(Channel::Entities).waiting_weight;
+        queue.door == Door::Open && waiting > self.limits.queue / CONGESTED
     }
 
     /// Completes when it is not congested, or closed.
@@ -96,22 +109,30 @@ impl Outbox {
         }
     }
 
-    /// Queues a message behind all that were put before.
-    pub(super) fn put(&self, message: Bytes) -> Result<(), Unput> {
-        let (size, limit) = (message.len(), self.limits.message);
-        if size > limit {
+    /// Queues a message behind all that were put before into this channel.
+    pub(super) fn put(&self, channel: Channel, message: Bytes) -> Result<(), Unput> {
+        self.put_all(channel, std::slice::from_ref(&message))
+    }
+
+    /// Queues messages behind all that were put before into this channel: all of them, or none.
+    pub(super) fn put_all(&self, channel: Channel, messages: &[Bytes]) -> Result<(), Unput> {
+        let limit = self.limits.message;
+        if let Some(size) = messages.iter().map(Bytes::len).find(|size| *size > limit) {
             return Err(Unput::TooLarge { size, limit });
         }
+        let weight: usize = messages.iter().map(weight).sum();
         let mut queue = self.lock();
         if queue.door != Door::Open {
             return Err(Unput::Shut);
         }
-        let waiting = queue.waiting_weight + weight(&message);
+        let sending = queue.channel_mut(channel);
+        let waiting = sending.waiting_weight + weight;
         let fits = waiting <= self.limits.queue;
         let wake = if fits {
-            queue.waiting_weight = waiting;
-            queue.waiting.push_back(message);
-            queue.waiting.len() == 1
+            sending.waiting_weight = waiting;
+            let was_empty = sending.waiting.is_empty();
+            sending.waiting.extend(messages.iter().cloned());
+            was_empty
         } else {
             queue.shut(Door::Overflowed { waiting });
             true
@@ -131,12 +152,13 @@ impl Outbox {
         self.lock().door
     }
 
-    /// The next messages to send together, if any wait and the window is open.
+    /// The next messages of a channel to send together, if any wait and the window is open.
     ///
     /// The window is open while less than its size is under way: one batch may overshoot, so that messages larger than
     /// the window pass, too.
-    pub(super) fn take(&self) -> Vec<Bytes> {
+    pub(super) fn take(&self, channel: Channel) -> Vec<Bytes> {
         let mut queue = self.lock();
+        let queue = queue.channel_mut(channel);
         if queue.under_way() >= self.limits.window as u64 {
             return Vec::new();
         }
@@ -152,59 +174,67 @@ impl Outbox {
         queue.waiting_weight -= taken;
         let is_relieved = was_congested && queue.waiting_weight <= self.limits.queue / CONGESTED;
         queue.sent += taken as u64;
-        drop(queue);
         if is_relieved {
             self.relieved.notify_waiters();
         }
         batch
     }
 
-    /// Takes the peer's word on how much it has handled. False if it has handled what it was not sent.
-    pub(super) fn acknowledge(&self, handled: u64) -> bool {
+    /// Takes the peer's word on how much of a channel it has handled. False if it has handled what it was not sent.
+    pub(super) fn acknowledge(&self, channel: Channel, handled: u64) -> bool {
         let mut queue = self.lock();
+        let queue = queue.channel_mut(channel);
         if handled > queue.sent || handled < queue.acknowledged {
             return false;
         }
         let was_shut = queue.under_way() >= self.limits.window as u64;
         queue.acknowledged = handled;
-        let opened = was_shut && !queue.waiting.is_empty();
-        drop(queue);
-        if opened {
+        if was_shut && !queue.waiting.is_empty() {
             self.work.notify_one();
         }
         true
     }
 
     /// Counts some of the peer's messages as handled.
-    pub(super) fn handle(&self, weight: usize) {
-        self.handled.fetch_add(weight as u64, Ordering::Relaxed);
-        if self.owes_word() {
+    pub(super) fn handle(&self, channel: Channel, weight: usize) {
+        self.received(channel)
+            .handled
+            .fetch_add(weight as u64, Ordering::Relaxed);
+        if self.owes_word(channel) {
             self.work.notify_one();
         }
+    }
+
+    /// Whether something was handled that the peer has not been told.
+    pub(super) fn has_untold(&self, channel: Channel) -> bool {
+        let Received { handled, told } = self.received(channel);
+        handled.load(Ordering::Relaxed) > told.load(Ordering::Relaxed)
     }
 
     /// Whether the peer should be told how much was handled, even if there is nothing else to send.
     ///
     /// A quarter of its window is early enough: it will not have to wait, and most word goes along with messages.
-    pub(super) fn owes_word(&self) -> bool {
-        let untold = self
-            .handled
+    pub(super) fn owes_word(&self, channel: Channel) -> bool {
+        let Received { handled, told } = self.received(channel);
+        let untold = handled
             .load(Ordering::Relaxed)
-            .saturating_sub(self.told.load(Ordering::Relaxed));
+            .saturating_sub(told.load(Ordering::Relaxed));
         untold >= (self.limits.window / 4) as u64
     }
 
     /// How much was handled, to be told to the peer now.
-    pub(super) fn tell_handled(&self) -> u64 {
-        let handled = self.handled.load(Ordering::Relaxed);
-        self.told.store(handled, Ordering::Relaxed);
+    pub(super) fn tell_handled(&self, channel: Channel) -> u64 {
+        let Received { handled, told } = self.received(channel);
+        let handled = handled.load(Ordering::Relaxed);
+        told.store(handled, Ordering::Relaxed);
         handled
     }
 
     /// Whether all that was put has been sent, and handled by the peer.
     pub(super) fn is_settled(&self) -> bool {
         let queue = self.lock();
-        queue.door != Door::Open || (queue.waiting.is_empty() && queue.under_way() == 0)
+        let is_settled = |sending: &Sending| sending.waiting.is_empty() && sending.under_way() == 0;
+        queue.door != Door::Open || queue.channels.iter().all(is_settled)
     }
 
     /// Drops what waits; nothing more can be put.
@@ -213,20 +243,36 @@ impl Outbox {
         self.relieved.notify_waiters();
     }
 
+    fn received(&self, channel: Channel) -> &Received {
+        &self.received[channel as usize]
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Queue {
-    fn under_way(&self) -> u64 {
-        self.sent - self.acknowledged
+    fn channel(&self, channel: Channel) -> &Sending {
+        &self.channels[channel as usize]
+    }
+
+    fn channel_mut(&mut self, channel: Channel) -> &mut Sending {
+        &mut self.channels[channel as usize]
     }
 
     fn shut(&mut self, door: Door) {
         self.door = door;
-        self.waiting = VecDeque::new();
-        self.waiting_weight = 0;
+        for sending in &mut self.channels {
+            sending.waiting = VecDeque::new();
+            sending.waiting_weight = 0;
+        }
+    }
+}
+
+impl Sending {
+    fn under_way(&self) -> u64 {
+        self.sent - self.acknowledged
     }
 }
 
@@ -251,12 +297,12 @@ mod tests {
 
     fn put(outbox: &Outbox, weights: &[usize]) {
         for weight in weights {
-            assert_eq!(outbox.put(message(*weight)), Ok(()));
+            assert_eq!(outbox.put(Channel::Entities, message(*weight)), Ok(()));
         }
     }
 
     fn take(outbox: &Outbox) -> Vec<usize> {
-        outbox.take().iter().map(weight).collect()
+        outbox.take(Channel::Entities).iter().map(weight).collect()
     }
 
     #[test]
@@ -284,10 +330,10 @@ mod tests {
         assert_eq!(take(&outbox), [50]);
         assert_eq!(take(&outbox), [50]);
         assert_eq!(take(&outbox), [0; 0]);
-        assert!(outbox.acknowledge(1));
+        assert!(outbox.acknowledge(Channel::Entities, 1));
         assert_eq!(take(&outbox), [50]);
         assert_eq!(take(&outbox), [0; 0]);
-        assert!(outbox.acknowledge(150));
+        assert!(outbox.acknowledge(Channel::Entities, 150));
         assert_eq!(take(&outbox), [50]);
     }
 
@@ -297,7 +343,7 @@ mod tests {
         put(&outbox, &[400, 400]);
         assert_eq!(take(&outbox), [400]);
         assert_eq!(take(&outbox), [0; 0]);
-        assert!(outbox.acknowledge(400));
+        assert!(outbox.acknowledge(Channel::Entities, 400));
         assert_eq!(take(&outbox), [400]);
     }
 
@@ -305,11 +351,11 @@ mod tests {
     fn acknowledging_what_was_not_sent_or_taking_it_back_is_refused() {
         let outbox = outbox();
         put(&outbox, &[50]);
-        assert!(!outbox.acknowledge(1));
+        assert!(!outbox.acknowledge(Channel::Entities, 1));
         take(&outbox);
-        assert!(outbox.acknowledge(50));
-        assert!(!outbox.acknowledge(49));
-        assert!(!outbox.acknowledge(51));
+        assert!(outbox.acknowledge(Channel::Entities, 50));
+        assert!(!outbox.acknowledge(Channel::Entities, 49));
+        assert!(!outbox.acknowledge(Channel::Entities, 51));
     }
 
     #[test]
@@ -317,9 +363,9 @@ mod tests {
         let outbox = outbox();
         put(&outbox, &[100; 10]);
         assert_eq!(outbox.door(), Door::Open);
-        assert_eq!(outbox.put(message(4)), Err(Unput::Shut));
+        assert_eq!(outbox.put(Channel::Entities, message(4)), Err(Unput::Shut));
         assert_eq!(outbox.door(), Door::Overflowed { waiting: 1004 });
-        assert_eq!(outbox.put(message(4)), Err(Unput::Shut));
+        assert_eq!(outbox.put(Channel::Entities, message(4)), Err(Unput::Shut));
         assert_eq!(take(&outbox), [0; 0]);
     }
 
@@ -331,10 +377,10 @@ mod tests {
         });
         let message = |length| Bytes::from(vec![0; length]);
         assert_eq!(
-            outbox.put(message(11)),
+            outbox.put(Channel::Entities, message(11)),
             Err(Unput::TooLarge { size: 11, limit: 10 })
         );
-        assert_eq!(outbox.put(message(10)), Ok(()));
+        assert_eq!(outbox.put(Channel::Entities, message(10)), Ok(()));
     }
 
     #[test]
@@ -348,14 +394,14 @@ mod tests {
     #[test]
     fn the_peer_is_told_in_quarters_of_the_window() {
         let outbox = outbox();
-        outbox.handle(24);
-        assert!(!outbox.owes_word());
-        outbox.handle(1);
-        assert!(outbox.owes_word());
-        assert_eq!(outbox.tell_handled(), 25);
-        assert!(!outbox.owes_word());
-        outbox.handle(20);
-        assert_eq!(outbox.tell_handled(), 45);
+        outbox.handle(Channel::Entities, 24);
+        assert!(!outbox.owes_word(Channel::Entities));
+        outbox.handle(Channel::Entities, 1);
+        assert!(outbox.owes_word(Channel::Entities));
+        assert_eq!(outbox.tell_handled(Channel::Entities), 25);
+        assert!(!outbox.owes_word(Channel::Entities));
+        outbox.handle(Channel::Entities, 20);
+        assert_eq!(outbox.tell_handled(Channel::Entities), 45);
     }
 
     /// Whatever is not told of what was handled leaves the window open.
@@ -367,9 +413,9 @@ mod tests {
             put(&sender, &[10]);
             let taken: usize = take(&sender).iter().sum();
             assert_eq!(taken, 10);
-            receiver.handle(taken);
-            if receiver.owes_word() {
-                assert!(sender.acknowledge(receiver.tell_handled()));
+            receiver.handle(Channel::Entities, taken);
+            if receiver.owes_word(Channel::Entities) {
+                assert!(sender.acknowledge(Channel::Entities, receiver.tell_handled(Channel::Entities)));
             }
         }
     }
@@ -382,7 +428,7 @@ mod tests {
         assert!(!outbox.is_settled());
         take(&outbox);
         assert!(!outbox.is_settled());
-        assert!(outbox.acknowledge(10));
+        assert!(outbox.acknowledge(Channel::Entities, 10));
         assert!(outbox.is_settled());
         put(&outbox, &[10]);
         outbox.close();
@@ -424,11 +470,56 @@ mod tests {
         put(&outbox, &[100, 100]);
         outbox.work.notified().await;
         take(&outbox);
-        assert!(outbox.acknowledge(50));
+        assert!(outbox.acknowledge(Channel::Entities, 50));
         outbox.work.notified().await;
         take(&outbox);
-        assert!(outbox.acknowledge(200));
+        assert!(outbox.acknowledge(Channel::Entities, 200));
         let idle = tokio::time::timeout(std::time::Duration::from_millis(1), outbox.work.notified());
         assert!(idle.await.is_err());
+    }
+
+    /// What entities hold credit for must not hold up what replication waits for, nor the other way round.
+    #[test]
+    fn channels_have_queues_and_windows_of_their_own() {
+        let outbox = outbox();
+        put(&outbox, &[100, 10]);
+        assert_eq!(
+            outbox.put_all(Channel::Replication, &[60, 40, 7].map(message)),
+            Ok(())
+        );
+        assert_eq!(take(&outbox), [100]);
+        assert_eq!(take(&outbox), [0; 0]);
+        let take_other = || {
+            outbox
+                .take(Channel::Replication)
+                .iter()
+                .map(weight)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(take_other(), [60]);
+        assert_eq!(take_other(), [40, 7]);
+        assert!(outbox.acknowledge(Channel::Replication, 107));
+        assert_eq!(take(&outbox), [0; 0]);
+        assert!(!outbox.is_settled());
+        assert!(outbox.acknowledge(Channel::Entities, 100));
+        assert_eq!(take(&outbox), [10]);
+        outbox.handle(Channel::Replication, 25);
+        assert!(outbox.owes_word(Channel::Replication) && !outbox.owes_word(Channel::Entities));
+        assert_eq!(outbox.tell_handled(Channel::Entities), 0);
+        assert_eq!(outbox.tell_handled(Channel::Replication), 25);
+    }
+
+    #[test]
+    fn of_several_messages_all_are_queued_or_none() {
+        let outbox = Outbox::new(LinkLimits {
+            message: 10,
+            ..LinkLimits::default()
+        });
+        let messages = [2, 11].map(|length| Bytes::from(vec![0; length]));
+        assert_eq!(
+            outbox.put_all(Channel::Replication, &messages),
+            Err(Unput::TooLarge { size: 11, limit: 10 })
+        );
+        assert!(outbox.is_settled());
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
+    channel::Channel,
     credit::LinkLife,
     error::SendError,
     outbox::{Outbox, Unput},
@@ -32,7 +33,7 @@ struct Table {
 }
 
 impl LinkSender {
-    /// Queues a message for a peer. Messages are delivered in the order of these calls, or not at all: what is under
+    /// Queues a message for a peer, by the channel of entities. Messages are delivered in the order of these calls, or not at all: what is under
     /// way when the link goes down is lost.
     ///
     /// It never blocks, and may be called from any thread. A peer that takes less than it is sent loses its link in the
@@ -41,7 +42,12 @@ impl LinkSender {
     /// # Errors
     /// When there is no link to the peer, or the message is too large for any.
     pub fn send(&self, peer: &NodeId, message: Bytes) -> Result<(), SendError> {
-        match self.table.read().get(peer).map(|link| link.outbox.put(message)) {
+        match self
+            .table
+            .read()
+            .get(peer)
+            .map(|link| link.outbox.put(Channel::Entities, message))
+        {
             Some(Ok(())) => Ok(()),
             Some(Err(Unput::TooLarge { size, limit })) => Err(SendError::TooLarge { size, limit }),
             Some(Err(Unput::Shut)) | None => Err(SendError::NoLink(peer.clone())),

@@ -6,6 +6,7 @@ use ractor::ActorRef;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
+    channel::Channel,
     envelope::{Envelope, LifeId},
     gateway::{Event, GatewayMessage},
     outbox::{Door, Outbox},
@@ -47,26 +48,35 @@ impl Writer {
                 return;
             }
             loop {
-                let messages = self.outbox.take();
-                if messages.is_empty() && !ping && !self.outbox.owes_word() {
+                let mut is_idle = true;
+                for channel in Channel::ALL {
+                    let messages = self.outbox.take(channel);
+                    let is_pinged = ping && (channel == Channel::Entities || self.outbox.has_untold(channel));
+                    if messages.is_empty() && !is_pinged && !self.outbox.owes_word(channel) {
+                        continue;
+                    }
+                    is_idle = false;
+                    let envelope = Envelope {
+                        life: self.life,
+                        sequence,
+                        channel,
+                        handled: self.outbox.tell_handled(channel),
+                        messages,
+                    };
+                    sequence += 1;
+                    if self
+                        .peer
+                        .cast(GatewayMessage::Envelope(envelope.encode()))
+                        .is_err()
+                    {
+                        // The connection is gone, as the gateway is about to learn.
+                        return;
+                    }
+                }
+                if is_idle {
                     break;
                 }
                 ping = false;
-                let envelope = Envelope {
-                    life: self.life,
-                    sequence,
-                    handled: self.outbox.tell_handled(),
-                    messages,
-                };
-                sequence += 1;
-                if self
-                    .peer
-                    .cast(GatewayMessage::Envelope(envelope.encode()))
-                    .is_err()
-                {
-                    // The connection is gone, as the gateway is about to learn.
-                    return;
-                }
                 // Lets whoever is about to send add to the next envelope.
                 tokio::task::yield_now().await;
             }

@@ -13,9 +13,10 @@ use crate::{
     ask::{LinkMessage, Refusal, ReplicaUpdate},
     entity::{Entities, ReplyTo},
     lane::{HistoryWant, LaneMessage},
-    links::{Credit, LinkDown, LinkEvents},
+    links::{Channel, Credit, LinkDown, LinkEvents},
     member::NodeId,
     membership::Membership,
+    replicated::{TopicLinks, Unexpected},
     shard::Key,
     wire::{self, WireError},
 };
@@ -150,6 +151,9 @@ pub(crate) struct Switchboard<E: Entities> {
     pub(crate) router: Arc<Router<E>>,
     /// Weak, for whoever ends the node owns the membership.
     pub(crate) membership: Weak<Membership>,
+    /// What links have to do with replicated topics, if this node has such.
+    pub(crate) topics: Option<TopicLinks>,
+    pub(crate) unexpected: Unexpected,
 }
 
 impl<E: Entities> LinkEvents for Switchboard<E> {
@@ -161,9 +165,18 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
             router.to_peer(peer, &LinkMessage::Settled { fingerprint });
         }
         router.to_all_lanes(|| LaneMessage::LinkUp(peer.clone()));
+        if let Some(topics) = &self.topics {
+            topics.link_up(peer);
+        }
     }
 
-    fn received(&self, peer: &NodeId, messages: Vec<Bytes>, credit: Credit) {
+    fn received(&self, peer: &NodeId, channel: Channel, messages: Vec<Bytes>, credit: Credit) {
+        if channel == Channel::Replication {
+            return match &self.topics {
+                Some(topics) => topics.received(peer, messages, credit),
+                None => self.unexpected.note(peer),
+            };
+        }
         for message in messages {
             match wire::decode(&message) {
                 Ok(message) => self.router.handle(peer, message, &credit),
@@ -188,6 +201,9 @@ impl<E: Entities> LinkEvents for Switchboard<E> {
             });
         }
         router.to_all_lanes(|| LaneMessage::LinkDown(peer.clone()));
+        if let Some(topics) = &self.topics {
+            topics.link_down(peer);
+        }
         if let Some(membership) = self.membership.upgrade() {
             membership.suspect(peer);
         }

@@ -7,42 +7,23 @@
     reason = "these are tests"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod node;
 mod process;
 mod relay;
 
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
-    sync::atomic::{AtomicU16, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use common::free_address;
 use hither_cluster::{MembershipTiming, Secret};
-use process::{Node, Settings};
+use process::{News, Node, Settings};
 use relay::Relay;
 
 /// Not a test: what a node runs. Without its settings in the environment it does nothing.
 #[test]
 fn node() {
     node::run_if_asked();
-}
-
-/// An address of loopback that is free for gossip and links alike, and likely stays so until a node has it.
-///
-/// Ports that the kernel hands out are no good: it may hand one out again, for a connection of another test.
-fn free_address() -> SocketAddr {
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    const PORTS: std::ops::Range<u16> = 10_000..32_000;
-    // Tests that run at the same time begin far apart.
-    let begin = std::process::id().wrapping_mul(397);
-    loop {
-        let offset = begin.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed).into());
-        let port = PORTS.start + (offset % u32::from(PORTS.end - PORTS.start)) as u16;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
 }
 
 /// Settings of nodes that have each other for seeds.

@@ -10,12 +10,12 @@ use std::{
 
 use bytes::Bytes;
 use hither_cluster::{
-    Credit, Incarnation, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links, LinksConfig,
-    Member, Membership, MembershipConfig, MembershipTiming, NodeId, Phase, Secrets, View,
+    Channel, Credit, Incarnation, LinkDown, LinkEvents, LinkLimits, LinkListener, LinkSender, Links,
+    LinksConfig, Member, Membership, MembershipConfig, MembershipTiming, NodeId, Phase, Secrets, View,
 };
 use tokio::sync::{mpsc, watch};
 
-use crate::process::Settings;
+use crate::{common::tell, process::Settings};
 
 pub(crate) fn run_if_asked() {
     let Ok(settings) = env::var(Settings::VARIABLE) else {
@@ -111,10 +111,6 @@ async fn run(settings: Settings) {
         .expect("nobody else has it")
         .shutdown()
         .await;
-}
-
-fn tell(line: &str) {
-    println!("\n> {line}");
 }
 
 fn orders() -> mpsc::Receiver<String> {
@@ -222,7 +218,7 @@ impl LinkEvents for Reporter {
         tell(&format!("up {}", peer.name));
     }
 
-    fn received(&self, peer: &NodeId, messages: Vec<Bytes>, credit: Credit) {
+    fn received(&self, peer: &NodeId, _channel: Channel, messages: Vec<Bytes>, credit: Credit) {
         let mut counts = self.counts.lock().unwrap();
         let count = counts
             .get_mut(peer)

@@ -1,19 +1,16 @@
-//! A node as the tests see it: a process that takes orders and tells what happens.
+//! A node of these tests: membership and links in a process of their own.
 
 use std::{
-    env, fs,
-    io::{BufRead, BufReader, Read, Write},
+    collections::BTreeSet,
+    fs,
     net::SocketAddr,
-    process::{Child, ChildStdin, Command, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::{Duration, Instant},
+    ops::{Deref, DerefMut},
+    time::Duration,
 };
 
 use hither_cluster::{Incarnation, LinkLimits, MembershipTiming, NodeId};
 
-/// Far beyond what anything here takes; a test that waits that long has failed.
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::common::{Process, Seen};
 
 /// What a node is started with.
 pub(crate) struct Settings {
@@ -48,54 +45,30 @@ impl Settings {
     }
 }
 
-/// A running node. It is killed when dropped.
-pub(crate) struct Node {
-    name: String,
-    process: Child,
-    stdin: ChildStdin,
-    told: Arc<Told>,
+/// A running node.
+pub(crate) struct Node(Process);
+
+impl Deref for Node {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.0
+    }
 }
 
-/// What a node has told so far.
-#[derive(Default)]
-struct Told {
-    seen: Mutex<Seen>,
-    more: Condvar,
-}
-
-#[derive(Clone, Default)]
-pub(crate) struct Seen {
-    said: Vec<String>,
-    log: Vec<String>,
-    ended: bool,
+impl DerefMut for Node {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.0
+    }
 }
 
 impl Node {
     pub(crate) fn start(settings: &Settings) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "node", "--nocapture", "--test-threads", "1"])
-            .env(Settings::VARIABLE, settings.encode())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let told = Arc::new(Told::default());
-        let stdin = process.stdin.take().unwrap();
-        told.read(process.stdout.take().unwrap(), |seen, line| {
-            seen.said.extend(line.strip_prefix("> ").map(str::to_owned));
-        });
-        told.read(process.stderr.take().unwrap(), |seen, line| seen.log.push(line));
-        Self {
-            name: settings.name.clone(),
-            process,
-            stdin,
-            told,
-        }
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+        Self(Process::start(
+            &settings.name,
+            Settings::VARIABLE,
+            &settings.encode(),
+        ))
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -115,26 +88,7 @@ impl Node {
 
     /// The one of two names that is not this node's.
     pub(crate) fn other_of<'a>(&self, one: &'a str, other: &'a str) -> &'a str {
-        if self.name == one { other } else { one }
-    }
-
-    pub(crate) fn order(&self, order: &str) {
-        writeln!(&self.stdin, "{order}").unwrap();
-    }
-
-    pub(crate) fn seen(&self) -> Seen {
-        self.told.lock().clone()
-    }
-
-    /// Waits until what the node has told meets a condition.
-    pub(crate) fn until(&self, what: &str, condition: impl Fn(&Seen) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
-        let mut seen = self.told.lock();
-        while !condition(&seen) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !seen.ended, "{}: waited for {what}", self.name);
-            seen = self.told.more.wait_timeout(seen, left).unwrap().0;
-        }
+        if self.name() == one { other } else { one }
     }
 
     /// Waits until the node sees these members, itself among them, and is linked with the others.
@@ -144,30 +98,10 @@ impl Node {
         let peers: Vec<_> = members
             .iter()
             .copied()
-            .filter(|name| *name != self.name)
+            .filter(|name| *name != self.name())
             .collect();
         let what = format!("members {members:?}, and a link with each");
         self.until(&what, |seen| seen.view() == members && seen.linked() == peers);
-    }
-
-    pub(crate) fn kill(&mut self) {
-        self.process.kill().unwrap();
-    }
-
-    pub(crate) fn stop(&self) {
-        self.signal("-STOP");
-    }
-
-    pub(crate) fn resume(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let status = Command::new("kill")
-            .args([signal, &self.process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
     }
 
     /// Bytes of memory it has now.
@@ -181,62 +115,52 @@ impl Node {
     }
 
     fn memory_figure(&self, figure: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(figure)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("--- {}\n{}", self.name, self.told.lock().tail());
-        }
-        // It may have ended by itself.
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-impl Told {
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        // A failed expectation panics with the lock in hand.
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn read(
-        self: &Arc<Self>,
-        from: impl Read + Send + 'static,
-        take: impl Fn(&mut Seen, String) + Send + 'static,
-    ) {
-        let told = self.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(from).lines().map_while(Result::ok) {
-                take(&mut told.lock(), line);
-                told.more.notify_all();
-            }
-            told.lock().ended = true;
-            told.more.notify_all();
-        });
-    }
-}
-
-impl Seen {
+/// What nodes of these tests tell.
+pub(crate) trait News {
     /// The members that the node sees now.
-    pub(crate) fn view(&self) -> Vec<&str> {
+    fn view(&self) -> Vec<&str>;
+
+    /// All views so far.
+    fn views(&self) -> impl Iterator<Item = Vec<&str>>;
+
+    /// The peers with which it is linked now.
+    fn linked(&self) -> Vec<&str>;
+
+    /// How many messages came from a peer in the present life of the link.
+    fn received(&self, peer: &str) -> u64;
+
+    /// The line of the log that tells of the last link with a peer.
+    fn link_up(&self, peer: &str) -> &str;
+
+    /// How often a link with a peer came up.
+    fn links(&self, peer: &str) -> usize;
+
+    /// How many links with a peer the log tells of. It is read beside what the node says.
+    fn links_logged(&self, peer: &str) -> usize;
+
+    /// Whether it has logged something with that in it.
+    fn logged(&self, part: &str) -> bool;
+}
+
+impl News for Seen {
+    fn view(&self) -> Vec<&str> {
         self.views().last().unwrap_or_default()
     }
 
-    /// All views so far.
-    pub(crate) fn views(&self) -> impl Iterator<Item = Vec<&str>> {
+    fn views(&self) -> impl Iterator<Item = Vec<&str>> {
         self.said
             .iter()
             .filter_map(|line| Some(line.strip_prefix("view ")?.split(' ').collect()))
     }
 
-    /// The peers with which it is linked now.
-    pub(crate) fn linked(&self) -> Vec<&str> {
-        let mut linked = std::collections::BTreeSet::new();
+    fn linked(&self) -> Vec<&str> {
+        let mut linked = BTreeSet::new();
         for line in &self.said {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["up", peer] => drop(linked.insert(peer)),
@@ -247,8 +171,7 @@ impl Seen {
         linked.into_iter().collect()
     }
 
-    /// How many messages came from a peer in the present life of the link.
-    pub(crate) fn received(&self, peer: &str) -> u64 {
+    fn received(&self, peer: &str) -> u64 {
         let count = |line: &String| {
             line.strip_prefix("got ")?
                 .strip_prefix(peer)?
@@ -260,39 +183,21 @@ impl Seen {
         self.said.iter().rev().find_map(count).unwrap_or_default()
     }
 
-    /// Whether it has said something that begins so.
-    pub(crate) fn said(&self, beginning: &str) -> bool {
-        self.said.iter().any(|line| line.starts_with(beginning))
-    }
-
-    /// The line of the log that tells of the last link with a peer.
-    pub(crate) fn link_up(&self, peer: &str) -> &str {
+    fn link_up(&self, peer: &str) -> &str {
         links_up(self, peer).next_back().unwrap_or_default()
     }
 
-    /// How often a link with a peer came up.
-    pub(crate) fn links(&self, peer: &str) -> usize {
+    fn links(&self, peer: &str) -> usize {
         let up = format!("up {peer}");
         self.said.iter().filter(|line| **line == up).count()
     }
 
-    /// How many links with a peer the log tells of. It is read beside what the node says.
-    pub(crate) fn links_logged(&self, peer: &str) -> usize {
+    fn links_logged(&self, peer: &str) -> usize {
         links_up(self, peer).count()
     }
 
-    /// Whether it has logged something with that in it.
-    pub(crate) fn logged(&self, part: &str) -> bool {
+    fn logged(&self, part: &str) -> bool {
         self.log.iter().any(|line| line.contains(part))
-    }
-
-    fn tail(&self) -> String {
-        let tail = |lines: &[String]| lines[lines.len().saturating_sub(30)..].join("\n");
-        format!(
-            "--- it said\n{}\n--- it logged\n{}",
-            tail(&self.said),
-            tail(&self.log)
-        )
     }
 }
 
