@@ -33,7 +33,8 @@ onEveryScene("rooms", (scene) => {
       rooms.map(({ name, members, joined }) => ({ name, members, joined })),
       [{ name: room.name, members: 1, joined: false }],
     );
-    const told = ada.next<MembersChanged>("members.changed");
+    // News of the lobby, to which everybody comes first, may come meanwhile.
+    const told = ada.next<MembersChanged>("members.changed", (changed) => changed.room === room.room);
     await bob.must("room.join", { name: room.name });
     assert.deepEqual((await told).changed, [{ name: bob.name, kind: "guest", role: "member" }]);
     await bob.must("room.join", { room: room.room });
