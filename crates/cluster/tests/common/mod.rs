@@ -44,6 +44,23 @@ pub(crate) fn tell(line: &str) {
     println!("\n> {line}");
 }
 
+/// Runs a node if this process was [started](Process::start) as one, with the settings that it was given.
+pub(crate) fn run_if_asked<F: Future<Output = ()>>(variable: &str, run: impl FnOnce(String) -> F) {
+    let Ok(settings) = env::var(variable) else {
+        return;
+    };
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(run(settings));
+}
+
 impl Process {
     /// Runs the test `node` of this test binary, with settings in an environment variable.
     pub(crate) fn start(name: &str, variable: &str, settings: &str) -> Self {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     io::BufRead,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -15,22 +14,13 @@ use hither_cluster::{
 };
 use tokio::sync::{mpsc, watch};
 
-use crate::{common::tell, process::Settings};
+use crate::{
+    common::{self, tell},
+    process::Settings,
+};
 
 pub(crate) fn run_if_asked() {
-    let Ok(settings) = env::var(Settings::VARIABLE) else {
-        return;
-    };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(run(Settings::decode(&settings)));
+    common::run_if_asked(Settings::VARIABLE, |settings| run(Settings::decode(&settings)));
 }
 
 async fn run(settings: Settings) {

@@ -1,7 +1,6 @@
 //! What a node of these tests runs: it listens to all topics, publishes to them when it is told to, and tells what it hears.
 
 use std::{
-    env,
     fmt::Write as _,
     io::BufRead as _,
     net::SocketAddr,
@@ -17,7 +16,10 @@ use hither_cluster::{
 };
 use tokio::{sync::mpsc, task::JoinSet, time::interval};
 
-use crate::{common::tell, nothing::Nothing};
+use crate::{
+    common::{self, tell},
+    nothing::Nothing,
+};
 
 /// How many topics there are. They are in different shards, so that each node holds some.
 pub(crate) const TOPICS: usize = 12;
@@ -54,19 +56,7 @@ impl Settings {
 }
 
 pub(crate) fn run_if_asked() {
-    let Ok(settings) = env::var(Settings::VARIABLE) else {
-        return;
-    };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(run(Settings::decode(&settings)));
+    common::run_if_asked(Settings::VARIABLE, |settings| run(Settings::decode(&settings)));
 }
 
 async fn run(settings: Settings) {
