@@ -43,20 +43,35 @@ class Nodes {
   answer = (node, _request, response) => response.end(String(node));
   upgrade = (_node, _request, socket) => socket.destroy();
 
-  async start(t, base) {
-    this.servers = [1, 2, 3].map((node) => {
-      const server = createServer((request, response) => this.#serve(node, request, response));
-      server.on("upgrade", (request, socket) => this.upgrade(node, request, socket));
-      server.listen(base + node, "127.0.0.1");
-      return server;
-    });
-    await Promise.all(this.servers.map((server) => once(server, "listening")));
-    t.after(() => [1, 2, 3].forEach((node) => this.stop(node)));
+  #servers = new Map();
+  #sockets = new Set();
+  #base;
+
+  constructor(base) {
+    this.#base = base;
   }
 
+  async start(node) {
+    const server = createServer((request, response) => this.#serve(node, request, response));
+    server.on("upgrade", (request, socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      this.upgrade(node, request, socket);
+    });
+    server.listen(this.#base + node, "127.0.0.1");
+    await once(server, "listening");
+    this.#servers.set(node, server);
+  }
+
+  /** From now on connections are refused; WebSockets live on. */
   stop(node) {
-    this.servers[node - 1].close();
-    this.servers[node - 1].closeAllConnections();
+    this.#servers.get(node).close();
+    this.#servers.get(node).closeAllConnections();
+  }
+
+  end() {
+    for (const node of this.#servers.keys()) this.stop(node);
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   /** How many requests other than for health reached each node. */
@@ -77,8 +92,9 @@ class Nodes {
 /** Starts nodes and the balancer, and waits until all three nodes are in turn. */
 const setUp = async (t, name) => {
   const base = await freePorts(4);
-  const nodes = new Nodes();
-  await nodes.start(t, base);
+  const nodes = new Nodes(base);
+  t.after(() => nodes.end());
+  for (const node of [1, 2, 3]) await nodes.start(node);
 
   const { file, command } = balancers[name];
   const directory = await mkdtemp(path.join(await realpath(tmpdir()), "hither-balancer-"));
@@ -120,6 +136,29 @@ const ask = (url, { method = "GET", body, headers, agent } = {}) =>
     sent.on("error", reject);
     sent.end(body);
   });
+
+/** A node's answer to an upgrade: it takes it, and echoes. */
+const echo = (_node, { headers }, socket) => {
+  const accept = createHash("sha1")
+    .update(headers["sec-websocket-key"] + WEBSOCKET_GUID)
+    .digest("base64");
+  const { connection, upgrade } = headers;
+  const answer = ["HTTP/1.1 101 Switching Protocols", `Connection: ${connection}`, `Upgrade: ${upgrade}`];
+  socket.write([...answer, `Sec-WebSocket-Accept: ${accept}`, "", ""].join("\r\n"));
+  socket.on("data", (data) => socket.write(`echo ${data}`));
+  socket.on("error", () => {});
+};
+
+/** Asks for a WebSocket, and waits for the answer. */
+const openWebSocket = async (t, port) => {
+  const socket = connect(port, "127.0.0.1");
+  t.after(() => socket.destroy());
+  const opened = { socket, received: "" };
+  socket.on("data", (data) => (opened.received += data));
+  socket.write(HANDSHAKE);
+  await until("the answer to the upgrade is here", () => opened.received.includes("\r\n\r\n"));
+  return opened;
+};
 
 for (const name of Object.keys(balancers)) {
   test(`${name}: each request of one client connection goes to the next node`, async (t) => {
@@ -165,26 +204,12 @@ for (const name of Object.keys(balancers)) {
 
   test(`${name}: a WebSocket is upgraded, and bytes go both ways`, async (t) => {
     const { nodes, port } = await setUp(t, name);
-    nodes.upgrade = (_node, { headers }, socket) => {
-      const accept = createHash("sha1")
-        .update(headers["sec-websocket-key"] + WEBSOCKET_GUID)
-        .digest("base64");
-      const { connection, upgrade } = headers;
-      const answer = ["HTTP/1.1 101 Switching Protocols", `Connection: ${connection}`, `Upgrade: ${upgrade}`];
-      socket.write([...answer, `Sec-WebSocket-Accept: ${accept}`, "", ""].join("\r\n"));
-      socket.on("data", (data) => socket.write(`echo ${data}`));
-      socket.on("error", () => {});
-    };
-    const socket = connect(port, "127.0.0.1");
-    t.after(() => socket.destroy());
-    let received = "";
-    socket.on("data", (data) => (received += data));
-    socket.write(HANDSHAKE);
-    await until("the answer to the upgrade is here", () => received.includes("\r\n\r\n"));
-    assert.match(received, /^HTTP\/1\.1 101 [^\r]*\r\n(.*\r\n)*connection: upgrade\r\n/i);
-    assert.match(received, /\r\nupgrade: websocket\r\n/i);
-    socket.write("one");
-    await until("the echo is here", () => received.endsWith("echo one"));
+    nodes.upgrade = echo;
+    const opened = await openWebSocket(t, port);
+    assert.match(opened.received, /^HTTP\/1\.1 101 [^\r]*\r\n(.*\r\n)*connection: upgrade\r\n/i);
+    assert.match(opened.received, /\r\nupgrade: websocket\r\n/i);
+    opened.socket.write("one");
+    await until("the echo is here", () => opened.received.endsWith("echo one"));
   });
 
   test(`${name}: a client that gives up its poll is gone for the node too`, async (t) => {
@@ -241,6 +266,29 @@ for (const name of Object.keys(balancers)) {
     assert.equal(headers.host, "chat.example:1234");
   });
 }
+
+test("nginx: nodes that have refused once, as in a rolling restart, get WebSockets again at once", async (t) => {
+  const { nodes, port } = await setUp(t, "nginx");
+  const upgraded = [];
+  nodes.upgrade = (node, request, socket) => {
+    upgraded.push(node);
+    echo(node, request, socket);
+  };
+  const openThree = async () => {
+    upgraded.length = 0;
+    for (let turn = 0; turn < 3; turn++) {
+      const { received } = await openWebSocket(t, port);
+      assert.match(received, /^HTTP\/1\.1 101 /);
+    }
+    return upgraded.toSorted();
+  };
+  for (const node of [1, 2, 3]) {
+    nodes.stop(node);
+    assert.ok(!(await openThree()).includes(node));
+    await nodes.start(node);
+  }
+  assert.deepEqual(await openThree(), [1, 2, 3]);
+});
 
 test("haproxy: a node that says it is not up gets no new requests, and gets them again when it is", async (t) => {
   const { nodes, url } = await setUp(t, "haproxy");
