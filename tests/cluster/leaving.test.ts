@@ -91,8 +91,7 @@ describe("a rolling restart of three nodes", { concurrency: true }, () => {
           if (kind.endsWith("polling"))
             assert.deepEqual(outcome.disconnects.flat(), [], `${kind}: disconnects`);
           else for (const disconnects of outcome.disconnects) isMovedOnceEach(kind, disconnects, restarts);
-          // That client does not repeat a call of which a disconnect has taken the answer.
-          if (kind !== "Python, WebSocket") assert.deepEqual(outcome.lost, [], `${kind}: lost calls`);
+          assert.deepEqual(outcome.lost, [], `${kind}: lost calls`);
         }
         assert.deepEqual(balancer?.serverErrors() ?? [], [], "answers of 5xx");
       } finally {

@@ -73,6 +73,8 @@ export async function talkers(
     end: async () => {
       stop.abort();
       await Promise.all(talks);
+      // Whose node has just left is on the way to another.
+      await until("all are connected", () => sockets.every((socket) => socket.connected));
       outcome.connected = sockets.filter((socket) => socket.connected).length;
       for (const socket of sockets) socket.removeAllListeners("disconnect").disconnect();
       return outcome;
@@ -130,7 +132,7 @@ export async function pythonTalkers(
   }
   return {
     end: async () => {
-      const { code } = await child.stop(2 * PATIENCE);
+      const { code } = await child.stop(3 * PATIENCE);
       if (code !== 0)
         throw new Error(`the Python clients ended with ${String(code)}: ${child.lastLines.join("; ")}`);
       // They are somebody new after each disconnect: that client does not know how to recover.

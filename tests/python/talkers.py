@@ -57,6 +57,10 @@ def main():
     stop.set()
     for thread in threads:
         thread.join()
+    # Whose node has just left is on the way to another.
+    deadline = time.monotonic() + PATIENCE
+    while not all(talker.client.connected for talker in talkers) and time.monotonic() < deadline:
+        time.sleep(0.05)
     outcome = {
         "calls": sum(talker.calls for talker in talkers),
         "lost": [line for talker in talkers for line in talker.lost],

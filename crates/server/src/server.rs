@@ -31,7 +31,7 @@ use crate::{
     namespace::{Adapter, AnyNamespace, Namespace},
     request::{ServiceIndex, SessionReply, SessionRequest, SocketAddress, SocketNumber},
     session_ids::SessionIds,
-    sessions::{Counters, LaneEvent, Service, Sessions, Shared},
+    sessions::{Counters, LaneEvent, Pace, Service, Sessions, Shared},
     status::Status,
 };
 
@@ -248,12 +248,12 @@ impl Server {
     pub async fn move_sockets(&self, leave: Leave) {
         let deadline = Instant::now() + leave.deadline;
         let sockets = self.backend.tasks.len();
-        let over = leave.spread.min(leave.deadline);
-        info!(sockets, ?over, "moving the clients of WebSockets to other nodes");
+        let pace = Pace::new(leave.spread, leave.deadline);
+        info!(sockets, ?pace, "moving the clients of WebSockets to other nodes");
         self.backend
             .cluster
             .lanes()
-            .for_each(|lane| lane.send(LaneEvent::Evict { over }));
+            .for_each(|lane| lane.send(LaneEvent::Evict(pace)));
         self.backend.tasks.close();
         if timeout_at(
             deadline.max(Instant::now() + LAST_WORDS),
@@ -284,7 +284,8 @@ impl Server {
 pub struct Leave {
     /// How long it may take.
     pub deadline: Duration,
-    /// Over which time the clients of WebSockets are moved, so that they do not all come to the other nodes at once.
+    /// Over which time the clients of WebSockets are moved, so that they do not all come to the other nodes at once. Each is
+    /// moved right after it was answered a call, or within 2 s.
     pub spread: Duration,
 }
 

@@ -174,7 +174,8 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::duration)]
     pub leave_timeout: Duration,
 
-    /// Over which time the clients of WebSockets are sent to other nodes when this one leaves
+    /// Over which time the clients of WebSockets are sent to other nodes when this one leaves: each when its turn has come
+    /// and it has been answered a call, or 2 s after its turn
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = values::duration)]
     pub leave_spread: Duration,
 

@@ -214,7 +214,7 @@ impl Entities for Sessions {
                 self.hear(lane, &topic, &heard);
             }
             LaneEvent::Passed { .. } => {}
-            LaneEvent::Evict { over } => self.env.sockets.evict(over, lane.now()),
+            LaneEvent::Evict(pace) => self.env.sockets.evict(pace, lane.now()),
             LaneEvent::Shutdown => {
                 let slots: Vec<Slot> = self.slots.iter().map(|(slot, _)| slot).collect();
                 for slot in slots {

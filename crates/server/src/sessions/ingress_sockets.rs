@@ -12,6 +12,7 @@ use tracing::debug;
 
 use super::{
     direct::{Delivered, Order},
+    eviction::{self, Eviction, Pace},
     history::Place,
     waiting_orders::WaitingOrders,
 };
@@ -36,24 +37,6 @@ pub(crate) struct IngressSockets {
     closing: Vec<(SocketNumber, Option<Instant>)>,
     /// Where frames are put together for a write; shared, so that an idle socket holds no buffer.
     scratch: Vec<u8>,
-}
-
-/// Sockets that are closed one after the other, so that their clients do not all come to the other nodes at once.
-struct Eviction {
-    sockets: Vec<SocketNumber>,
-    total: usize,
-    began: Instant,
-    over: Duration,
-}
-
-impl Eviction {
-    /// Takes the sockets whose time has come.
-    fn due(&mut self, now: Instant) -> Vec<SocketNumber> {
-        let passed = now.duration_since(self.began).as_secs_f64() / self.over.as_secs_f64().max(f64::EPSILON);
-        // Rounded down, so that the last goes when the time is over.
-        let left = (self.total as f64 * (1.0 - passed.min(1.0))).floor() as usize;
-        self.sockets.split_off(left.min(self.sockets.len()))
-    }
 }
 
 struct IngressSocket {
@@ -307,27 +290,21 @@ impl IngressSockets {
         self.sockets.keys().copied().collect()
     }
 
-    /// All sockets that are here now are to be closed within this time, and later ones as soon as they open.
-    pub(crate) fn evict(&mut self, over: Duration, now: Instant) {
+    /// All sockets that are here now are to be closed at this pace, and later ones as soon as they open.
+    pub(crate) fn evict(&mut self, pace: Pace, now: Instant) {
         self.evicting = true;
-        let sockets = self.all();
-        self.eviction = Some(Eviction {
-            total: sockets.len(),
-            sockets,
-            began: now,
-            over,
-        });
+        self.eviction = Some(Eviction::new(self.all(), pace, now));
     }
 
-    /// Closes the sockets whose time has come.
+    /// Closes the sockets that are to be closed and wait no longer.
     pub(crate) fn evict_some(&mut self, now: Instant) {
         let Some(mut eviction) = self.eviction.take() else {
             return;
         };
-        for number in eviction.due(now) {
+        for number in eviction.expire(now) {
             self.end(number, CloseCode::Restart);
         }
-        if !eviction.sockets.is_empty() {
+        if !eviction.is_over() {
             self.eviction = Some(eviction);
         }
     }
@@ -388,6 +365,7 @@ impl IngressSockets {
             }
             SocketState::Reserved(early) => return early.push(order),
         };
+        let mut answers = false;
         let outcome = match order {
             Order::Frames {
                 base,
@@ -411,6 +389,9 @@ impl IngressSockets {
                     // A repetition: our word that it was written has got lost.
                     WriteOutcome::Written
                 } else {
+                    // Not if the session has more to say, such as the attachments of the answer.
+                    answers =
+                        self.eviction.is_some() && told.is_some() && frames.iter().any(eviction::is_answer);
                     writer.write(&frames, &mut self.scratch)
                 }
             }
@@ -418,6 +399,15 @@ impl IngressSockets {
             Order::Close => return writer.close(CloseCode::Normal),
         };
         self.concluded(number, outcome, news);
+        if answers
+            && outcome == WriteOutcome::Written
+            && self
+                .eviction
+                .as_mut()
+                .is_some_and(|eviction| eviction.answered(number))
+        {
+            self.end(number, CloseCode::Restart);
+        }
     }
 
     fn concluded(&mut self, number: SocketNumber, outcome: WriteOutcome, news: &mut Vec<SocketNews>) {

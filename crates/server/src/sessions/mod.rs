@@ -10,6 +10,7 @@ mod effects;
 mod entities;
 mod env;
 mod epochs;
+mod eviction;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod history;
@@ -51,6 +52,7 @@ use tracing::{error, info};
 
 pub(crate) use direct::Direct;
 use env::{Env, Lane, Slot};
+pub(crate) use eviction::Pace;
 pub(crate) use holders::Holder;
 use ingress_sockets::{Looking, SocketNews};
 pub(crate) use query::{Found, Queries, Query, QueryId, QueryReply, Question};
@@ -141,10 +143,8 @@ pub(crate) enum LaneEvent {
     Passed {
         _permit: Option<Arc<OwnedSemaphorePermit>>,
     },
-    /// The clients of the sockets here are to go elsewhere, one after the other in this time.
-    Evict {
-        over: Duration,
-    },
+    /// The clients of the sockets here are to go elsewhere, one after the other.
+    Evict(Pace),
     /// Every session that is still here ends, for the node does.
     Shutdown,
 }
