@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,10 +35,13 @@ describe("a cluster that is started with scripts/cluster.sh", () => {
     const http = await freePorts(1 + NODES);
     const admin = await freePorts(1 + NODES);
     const cluster = await freePorts(1 + NODES);
+    const folder = artifactPath("run");
+    // An earlier run's guests have the names of these.
+    rmSync(folder, { recursive: true, force: true });
     const env = {
       ...process.env,
       HITHER_BINARY: hitherNode().command,
-      HITHER_RUN_DIR: artifactPath("run"),
+      HITHER_RUN_DIR: folder,
       HITHER_FRONT_PORT: String(http),
       HITHER_HTTP_BASE: String(http),
       HITHER_ADMIN_BASE: String(admin),
