@@ -19,11 +19,11 @@ use super::{
     hello::{Greeter, HELLO_TIMEOUT, Hello, HelloError, Refusal, Secured, Wish},
     opened::{Bearings, Opened, Side},
     pass::{PassError, Passage},
-    strangers::{StrangerId, Strangers},
+    strangers::{Shown, StrangerId, Strangers},
 };
 use crate::{member::NodeId, throttle::Throttle};
 
-/// How many accepted connections may be short of a greeting.
+/// How many accepted connections may be short of a greeting, or of the first use of what was granted.
 const STRANGERS: usize = 256;
 
 /// How long to wait after a failed accept: most likely this process is out of file descriptors.
@@ -75,7 +75,7 @@ impl Acceptor {
                     if let Some(evicted) = evicted {
                         evicted.abort();
                         if let Some(suppressed) = evictions.permit() {
-                            warn!(%address, suppressed, "more than {STRANGERS} connections wait at the link port and do not greet; closed one for each that comes");
+                            warn!(%address, suppressed, "more than {STRANGERS} connections wait at the link port and are no links; closed one for each that comes");
                         }
                     }
                 }
@@ -90,14 +90,12 @@ impl Acceptor {
     }
 
     async fn serve(self: Arc<Self>, mut tcp: TcpStream, address: SocketAddr, place: Place) {
-        let greeted = match timeout(HELLO_TIMEOUT, self.hear(&mut tcp, || place.know())).await {
-            Ok(greeted) => greeted,
-            Err(elapsed) => Err(HelloError::Broken(elapsed.into())),
-        };
-        // No stranger any more.
-        drop(place);
-        let served = match greeted {
-            Ok((secured, hello)) => self.grant(tcp, address, secured, hello).await,
+        let heard = in_time(self.hear(&mut tcp, || place.shows(Shown::Secret))).await;
+        let served = match heard {
+            Ok((secured, hello)) => {
+                place.shows(Shown::Membership);
+                self.grant(tcp, address, secured, hello, place).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = served {
@@ -120,6 +118,7 @@ impl Acceptor {
         address: SocketAddr,
         mut secured: Secured,
         hello: Hello,
+        place: Place,
     ) -> Result<(), HelloError> {
         let Hello { from, wish, .. } = hello;
         match wish {
@@ -134,14 +133,17 @@ impl Acceptor {
                     key: secured.key.clone(),
                     version: secured.version,
                 };
-                self.open(tcp, secured, bearings);
-                Ok(())
+                self.open(tcp, secured, bearings).await
             }
             Wish::Bring(source) => {
                 self.greeter.grant(&mut tcp, &mut secured).await?;
                 self.hear_who_is_brought(tcp, address, &source).await
             }
-            Wish::PassOn(to) => self.pass_on(tcp, secured, &from, &to).await,
+            Wish::PassOn(to) => {
+                // It may last. How many are passed on is bounded by the passage.
+                drop(place);
+                self.pass_on(tcp, secured, &from, &to).await
+            }
             Wish::Introduce => self.greeter.grant(&mut tcp, &mut secured).await,
         }
     }
@@ -153,10 +155,7 @@ impl Acceptor {
         address: SocketAddr,
         source: &NodeId,
     ) -> Result<(), HelloError> {
-        let greeting = timeout(HELLO_TIMEOUT, self.greeter.hear(&mut tcp, || ()));
-        let (mut secured, hello) = greeting
-            .await
-            .map_err(|elapsed| HelloError::Broken(elapsed.into()))??;
+        let (mut secured, hello) = in_time(self.greeter.hear(&mut tcp, || ())).await?;
         match hello.wish {
             Wish::Link { life, way } if hello.from == *source => {
                 self.greeter.grant(&mut tcp, &mut secured).await?;
@@ -169,8 +168,7 @@ impl Acceptor {
                     key: secured.key.clone(),
                     version: secured.version,
                 };
-                self.open(tcp, secured, bearings);
-                Ok(())
+                self.open(tcp, secured, bearings).await
             }
             _ => Err(HelloError::BringsNoLink),
         }
@@ -203,10 +201,18 @@ impl Acceptor {
         }
     }
 
-    fn open(&self, tcp: TcpStream, secured: Secured, bearings: Bearings) {
+    /// Hands a connection to the gateway, once who dialled uses it.
+    ///
+    /// The gateway ends the link that it has with that node for this one. Who dialled may have given the connection up while
+    /// the answer was on the way. Its first byte says that its own gateway has taken it, in place of the link before.
+    async fn open(&self, tcp: TcpStream, secured: Secured, bearings: Bearings) -> Result<(), HelloError> {
+        if in_time(async { Ok(tcp.peek(&mut [0]).await?) }).await? == 0 {
+            return Err(HelloError::GivenUp);
+        }
         let opened = Event::Opened(Box::new(Opened::new(tcp, secured, bearings)));
         // Without a gateway there is nobody who would miss it.
         self.gateway.cast(GatewayMessage::Local(opened)).ok();
+        Ok(())
     }
 
     fn refuse(&self, address: SocketAddr, reason: &HelloError) {
@@ -228,9 +234,16 @@ impl Acceptor {
     }
 }
 
+/// What who dialled does, unless it takes longer than a greeting may.
+async fn in_time<T>(step: impl Future<Output = Result<T, HelloError>>) -> Result<T, HelloError> {
+    timeout(HELLO_TIMEOUT, step)
+        .await
+        .unwrap_or_else(|elapsed| Err(HelloError::Broken(elapsed.into())))
+}
+
 impl Place {
-    fn know(&self) {
-        self.acceptor.strangers().know(self.id);
+    fn shows(&self, shown: Shown) {
+        self.acceptor.strangers().shows(self.id, shown);
     }
 }
 
@@ -239,3 +252,7 @@ impl Drop for Place {
         self.acceptor.strangers().remove(self.id);
     }
 }
+
+#[cfg(test)]
+#[path = "accept/tests.rs"]
+mod tests;

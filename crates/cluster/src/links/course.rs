@@ -90,23 +90,10 @@ impl Course {
         }
     }
 
-    /// A connection has ended. There is nothing to try if another has replaced it, or is about to: if the peer has answered the
-    /// attempt that is under way, it has most likely ended this connection for that one, and what becomes of it follows soon.
-    /// To break it off would leave both without.
-    pub(super) fn ended(
-        &mut self,
-        stream: StreamId,
-        is_answered: bool,
-        relays: &[NodeId],
-    ) -> Option<Attempt> {
-        let (_, kind) = self.connection.take_if(|(current, _)| *current == stream)?;
-        if !is_answered {
-            return Some(self.fail(relays));
-        }
-        if kind == Kind::Relayed {
-            self.relapses += 1;
-        }
-        None
+    /// A connection has ended. There is nothing to try if another has replaced it.
+    pub(super) fn ended(&mut self, stream: StreamId, relays: &[NodeId]) -> Option<Attempt> {
+        self.connection.take_if(|(current, _)| *current == stream)?;
+        Some(self.fail(relays))
     }
 
     /// The link on a connection works: its failures are forgotten. When it ends, the same way is tried first.
@@ -246,7 +233,7 @@ mod tests {
     fn a_link_that_breaks_is_tried_the_way_it_worked_and_then_the_other() {
         for (worked, other) in [(Way::Direct, via("c")), (via("c"), Way::Direct)] {
             let (mut course, stream) = linked(&worked);
-            let first = course.ended(stream, false, &relays()).unwrap();
+            let first = course.ended(stream, &relays()).unwrap();
             assert_eq!((first.way, first.after), (worked, FIRST_BACKOFF));
             assert_eq!(course.unreached(&relays()).unwrap().way, other);
         }
@@ -257,7 +244,7 @@ mod tests {
         for (came, other) in [(Way::Direct, via("c")), (via("c"), Way::Direct)] {
             let (mut course, stream) = (course(), StreamId::next());
             course.opened(stream, &came);
-            assert_eq!(course.ended(stream, false, &relays()).unwrap().way, other);
+            assert_eq!(course.ended(stream, &relays()).unwrap().way, other);
             assert_eq!(course.failures(), 1);
         }
     }
@@ -289,28 +276,10 @@ mod tests {
         let (mut course, relayed) = linked(&via("c"));
         let direct = StreamId::next();
         assert_eq!(course.opened(direct, &Way::Direct), None);
-        assert_eq!(course.ended(relayed, false, &relays()), None);
+        assert_eq!(course.ended(relayed, &relays()), None);
         assert_eq!(course.failures(), 0);
         course.lasted(direct);
-        assert_eq!(course.ended(direct, false, &relays()).unwrap().way, Way::Direct);
-    }
-
-    /// The peer ends the relayed connection when it takes the direct one, and its word for that may come later than the end.
-    #[test]
-    fn a_connection_that_ends_while_the_next_is_answered_leaves_nothing_to_try_until_that_fails() {
-        let (mut course, relayed) = linked(&via("c"));
-        assert_eq!(course.ended(relayed, true, &relays()), None);
-        let direct = StreamId::next();
-        assert_eq!(course.opened(direct, &Way::Direct), None);
-        assert_eq!(course.failures(), 0);
-
-        let (mut course, relayed) = linked(&via("c"));
-        assert_eq!(course.ended(relayed, true, &relays()), None);
-        let next = course.unreached(&relays()).unwrap();
-        assert_eq!((next.way, next.after), (via("c"), FIRST_BACKOFF));
-        // It counts as a way back that did not hold.
-        let back = course.opened(StreamId::next(), &via("c")).unwrap();
-        assert_eq!(back.after, 2 * RETURN);
+        assert_eq!(course.ended(direct, &relays()).unwrap().way, Way::Direct);
     }
 
     #[test]
@@ -323,7 +292,7 @@ mod tests {
             course.lasted(relayed);
             course.opened(direct, &Way::Direct);
             assert!(matches!(
-                course.ended(direct, false, &relays()).unwrap().way,
+                course.ended(direct, &relays()).unwrap().way,
                 Way::Via(_)
             ));
         }

@@ -1,15 +1,6 @@
 //! Dialling peers, again and again while they are members.
 
-use std::{
-    collections::BTreeMap,
-    fmt, io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use ractor::ActorRef;
 use tokio::{
@@ -47,14 +38,7 @@ pub(super) struct Dialler {
 struct Dial {
     address: SocketAddr,
     course: Course,
-    attempt: Option<Calling>,
-}
-
-/// An attempt under way, which ends when this is dropped.
-struct Calling {
-    /// Whether the peer has answered, so that it may take the connection in place of the one it has.
-    is_answered: Arc<AtomicBool>,
-    _task: AbortOnDropHandle<()>,
+    attempt: Option<AbortOnDropHandle<()>>,
 }
 
 /// Why a peer was not reached.
@@ -128,11 +112,8 @@ impl Dialler {
         reason: &dyn fmt::Display,
         relays: &[NodeId],
     ) {
-        let Some(dial) = self.dials.get_mut(peer) else {
-            return;
-        };
-        let is_answered = dial.attempt.as_ref().is_some_and(Calling::is_answered);
-        if let Some(attempt) = dial.course.ended(stream, is_answered, relays) {
+        let course = self.dials.get_mut(peer).map(|dial| &mut dial.course);
+        if let Some(attempt) = course.and_then(|course| course.ended(stream, relays)) {
             self.again(peer, way, reason, attempt);
         }
     }
@@ -177,22 +158,11 @@ impl Dialler {
             // Relays are members of this view. If one were not, the peer itself would do.
             way: if address.is_some() { way } else { Way::Direct },
             address: address.unwrap_or(dial.address),
-            is_answered: Arc::default(),
         };
         // Nodes that lost each other at the same time must not come back at the same time.
         let after = after.mul_f64(rand::random_range(0.8..1.0));
-        let is_answered = call.is_answered.clone();
         let task = tokio::spawn(call.make(after, self.gateway.clone()));
-        dial.attempt = Some(Calling {
-            is_answered,
-            _task: AbortOnDropHandle::new(task),
-        });
-    }
-}
-
-impl Calling {
-    fn is_answered(&self) -> bool {
-        self.is_answered.load(Ordering::Relaxed)
+        dial.attempt = Some(AbortOnDropHandle::new(task));
     }
 }
 
@@ -203,8 +173,6 @@ struct Call {
     way: Way,
     /// Of the peer, or of the relay.
     address: SocketAddr,
-    /// Becomes true when the peer has answered.
-    is_answered: Arc<AtomicBool>,
 }
 
 impl Call {
@@ -249,10 +217,6 @@ impl Call {
         }
         let way = self.way.clone();
         let wish = Wish::Link { life, way };
-        let is_answered = || self.is_answered.store(true, Ordering::Relaxed);
-        let greeting = self
-            .greeter
-            .greet_until_answered(tcp, &self.peer, wish, is_answered);
-        Ok(timeout(HELLO_TIMEOUT, greeting).await??)
+        Ok(timeout(HELLO_TIMEOUT, self.greeter.greet(tcp, &self.peer, wish)).await??)
     }
 }

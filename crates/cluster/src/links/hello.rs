@@ -135,6 +135,8 @@ pub(super) enum HelloError {
     FromAnother(NodeId),
     #[error("it brings no link")]
     BringsNoLink,
+    #[error("it was given up when it was granted")]
+    GivenUp,
 }
 
 impl Greeter {
@@ -145,20 +147,7 @@ impl Greeter {
         to: &NodeId,
         wish: Wish,
     ) -> Result<Secured, HelloError> {
-        self.greet_until_answered(stream, to, wish, || ()).await
-    }
-
-    /// As [`greet`](Self::greet). `is_answered` is called when whoever is there has shown the secret, and before it is told
-    /// the wish.
-    pub(super) async fn greet_until_answered(
-        &self,
-        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-        to: &NodeId,
-        wish: Wish,
-        is_answered: impl FnOnce(),
-    ) -> Result<Secured, HelloError> {
         let mut secured = self.secure(stream).await?;
-        is_answered();
         match self.ask(stream, &mut secured, to, wish).await? {
             by if by == *to => Ok(secured),
             by => Err(HelloError::FromAnother(by)),

@@ -1,8 +1,8 @@
-//! Connections that have not shown yet that a member has made them, and which of them has to go when there are too many.
+//! Connections that nobody uses yet, and which of them has to go when there are too many.
 //!
-//! A new one always gets in, for it may be a member's. In its place goes one that has waited longest, of those that have
-//! not even shown the cluster's secret if there are such, and from where most come. So whoever holds connections without
-//! a word takes no place from members; and it takes a flood to outrun the few milliseconds that a greeting needs.
+//! A new one always gets in, for it may be a member's. In its place goes one of those that have [shown](Shown) least, and of
+//! these one from where most come, which has waited longest. So whoever holds connections without a word takes no place from
+//! members; and it takes a flood to outrun the few milliseconds that a greeting needs.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,9 +22,18 @@ pub(super) struct StrangerId(u64);
 
 struct Stranger<End> {
     from: Origin,
-    /// Whether its first message shows the secret, or is a recording of one that does.
-    known: bool,
+    shown: Shown,
     end: End,
+}
+
+/// What who has made a connection has shown so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shown {
+    Nothing,
+    /// Its first message shows the secret, or is a recording of one that does.
+    Secret,
+    /// That it is a member: it has answered under new keys.
+    Membership,
 }
 
 /// Where connections come from: an address, or of IPv6 what one customer has.
@@ -51,21 +60,21 @@ impl<End> Strangers<End> {
         self.next += 1;
         let stranger = Stranger {
             from: Origin::of(address),
-            known: false,
+            shown: Shown::Nothing,
             end: begin(id),
         };
         self.present.insert(id, stranger);
         evicted
     }
 
-    /// One has shown the secret, or has a recording of who has.
-    pub(super) fn know(&mut self, id: StrangerId) {
+    /// One has shown this.
+    pub(super) fn shows(&mut self, id: StrangerId, shown: Shown) {
         if let Some(stranger) = self.present.get_mut(&id) {
-            stranger.known = true;
+            stranger.shown = shown;
         }
     }
 
-    /// One is no stranger any more, or has ended.
+    /// One is used now, or has ended.
     pub(super) fn remove(&mut self, id: StrangerId) {
         self.present.remove(&id);
     }
@@ -77,7 +86,7 @@ impl<End> Strangers<End> {
         }
         let priority = |(id, stranger): &(&StrangerId, &Stranger<End>)| {
             let company = from.get(&stranger.from).copied().unwrap_or_default();
-            (stranger.known, std::cmp::Reverse(company), **id)
+            (stranger.shown, std::cmp::Reverse(company), **id)
         };
         let (id, _) = self.present.iter().min_by_key(priority)?;
         let id = *id;
@@ -141,13 +150,16 @@ mod tests {
     }
 
     #[test]
-    fn who_has_shown_the_secret_goes_last() {
-        let mut strangers = Strangers::new(2);
+    fn who_has_shown_more_goes_later() {
+        let mut strangers = Strangers::new(3);
+        let (member, _) = admit(&mut strangers, "10.0.0.1");
+        strangers.shows(member, Shown::Membership);
         let (known, _) = admit(&mut strangers, "10.0.0.1");
-        strangers.know(known);
+        strangers.shows(known, Shown::Secret);
         let (silent, _) = admit(&mut strangers, "10.0.0.1");
-        assert_eq!(admit(&mut strangers, "10.0.0.1").1, Some(silent));
-        let (_, evicted) = admit(&mut strangers, "10.0.0.2");
-        assert_ne!(evicted, Some(known));
+        let (next, evicted) = admit(&mut strangers, "10.0.0.1");
+        assert_eq!(evicted, Some(silent));
+        strangers.shows(next, Shown::Membership);
+        assert_eq!(admit(&mut strangers, "10.0.0.2").1, Some(known));
     }
 }
