@@ -12,19 +12,20 @@ use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     application::{Publications, core_node, core_shard},
     figures::{Figures, count},
     links::TopicLinks,
     port::{TopicSettings, Topics},
-    table::{Request, Table},
+    table::{Effect, Request, Table},
 };
 use crate::{
     links::{Credit, LinkLife, LinkSender, Unsent},
     member::NodeId,
     shard::{Placement, ShardCount},
+    throttle::Throttle,
     version::WireVersion,
     wire::{self, WireError},
 };
@@ -74,6 +75,8 @@ pub(crate) struct Driver {
     held: BTreeSet<hither_replication::ShardId>,
     held_count: watch::Sender<usize>,
     figures: Arc<Figures>,
+    lags: Throttle,
+    losses: Throttle,
 }
 
 /// A node to which there is a link.
@@ -159,6 +162,8 @@ impl Driver {
             held: BTreeSet::new(),
             held_count,
             figures: figures.clone(),
+            lags: Throttle::default(),
+            losses: Throttle::default(),
         };
         let topics = Topics::new(sender.clone(), settings, message_limit / 2, shards, figures, held);
         (driver, TopicLinks::new(links, sender), topics)
@@ -265,12 +270,41 @@ impl Driver {
                     }
                     output => {
                         let effect = self.table.output(output, &mut more);
-                        count(&self.figures.delivered, effect.delivered);
-                        count(&self.figures.confirmed, effect.confirmed);
+                        self.account(effect);
                     }
                 }
             }
             inputs.extend(more.into_iter().rev());
+        }
+    }
+
+    fn account(&mut self, effect: Effect) {
+        let Effect {
+            delivered,
+            confirmed,
+            lagged,
+            gaps,
+        } = effect;
+        count(&self.figures.delivered, delivered);
+        count(&self.figures.confirmed, confirmed);
+        count(&self.figures.lagged, lagged);
+        count(&self.figures.gaps, gaps);
+        if lagged > 0
+            && let Some(suppressed) = self.lags.permit()
+        {
+            warn!(
+                suppressed,
+                lagged, "listeners to a topic lag: what they have not handled has reached its bound"
+            );
+        }
+        if gaps > 0
+            && let Some(suppressed) = self.losses.permit()
+        {
+            warn!(
+                suppressed,
+                listeners = gaps,
+                "publications to a topic were not heard here, and are no longer retained"
+            );
         }
     }
 

@@ -17,6 +17,10 @@ pub struct TopicFigures {
     pub confirmed: u64,
     /// Publications that listeners here were told.
     pub delivered: u64,
+    /// How often a listener here had too much to handle: see [`Told::Lagged`](super::Told::Lagged).
+    pub lagged: u64,
+    /// How often a listener here was told that it has not heard all: see [`Told::Gap`](super::Told::Gap).
+    pub gaps: u64,
 }
 
 /// The same, as they are counted.
@@ -28,6 +32,8 @@ pub(super) struct Figures {
     pub(super) received: AtomicU64,
     pub(super) confirmed: AtomicU64,
     pub(super) delivered: AtomicU64,
+    pub(super) lagged: AtomicU64,
+    pub(super) gaps: AtomicU64,
 }
 
 impl Figures {
@@ -40,6 +46,8 @@ impl Figures {
             received: read(&self.received),
             confirmed: read(&self.confirmed),
             delivered: read(&self.delivered),
+            lagged: read(&self.lagged),
+            gaps: read(&self.gaps),
         }
     }
 }

@@ -34,11 +34,11 @@
 //! | what | bound | when it is reached |
 //! |---|---|---|
 //! | requests of this node, and publications that are not confirmed | [`publishing`](TopicSettings::publishing) bytes | [`Refused::Full`]; [`Topics::room`] says when to try again |
-//! | what a listener was told and has not handled | [`listening`](TopicSettings::listening) bytes | [`Told::Lagged`]: it is told no more of that topic, and may subscribe again from where it has come |
+//! | what a listener was told and has not handled | [`listening`](TopicSettings::listening) bytes | [`Told::Lagged`], counted and logged: it is told no more of that topic, and may subscribe again from where it has come |
 //! | messages that have come and are not handled | the window of each link | the peer's queue grows |
 //! | messages to a peer | the queue of its link | the link is cut; what was lost is asked for again from the log |
 //! | entries under way to a follower or a holder | `window_bytes` of the core's settings | they wait in the log, or with the publisher |
-//! | the log of a shard | `kept_bytes` of the core's settings | who has heard less is told [`Told::Gap`] |
+//! | the log of a shard | `kept_bytes` of the core's settings | who has heard less is told [`Told::Gap`], counted and logged |
 //! | largest payload | half of a link's largest message | [`Refused::TooLarge`] |
 //!
 //! # Who may die when
@@ -55,8 +55,7 @@
 //! # How rooms will move here
 //! Each step lands by itself.
 //! 1. The topics of one namespace without recovery: a lane is a [`Listen`], `Lane::subscribe` and `Lane::publish` of such a topic go to
-//!    [`Topics`]; the producer is the session's key and the sequence the number of what caused the publication, or for what
-//!    sessions do not cause the node's life and a counter.
+//!    [`Topics`]; the producer is the session's key. What that takes is below.
 //! 2. Recovery: the offset of an event is the position of its room; who returns subscribes from it. Marks, histories and the
 //!    lanes' logs have no user then: `log`, `lane/histories`, `router/histories` and `trace` go.
 //! 3. All namespaces. The first core's own distribution goes: `router/topics`, `mourning`, `legacies`, `pause`,
@@ -64,6 +63,42 @@
 //!    `topic`. A session that moves takes along its unconfirmed publications and the position of each room.
 //! 4. Sessions: `crates/sessions` in place of `Core`, in a lane; then `handoff`, `settlement`, `lane/replicas`, `lane/departures`
 //!    and `router/moves` go.
+//!
+//! # Step 1 in detail
+//! *Seam.* The router asks a predicate over topics, which the embedder gives with [`TopicSettings`] and which is the same on all
+//! nodes. Lanes and [`Cluster::publish`](crate::Cluster::publish) ask the router, so entities do not know which core serves a topic.
+//! Recovery, a setting of the whole server today, becomes one of the namespace, for these namespaces have none.
+//!
+//! *Join.* The first subscription of a lane to a topic is a [`Listener::subscribe`] from now on, and pending until
+//! [`Told::Subscribed`]; later ones are in force when that is. [`Listen::told`] puts the news and its [`Hold`] into the lane's
+//! mailbox, where it stands behind what the lane was told before. So a member hears all from the moment its join is answered on.
+//!
+//! *Publish.* The sequence is a counter in the session, which is part of its snapshot and replica. The replica has it as it was
+//! before the handler that runs, as it has the data: a handler that is run again after a failover gives the same numbers, and is
+//! heard once. What has no session, [`Cluster::publish`](crate::Cluster::publish), has the node's incarnation for a producer and counts for itself. On
+//! [`Refused::Full`] the effect stays where it is and the session stalls, as for a congested link; [`Refused::TooLarge`] must
+//! be known when the handler emits, for it is the handler's error.
+//!
+//! *Answers.* An answer that follows a publication waits for [`Told::Confirmed`] in place of the witness that the first core
+//! looks for: a commit is done when the standby has the session and all that it published before is confirmed.
+//!
+//! *Move.* A session cannot be frozen while something of it is unconfirmed. Its snapshot has a position for each room.
+//! On arrival each room is heard from there by a listener of its own, until that has said [`Told::Subscribed`]; meanwhile the
+//! session takes nothing of that topic from the lane's listener, and afterwards nothing up to the position. Both listeners are served
+//! by one driver, in the same turns, so after the turn they stand at the same position.
+//!
+//! *Failover.* How far a room was told to a client is known at its ingress only, which would have to report positions with
+//! every order: that is step 2. Until then a socket whose owner dies ends, and its client connects anew.
+//!
+//! *Several rooms in one emit* have several orders: who is to be told which copy cannot be judged by who is in the rooms when
+//! a copy comes. The copies name the topics and the position of the first one, and
+//! [`Memberships`](hither_replication::Memberships) of each socket decide. Without that a join or leave between the copies
+//! makes a hole or a double. `except` is judged by membership on delivery, as today.
+//!
+//! *Lag and gap.* A lane that lags subscribes again from where it has come as soon as its [`Hold`]s are dropped. On a gap the
+//! sockets in the room end with a close of the transport, so that their clients connect anew.
+//!
+//! Volatile events, events for this node's sockets alone, `fetchSockets` and what is said to handlers are no publications, and stay.
 
 mod application;
 mod driver;

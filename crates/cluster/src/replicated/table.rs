@@ -272,8 +272,7 @@ impl Table {
         }
     }
 
-    /// Takes what the core puts out for listeners, and adds what it is to be given for that. Returned is how many publications
-    /// listeners are told, and how many are confirmed.
+    /// Takes what the core puts out for listeners, and adds what it is to be given for that. Returned is what it came to.
     pub(super) fn output(
         &mut self,
         output: Output<Publications>,
@@ -282,14 +281,14 @@ impl Table {
         match output {
             Output::Subscribed { topic, base } => self.subscribed(topic, base),
             Output::Deliver { topic, at, payload } => return self.deliver(topic, at, payload, inputs),
-            Output::Gap { topic, base } => self.gap(topic, base),
+            Output::Gap { topic, base } => return self.gap(topic, base),
             Output::Replayed {
                 replay,
                 publications,
                 through,
                 is_last,
             } => return self.replayed(replay, publications, through, is_last, inputs),
-            Output::NotReplayable(replay) => self.not_replayable(replay),
+            Output::NotReplayable(replay) => return self.not_replayable(replay),
             Output::Confirmed {
                 shard,
                 producer,
@@ -325,9 +324,10 @@ impl Table {
         }
     }
 
-    fn gap(&mut self, topic: Topic, base: TopicPosition) {
+    fn gap(&mut self, topic: Topic, base: TopicPosition) -> Effect {
+        let mut effect = Effect::default();
         let Some(subscription) = self.topics.get_mut(&topic) else {
-            return;
+            return effect;
         };
         subscription.heard = Some(base);
         for (id, hearing) in &mut subscription.listeners {
@@ -336,8 +336,10 @@ impl Table {
                 let topic = topic.clone();
                 listening.push(Told::Gap { topic, base });
                 self.to_tell.insert(*id);
+                effect.gaps += 1;
             }
         }
+        effect
     }
 
     fn deliver(
@@ -368,12 +370,14 @@ impl Table {
                 lagging.push(*id);
             }
         }
+        let lagged = lagging.len();
         for id in lagging {
             self.lag(id, &topic, before.unwrap_or(at), inputs);
         }
         Effect {
             delivered,
-            confirmed: 0,
+            lagged,
+            ..Effect::default()
         }
     }
 
@@ -428,7 +432,8 @@ impl Table {
                 self.lag(id, &topic, heard, inputs);
                 return Effect {
                     delivered,
-                    confirmed: 0,
+                    lagged: 1,
+                    ..Effect::default()
                 };
             }
             *heard = at;
@@ -444,25 +449,28 @@ impl Table {
         }
         Effect {
             delivered,
-            confirmed: 0,
+            ..Effect::default()
         }
     }
 
-    fn not_replayable(&mut self, replay: ReplayId) {
+    fn not_replayable(&mut self, replay: ReplayId) -> Effect {
+        let mut effect = Effect::default();
         let Some((id, topic)) = self.replays.remove(&replay) else {
-            return;
+            return effect;
         };
         let (Some(subscription), Some(listening)) =
             (self.topics.get_mut(&topic), self.listeners.get_mut(&id))
         else {
-            return;
+            return effect;
         };
         // The core asks about a topic when the subscription of the node holds.
         if let Some(base) = subscription.heard {
             subscription.listeners.insert(id, Hearing::Live { after: 0 });
             listening.push(Told::Gap { topic, base });
             self.to_tell.insert(id);
+            effect.gaps = 1;
         }
+        effect
     }
 
     fn confirmed(&mut self, shard: hither_replication::ShardId, producer: Producer, sequence: u64) -> Effect {
@@ -489,8 +497,8 @@ impl Table {
             self.unconfirmed.remove(&key);
         }
         Effect {
-            delivered: 0,
             confirmed: count,
+            ..Effect::default()
         }
     }
 
@@ -515,6 +523,10 @@ pub(super) struct Effect {
     pub(super) delivered: usize,
     /// Publications of this node that are confirmed.
     pub(super) confirmed: usize,
+    /// Listeners that had no room for more of a topic.
+    pub(super) lagged: usize,
+    /// Listeners that are told that they have not heard all of a topic.
+    pub(super) gaps: usize,
 }
 
 #[cfg(test)]

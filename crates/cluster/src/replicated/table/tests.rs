@@ -46,6 +46,8 @@ struct World {
     table: Table,
     room: Arc<Semaphore>,
     ears: Vec<Arc<Ear>>,
+    /// How often a listener lagged, and how often one was told of a gap.
+    lost: (usize, usize),
 }
 
 const ROOM: usize = 100;
@@ -56,6 +58,7 @@ impl World {
             table: Table::default(),
             room: Arc::new(Semaphore::new(ROOM)),
             ears: Vec::new(),
+            lost: (0, 0),
         };
         for id in 0..listeners {
             let ear = Arc::<Ear>::default();
@@ -102,7 +105,9 @@ impl World {
     /// What the core is given for an output.
     fn output(&mut self, output: Output<Publications>) -> Vec<String> {
         let mut inputs = Vec::new();
-        self.table.output(output, &mut inputs);
+        let Effect { lagged, gaps, .. } = self.table.output(output, &mut inputs);
+        self.lost.0 += lagged;
+        self.lost.1 += gaps;
         self.table.tell();
         inputs.into_iter().map(short).collect()
     }
@@ -261,6 +266,7 @@ fn what_is_not_kept_any_more_is_a_gap() {
     world.deliver(8);
     assert_eq!(world.ears[0].news(), [gap(7), hears(8)]);
     assert_eq!(world.ears[1].news(), [gap(7), hears(8)]);
+    assert_eq!(world.lost, (0, 3));
 }
 
 #[test]
@@ -285,6 +291,7 @@ fn a_listener_that_does_not_keep_up_leaves_and_may_come_back() {
     assert_eq!(world.subscribe(0, Some(7)), ["replay 1 from 7"]);
     world.replayed(1, &[8, 9], 19, true);
     assert_eq!(world.ears[0].news(), [hears(8), hears(9), begins(19)]);
+    assert_eq!(world.lost, (1, 0));
 }
 
 #[test]
@@ -301,6 +308,7 @@ fn a_replay_that_is_too_much_ends_too() {
     assert_eq!(world.ears[0].news(), [hears(2), hears(3), hears(4), lagged]);
     world.replayed(1, &[6], 6, true);
     assert_eq!(world.ears[0].news(), []);
+    assert_eq!(world.lost, (1, 0));
 }
 
 #[test]
