@@ -127,13 +127,18 @@ pub trait Entities: Sized + Send + 'static {
     /// [`Lane::calm`] is called when that one has ended. A frozen entity gets no calls but `thaw` and `remove`.
     fn freeze(&mut self, lane: &mut Lane<Self>, key: &Key) -> Option<Self::Snapshot>;
 
-    /// A frozen entity, or one that is about to be, stays after all. What it missed follows.
+    /// A frozen entity, or one that is about to be, stays after all. What it missed follows, and then [`resume`](Self::resume).
     fn thaw(&mut self, lane: &mut Lane<Self>, key: &Key);
 
     /// Something was published to a topic of this entity while it was frozen.
     fn missed(&mut self, lane: &mut Lane<Self>, key: &Key, entry: &Entry<Self::Publication>);
 
-    /// An entity comes to live here, which has been served up to these marks. What was published since follows.
+    /// An entity that was thawed or adopted has been served all that it missed. Only now it may do something of its own: what
+    /// it says comes after what it missed.
+    fn resume(&mut self, lane: &mut Lane<Self>, key: &Key);
+
+    /// An entity comes to live here, which has been served up to these marks. What was published since follows, and then
+    /// [`resume`](Self::resume).
     fn adopt(&mut self, lane: &mut Lane<Self>, key: &Key, snapshot: Self::Snapshot, marks: &Marks);
 
     /// Whether an arriving copy of an entity is to be preferred to that which lives here. There are two after a

@@ -157,6 +157,7 @@ impl<E: Entities> LaneState<E> {
                 entities.adopt(lane, key, snapshot, marks)
             });
             self.catch_up(key, marks);
+            self.guarded(Some(key), |entities, lane| entities.resume(lane, key));
             self.lane.changed(key);
         }
         self.replicas.forget(&mut self.lane, key);

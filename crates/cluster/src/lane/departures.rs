@@ -129,6 +129,7 @@ impl<E: Entities> LaneState<E> {
         if let Some(frozen) = frozen {
             self.catch_up(key, &frozen.marks);
         }
+        self.guarded(Some(key), |entities, lane| entities.resume(lane, key));
     }
 
     /// Serves an entity what was published to its topics after `marks`.

@@ -108,6 +108,8 @@ impl Entities for Nothing {
 
     fn missed(&mut self, _: &mut Lane<Self>, _: &Key, _: &Entry<Payload>) {}
 
+    fn resume(&mut self, _: &mut Lane<Self>, _: &Key) {}
+
     fn adopt(&mut self, _: &mut Lane<Self>, _: &Key, (): (), _: &Marks) {}
 
     fn is_better(&self, _: &Key, (): &()) -> bool {

@@ -424,7 +424,6 @@ impl Entities for Sessions {
             session.scheduled = None;
             session.resume_socket();
             session.mark_dirty(env, lane);
-            session.drive(env, lane);
         });
     }
 
@@ -442,13 +441,16 @@ impl Entities for Sessions {
     fn adopt(&mut self, lane: &mut Lane, key: &Key, snapshot: SessionSnapshot, marks: &Marks) {
         if let Some(slot) = self.restore(lane, key, snapshot) {
             self.env.shared.counters.moved_in.up();
-            self.with_slot(lane, slot, |session, env, lane| {
+            self.with_slot(lane, slot, |session, _, lane| {
                 if !session.is_dormant() {
                     session.begin_epoch(lane, marks);
                 }
-                session.arrived(env, lane);
             });
         }
+    }
+
+    fn resume(&mut self, lane: &mut Lane, key: &Key) {
+        self.with(lane, key, Session::arrived);
     }
 
     fn passed(&mut self, lane: &mut Lane, key: &Key) {

@@ -22,7 +22,7 @@ impl Session {
         }
     }
 
-    /// The session has come from another node, and goes on.
+    /// The session has come from another node, or stays after all, and goes on.
     pub(crate) fn arrived(&mut self, env: &mut Env, lane: &mut Lane) {
         if self.socket.is_some()
             && self.engine.transport() == Some(TransportName::WebSocket)
