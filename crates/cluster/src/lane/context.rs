@@ -11,6 +11,7 @@ use tracing::info;
 use super::{
     LaneHandle, LaneMessage, LaneRef,
     barriers::{Barriers, Waiting},
+    doubt::Doubt,
     histories::HistoryWant,
     replicas::Standby,
 };
@@ -64,6 +65,8 @@ pub struct Lane<E: Entities> {
     last_version: u64,
     /// Nodes that have what an entity published since it last committed, and which its standby does not hear.
     pub(super) witnesses: HashMap<Key, HashSet<NodeId>>,
+    /// After a pause, until every member has said whether this node was counted out.
+    pub(super) doubt: Option<Doubt<E>>,
 }
 
 /// What somebody missed, in its order.
@@ -106,12 +109,18 @@ impl<E: Entities> Lane<E> {
             last_commit: 0,
             last_version: 0,
             witnesses: HashMap::new(),
+            doubt: None,
         }
     }
 
     /// Which of the node's lanes this is, from 0.
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// Whether the entities may live on elsewhere, for this node was paused. Nothing may come of them before it is known.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
     }
 
     /// The node that this lane runs on.

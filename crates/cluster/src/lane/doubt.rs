@@ -46,7 +46,7 @@ impl<E: Entities> LaneState<E> {
     /// The lane did not run for so long. Who is alone has lost nothing.
     pub(super) fn paused(&mut self, pause: Duration) {
         if pause < self.doubt_after
-            || self.doubt.is_some()
+            || self.lane.is_in_doubt()
             || self.lane.placement.view().others().next().is_none()
         {
             return;
@@ -60,7 +60,7 @@ impl<E: Entities> LaneState<E> {
         self.lane.router.paused(now - pause, now);
         let nodes = self.lane.router.barrier_nodes();
         let barrier = self.lane.raise(nodes, Waiting::Doubt);
-        self.doubt = Some(Doubt {
+        self.lane.doubt = Some(Doubt {
             barrier,
             held: VecDeque::new(),
             answered: Vec::new(),
@@ -69,7 +69,7 @@ impl<E: Entities> LaneState<E> {
 
     /// What can be handled in doubt; the rest is held until there is none.
     pub(super) fn admit(&mut self, message: LaneMessage<E>) -> Option<LaneMessage<E>> {
-        let Some(doubt) = &mut self.doubt else {
+        let Some(doubt) = &mut self.lane.doubt else {
             return Some(message);
         };
         match &message {
@@ -93,7 +93,7 @@ impl<E: Entities> LaneState<E> {
 
     /// Every member has answered: what is still here is this node's own.
     pub(super) fn doubt_ends(&mut self) {
-        for message in self.doubt.take().into_iter().flat_map(|doubt| doubt.held) {
+        for message in self.lane.doubt.take().into_iter().flat_map(|doubt| doubt.held) {
             self.handle(message);
             self.settle_moves();
         }
@@ -102,7 +102,7 @@ impl<E: Entities> LaneState<E> {
     /// A member had counted this node out, and lets the entities live on of which it has replicas. A node that ran all the
     /// time keeps its own copies: the members were parted, and clients may be with either.
     pub(super) fn counted_out(&mut self, by: &NodeId) {
-        if self.doubt.is_none() {
+        if !self.lane.is_in_doubt() {
             return;
         }
         let theirs = self

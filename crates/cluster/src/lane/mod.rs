@@ -25,7 +25,6 @@ use self::{
     arrivals::{Arrivals, Preparation},
     barriers::Waiting,
     departures::Frozen,
-    doubt::Doubt,
     parking::Parking,
     replicas::Replicas,
 };
@@ -226,7 +225,6 @@ pub(crate) struct LaneState<E: Entities> {
     unreplicated: Vec<Key>,
     /// After not having run for so long, others may have taken over.
     doubt_after: Duration,
-    doubt: Option<Doubt<E>>,
     ticker: tokio::task::JoinHandle<()>,
 }
 
@@ -290,7 +288,6 @@ impl<E: Entities> Actor for LaneActor<E> {
             reunited: None,
             unreplicated: Vec::new(),
             doubt_after: arguments.doubt_after,
-            doubt: None,
             ticker,
         })
     }
