@@ -56,6 +56,35 @@ describe("a client that does not read", () => {
   });
 });
 
+/** More than 8 MiB together, which is what a client may be behind. */
+const ANSWERS = 33;
+const BYTES = 265_000;
+
+describe("a client that reads, and asks for much at once", () => {
+  let cluster: Cluster;
+
+  before(async () => {
+    cluster = await Cluster.start({ program: testbed(), size: 1 });
+  });
+
+  after(async () => {
+    await cluster.destroy();
+  });
+
+  test("is told all of it in order", async () => {
+    using socket = await connectRaw(`${cluster.node(1).url}/socket.io/`);
+    socket.sendTogether(Array.from({ length: ANSWERS }, (_, ask) => `42${ask}["fill",${BYTES}]`));
+    const filled = "x".repeat(BYTES);
+    for (let ask = 0; ask < ANSWERS; ask += 1) {
+      const answer = await socket.next();
+      assert.ok(
+        answer === `43${ask}["${filled}"]`,
+        `answer ${ask} is another: ${answer.slice(0, 20).toString()}`,
+      );
+    }
+  });
+});
+
 function residentBytes(node: ClusterNode): number {
   const status = readFileSync(`/proc/${node.child.pid ?? 0}/status`, "utf8");
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket, type ClientOptions } from "ws";
 import { DEFAULT_DEADLINE_MS, within } from "./wait.ts";
@@ -18,11 +19,15 @@ export class RawWebSocket implements Disposable {
   readonly #socket: WebSocket;
   readonly #frames: Frame[] = [];
   readonly #readers: ((frame: Frame) => void)[] = [];
+  #connection: Socket | undefined;
 
   constructor(url: string, options: ClientOptions = {}) {
     const socket = new WebSocket(url.replace(/^http/, "ws"), { perMessageDeflate: false, ...options });
     this.#url = url;
     this.#socket = socket;
+    socket.once("upgrade", ({ socket: connection }) => {
+      this.#connection = connection;
+    });
     socket.on("message", (data: Buffer, isBinary) => {
       const frame = isBinary ? data : data.toString("utf8");
       const reader = this.#readers.shift();
@@ -63,6 +68,13 @@ export class RawWebSocket implements Disposable {
 
   send(frame: string | Uint8Array): void {
     this.#socket.send(frame);
+  }
+
+  /** Sends frames so that they arrive at once. */
+  sendTogether(frames: readonly string[]): void {
+    this.#connection?.cork();
+    for (const frame of frames) this.send(frame);
+    this.#connection?.uncork();
   }
 
   /** Sends one message in several fragments. */

@@ -74,6 +74,9 @@ impl EngineService for EngineEcho {
 
 struct Testbed;
 
+/// The most that a client may ask for, in bytes.
+const MOST_FILLED: usize = 1_000_000;
+
 /// How long a client may take to answer a question.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -139,6 +142,11 @@ fn answer(
     match name.as_str() {
         "message" => socket.emit_with("message-back", args),
         "message-with-ack" | "echo" => socket.ack_with(ack, args),
+        // So many bytes.
+        "fill" => {
+            let bytes = args.parse_first::<usize>()?.min(MOST_FILLED);
+            socket.ack(ack, &"x".repeat(bytes))
+        }
         // Asks the client in turn, and answers with what it answers.
         "ask" => {
             let question = ("why?", Binary::from(vec![1, 2, 3]));

@@ -16,8 +16,9 @@ use crate::{
 /// A namespace of a Socket.IO server: what happens when a client connects, says something, leaves.
 ///
 /// Handlers of one session run one at a time, in the order in which the client spoke; those of different sessions run side
-/// by side, and a slow one holds up nobody else. One that panics ends its session. Blocking code belongs into
-/// [`spawn_blocking`](tokio::task::spawn_blocking), as everywhere in async code.
+/// by side, and one that waits holds up nobody else. One that panics ends its session. Code that blocks or computes for long
+/// belongs into [`spawn_blocking`](tokio::task::spawn_blocking), as everywhere in async code: until a handler waits for the
+/// first time, it runs where its session lives, and other sessions there have to wait for it.
 ///
 /// A session moves between nodes as they come and go, so a handler must find all it needs to know of its socket in the
 /// socket's `data`, which moves along. What is in `self` is each node's own.

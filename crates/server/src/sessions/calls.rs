@@ -1,6 +1,12 @@
-//! The application's calls of a session: one at a time, each in a task of its own while it runs.
+//! The application's calls of a session: one at a time. Each is polled once where it stands, and only one that has to wait
+//! becomes a task.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
 
 use hither_socketio::{self as socketio, ConnectError, Json, NamespaceName, SocketId};
 use rand::distr::{Alphanumeric, SampleString};
@@ -18,6 +24,7 @@ use super::{
     recovery::{self, Recovery},
     session::{NamespaceSocket, Session, Upper},
     shared::Service,
+    speaking::BEHIND,
 };
 use crate::{
     io::Io,
@@ -30,6 +37,9 @@ use crate::{
 /// Characters of a socket's id: more than enough to be unique, few enough to read.
 const SOCKET_ID_LENGTH: usize = 20;
 
+/// Handlers of a session that may run in the lane before other sessions have their turn; those after them run as tasks.
+const HANDLERS_PER_TURN: u32 = 32;
+
 /// A handler at work. Dropped, it is stopped.
 pub(crate) struct Running {
     run: u64,
@@ -39,12 +49,15 @@ pub(crate) struct Running {
     socket: Option<SocketId>,
     /// What it does, for the standby to do if this node dies meanwhile.
     job: Job,
-    task: AbortHandle,
+    /// Once it has to wait.
+    task: Option<AbortHandle>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -158,13 +171,8 @@ impl Session {
                 if let Job::EngineMessage(message) = job {
                     let effects = Effects::new(env.shared.config.max_outgoing_bytes);
                     let call = service.clone().call(message.clone(), effects);
-                    self.spawn(
-                        lane,
-                        env.next_run(),
-                        (number, Job::EngineMessage(message)),
-                        None,
-                        call,
-                    );
+                    let run = env.next_run();
+                    self.run(env, lane, run, (number, Job::EngineMessage(message)), None, call);
                 }
             }
             // Nodes with other services than ours share our cluster.
@@ -204,7 +212,7 @@ impl Session {
                 request,
                 effects: Effects::new(env.shared.config.max_outgoing_bytes),
             };
-            return self.spawn(lane, run, (number, job), Some(id), Box::pin(recovery.run()));
+            return self.run(env, lane, run, (number, job), Some(id), Box::pin(recovery.run()));
         }
         self.recovery_failed = false;
         let context = self.context(env, lane, run, &namespace, &id, Arc::default());
@@ -233,7 +241,7 @@ impl Session {
             });
         }
         let call = handler.call(Job::Connect { namespace, auth }, context, None);
-        self.spawn(lane, run, (number, job), Some(id), call);
+        self.run(env, lane, run, (number, job), Some(id), call);
     }
 
     fn start_for_socket(
@@ -262,7 +270,7 @@ impl Session {
         let run = env.next_run();
         let context = self.context(env, lane, run, &namespace, &id, rooms);
         let call = handler.clone().call(job.clone(), context, data);
-        self.spawn(lane, run, (number, job), Some(id), call);
+        self.run(env, lane, run, (number, job), Some(id), call);
     }
 
     fn context(
@@ -290,14 +298,30 @@ impl Session {
         }
     }
 
-    fn spawn(
+    /// Runs a handler. Most are done without waiting, and need no task; what they ask for is done when the session goes on.
+    fn run(
         &mut self,
-        lane: &Lane,
+        env: &mut Env,
+        lane: &mut Lane,
         run: u64,
         (number, job): (u64, Job),
         socket: Option<SocketId>,
-        call: Call,
+        mut call: Call,
     ) {
+        let mut running = Running {
+            run,
+            number,
+            job,
+            socket,
+            task: None,
+        };
+        if self.may_run_here(env, lane) {
+            env.handlers_in_turn += 1;
+            // Nobody is to be woken: one that is not done is polled again as soon as it is a task.
+            if let Poll::Ready(outcome) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return self.take_outcome(env, lane, running, outcome);
+            }
+        }
         let (address, handle) = (
             SessionAddress {
                 key: self.key.clone(),
@@ -309,13 +333,16 @@ impl Session {
             let outcome = call.await;
             handle.send(LaneEvent::HandlerEnded { address, outcome });
         });
-        self.running = Some(Running {
-            run,
-            number,
-            job,
-            socket,
-            task: task.abort_handle(),
-        });
+        running.task = Some(task.abort_handle());
+        self.running = Some(running);
+    }
+
+    /// Whether a handler may run in the lane. The end of one that is a task comes as a message.
+    fn may_run_here(&self, env: &Env, lane: &Lane) -> bool {
+        // What was said goes out at the end of the turn, and counts until then as if the client did not read it.
+        let is_behind = self.outgoing.bytes() > BEHIND;
+        // A message waits until it is known whether this is the session's only copy.
+        env.handlers_in_turn < HANDLERS_PER_TURN && !is_behind && !lane.is_in_doubt()
     }
 
     pub(super) fn refuse(&mut self, namespace: &NamespaceName, error: &ConnectError) {
@@ -374,9 +401,14 @@ impl Session {
 
     /// The handler at work has ended.
     pub(crate) fn handler_ended(&mut self, env: &mut Env, lane: &mut Lane, outcome: Outcome) {
-        let Some(running) = self.running.take() else {
-            return;
-        };
+        if let Some(running) = self.running.take() {
+            self.take_outcome(env, lane, running, outcome);
+            self.drive(env, lane);
+        }
+    }
+
+    /// A handler has ended, and what it asked for is to be done.
+    fn take_outcome(&mut self, env: &mut Env, lane: &mut Lane, running: Running, outcome: Outcome) {
         let socket = running.socket.clone();
         if let (Some(id), Upper::SocketIo(upper)) = (&socket, &mut self.upper)
             && let Some(entry) = upper.socket_mut(id)
@@ -435,7 +467,6 @@ impl Session {
         };
         self.applications
             .push_back(Application::new(socket, effects, then));
-        self.drive(env, lane);
     }
 
     /// The socket hears its rooms and its namespace no more; its rooms stay known, for `disconnect` to see.

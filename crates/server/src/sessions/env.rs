@@ -48,6 +48,8 @@ pub(crate) struct Env {
     /// Who waits for a link that is congested.
     pub(super) stalled: Vec<Slot>,
     runs: u64,
+    /// How many handlers the session that goes on has run in the lane.
+    pub(super) handlers_in_turn: u32,
 }
 
 impl Env {
@@ -67,6 +69,7 @@ impl Env {
             search: None,
             stalled: Vec::new(),
             runs: 0,
+            handlers_in_turn: 0,
         }
     }
 

@@ -278,6 +278,7 @@ impl Session {
     /// Does what the two machines ask for until they ask for nothing, then lets the application go on.
     pub(crate) fn drive(&mut self, env: &mut Env, lane: &mut Lane) {
         self.refuse_claims_of_others();
+        env.handlers_in_turn = 0;
         loop {
             self.drain(env, lane);
             if !self.advance(env, lane) {

@@ -18,7 +18,7 @@ use crate::room::RoomEvent;
 const IN_FLIGHT: usize = 256 << 10;
 
 /// Bytes that wait for a client who is behind.
-const BEHIND: usize = 16 << 10;
+pub(super) const BEHIND: usize = 16 << 10;
 
 /// An event for a room, as it comes to the sessions of a lane.
 pub(crate) struct Heard<'a> {
