@@ -22,11 +22,14 @@ export async function assertAliveOn(socket: RawWebSocket): Promise<void> {
   assert.equal(await socket.next(), "4still here");
 }
 
-/** The server has forgotten the session. Looks by POST, because a second poll would itself close a session. */
+/**
+ * The server has forgotten the session. Looks by POST, because a second poll would itself close a session, and with a
+ * noop, because an echo would answer a poll whose end the server has yet to notice.
+ */
 export async function assertForgotten(session: PollingSession): Promise<void> {
   await until(
     `session ${session.sid} unknown`,
-    async () => (await session.push("4anyone?")).text === SESSION_UNKNOWN,
+    async () => (await session.push("6")).text === SESSION_UNKNOWN,
   );
   const answer = await session.poll();
   assert.deepEqual([answer.status, answer.text], [400, SESSION_UNKNOWN]);
