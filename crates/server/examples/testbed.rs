@@ -1,5 +1,5 @@
 //! A node for conformance and load tests: plain Engine.IO at `/engine.io/` that echoes, and Socket.IO at `/socket.io/` with
-//! the namespaces `/` and `/custom`.
+//! the namespaces `/`, `/custom` and, without recovery, `/unrecovered`.
 //!
 //! It takes the flags of `hither node` and those that make a test short: `testbed --help`.
 
@@ -72,7 +72,7 @@ impl EngineService for EngineEcho {
     }
 }
 
-struct Testbed;
+struct Testbed<const RECOVERABLE: bool>;
 
 /// The most that a client may ask for, in bytes.
 const MOST_FILLED: usize = 1_000_000;
@@ -80,8 +80,10 @@ const MOST_FILLED: usize = 1_000_000;
 /// How long a client may take to answer a question.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-impl Namespace for Testbed {
+impl<const RECOVERABLE: bool> Namespace for Testbed<RECOVERABLE> {
     type Data = ();
+
+    const RECOVERABLE: bool = RECOVERABLE;
 
     async fn connect(&self, socket: &mut Socket<()>, auth: Option<Json>) -> Result<(), ConnectError> {
         let auth = auth.as_ref().map_or("{}", Json::as_str);
@@ -184,8 +186,9 @@ fn main() -> ExitCode {
     run(&node, async |config| {
         let server = Server::builder()
             .config(test.apply(config))
-            .namespace("/", Testbed)?
-            .namespace("/custom", Testbed)?
+            .namespace("/", Testbed::<true>)?
+            .namespace("/custom", Testbed::<true>)?
+            .namespace("/unrecovered", Testbed::<false>)?
             .engine_service("/engine.io/", EngineEcho);
         Ok(Site::new(server))
     })

@@ -108,7 +108,8 @@ pub struct ServerConfig {
     /// What one client may ask for.
     pub client_limits: ClientLimits,
     /// Whether clients may come back to where they were. Off unless configured, as in the reference server: with it on,
-    /// every event bears an offset as its last argument, which the client's listeners see too.
+    /// every event bears an offset as its last argument, which the client's listeners see too. A namespace
+    /// [may do without](crate::Namespace::RECOVERABLE).
     pub recovery: Option<RecoveryConfig>,
     /// Which node owns a new session.
     pub placement: SessionPlacement,

@@ -81,8 +81,12 @@ pub trait Namespace: Send + Sync + 'static {
         async {}
     }
 
+    /// Whether clients may come back to their sockets here, where [recovery](crate::ServerConfig::recovery) is on. Without it events
+    /// bear no offset, and nothing is kept of them for a client that is away.
+    const RECOVERABLE: bool = true;
+
     /// How long a client whose connection broke may take to come back before [`disconnect`](Self::disconnect) is called.
-    /// Counts only where [recovery](crate::ServerConfig::recovery) is on; a client that says goodbye is gone at once.
+    /// Counts only where a socket can be [recovered](Self::RECOVERABLE); a client that says goodbye is gone at once.
     const PATIENCE: Duration = Duration::ZERO;
 
     /// The client has come back to its socket, with the same id, rooms and data, and what it missed is on its way.
@@ -139,6 +143,7 @@ pub(crate) type Call = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 pub(crate) trait AnyNamespace: Send + Sync {
     fn call(self: Arc<Self>, job: Job, context: SocketContext, data: Option<AnyData>) -> Call;
     fn follows_whereabouts(&self) -> bool;
+    fn is_recoverable(&self) -> bool;
     fn patience(&self) -> Duration;
     fn listed(&self) -> fn(&Room) -> bool;
     fn save(&self, data: &AnyData) -> Result<Bytes, DataError>;
@@ -205,6 +210,10 @@ impl<N: Namespace> AnyNamespace for Adapter<N> {
 
     fn follows_whereabouts(&self) -> bool {
         N::FOLLOWS_WHEREABOUTS
+    }
+
+    fn is_recoverable(&self) -> bool {
+        N::RECOVERABLE
     }
 
     fn patience(&self) -> Duration {

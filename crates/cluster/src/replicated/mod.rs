@@ -67,7 +67,7 @@
 //! # Step 1 in detail
 //! *Seam.* The router asks a predicate over topics, which the embedder gives with [`TopicSettings`] and which is the same on all
 //! nodes. Lanes and [`Cluster::publish`](crate::Cluster::publish) ask the router, so entities do not know which core serves a topic.
-//! Recovery, a setting of the whole server today, becomes one of the namespace, for these namespaces have none.
+//! These are the topics of namespaces without recovery, which the server knows.
 //!
 //! *Join.* The first subscription of a lane to a topic is a [`Listener::subscribe`] from now on, and pending until
 //! [`Told::Subscribed`]; later ones are in force when that is. [`Listen::told`] puts the news and its [`Hold`] into the lane's

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use hither_socketio::{self as socketio, ConnectError, Json, NamespaceName, SocketId};
+use hither_socketio::{self as socketio, ConnectError, Json, NamespaceName, RecoveryRequest, SocketId};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::task::AbortHandle;
 use tracing::{error, info};
@@ -21,7 +21,7 @@ use super::{
     epochs::Epochs,
     history::Place,
     joins::Joins,
-    recovery::{self, Recovery},
+    recovery::Recovery,
     session::{NamespaceSocket, Session, Upper},
     shared::Service,
     speaking::BEHIND,
@@ -199,7 +199,8 @@ impl Session {
             auth: auth.clone(),
         };
         if !self.recovery_failed
-            && let Some(request) = recovery::wish(&env.shared, auth.as_ref())
+            && env.shared.recovery(self.service, &namespace).is_some()
+            && let Some(request) = auth.as_ref().and_then(RecoveryRequest::from_auth)
         {
             let recovery = Recovery {
                 io: Io::new(lane.cluster(), env.shared.clone()),

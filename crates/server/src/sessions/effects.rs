@@ -172,7 +172,10 @@ impl Session {
             }
             Effect::Hold { topic, of } => return self.hold(lane, topic, &of),
             Effect::Accept => {
-                socket.recovery = env.shared.config.recovery.map(|_| new_recovery_id(&self.key));
+                socket.recovery = env
+                    .shared
+                    .recovery(self.service, &namespace)
+                    .map(|_| new_recovery_id(&self.key));
                 let place = |directs| Place {
                     position: lane.position(),
                     directs,

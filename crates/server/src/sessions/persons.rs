@@ -6,7 +6,6 @@ use super::{
     Direct, Sessions,
     env::{Env, Lane},
     session::{Session, Upper},
-    shared::Service,
 };
 use crate::presence::{Hub, Note, Shown};
 
@@ -25,13 +24,10 @@ impl Session {
                 Some(person) => match &mut socket.shown {
                     Some(shown) => shown.update(person, &socket.rooms),
                     None => {
-                        let Some(Service::SocketIo(namespaces)) = env.shared.service(self.service) else {
-                            return;
-                        };
-                        let Some(listed) = namespaces.get(&socket.namespace).map(|handler| handler.listed())
-                        else {
+                        let Some(handler) = env.shared.namespace(self.service, &socket.namespace) else {
                             continue;
                         };
+                        let listed = handler.listed();
                         let hub = &env.shared.presence;
                         let shown = Shown::new(hub, &socket.namespace, listed, person, &socket.rooms);
                         socket.shown = Some(shown);

@@ -25,7 +25,6 @@ use super::{
     history::{Place, Telling},
     joins::Past,
     session::{NamespaceSocket, Session, Upper},
-    shared::{Service, Shared},
     snapshot::SocketSnapshot,
 };
 use crate::{
@@ -97,12 +96,6 @@ impl Session {
         let (Some(config), true) = (env.shared.config.recovery, is_accident(reason)) else {
             return false;
         };
-        let patience = |socket: &NamespaceSocket| match env.shared.service(self.service) {
-            Some(Service::SocketIo(namespaces)) => namespaces
-                .get(&socket.namespace)
-                .map_or(Duration::ZERO, |handler| handler.patience()),
-            _ => Duration::ZERO,
-        };
         let Upper::SocketIo(upper) = &mut self.upper else {
             return false;
         };
@@ -112,7 +105,11 @@ impl Session {
         if socket.recovery.is_none() || !socket.listening {
             return false;
         }
-        let tell_at = now + patience(socket).min(config.window);
+        let patience = env
+            .shared
+            .namespace(self.service, &socket.namespace)
+            .map_or(Duration::ZERO, |handler| handler.patience());
+        let tell_at = now + patience.min(config.window);
         socket.away = Some(Away {
             reason,
             tell_at: Some(tell_at),
@@ -498,10 +495,4 @@ impl NamespaceSocket {
             && !event.except.contains(&self.id)
             && !event.except_rooms.iter().any(|room| self.rooms.contains(room))
     }
-}
-
-/// Whether a recovery of this kind is offered at all.
-pub(crate) fn wish(shared: &Shared, auth: Option<&hither_socketio::Json>) -> Option<RecoveryRequest> {
-    shared.config.recovery?;
-    RecoveryRequest::from_auth(auth?)
 }

@@ -13,8 +13,12 @@ use tokio::sync::Semaphore;
 
 use super::query::Queries;
 use crate::{
-    config::ServerConfig, engine_service::AnyEngineService, namespace::AnyNamespace, presence::Hub,
-    request::ServiceIndex, session_ids::SessionIds,
+    config::{RecoveryConfig, ServerConfig},
+    engine_service::AnyEngineService,
+    namespace::AnyNamespace,
+    presence::Hub,
+    request::ServiceIndex,
+    session_ids::SessionIds,
 };
 
 /// A service mounted at a path.
@@ -39,6 +43,23 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn service(&self, index: ServiceIndex) -> Option<&Service> {
         self.services.get(usize::from(index.0))
+    }
+
+    pub(crate) fn namespace(
+        &self,
+        index: ServiceIndex,
+        name: &NamespaceName,
+    ) -> Option<&Arc<dyn AnyNamespace>> {
+        match self.service(index)? {
+            Service::SocketIo(namespaces) => namespaces.get(name),
+            Service::EngineIo(_) => None,
+        }
+    }
+
+    /// How clients may come back to their sockets in a namespace, if they may.
+    pub(crate) fn recovery(&self, index: ServiceIndex, name: &NamespaceName) -> Option<RecoveryConfig> {
+        let recovery = self.config.recovery?;
+        self.namespace(index, name)?.is_recoverable().then_some(recovery)
     }
 }
 
