@@ -22,6 +22,18 @@ describe("while 60 people chat on three nodes", () => {
     context.diagnostic(JSON.stringify(summary));
   });
 
+  test("one is silent while another is killed", async (context) => {
+    const summary = await Trial.run({ name: "nap-kill", seed: 9 }, [
+      [
+        { after: 0, fault: { kind: "freeze", node: 2 } },
+        { after: 200, fault: { kind: "kill", node: 3 } },
+        // So that it does not know whether others have declared it dead.
+        { after: 1_000, fault: { kind: "thaw", node: 2 } },
+      ],
+    ]);
+    context.diagnostic(JSON.stringify(summary));
+  });
+
   const sleep = [
     { after: 0, fault: { kind: "freeze", node: 2 } },
     { after: 12_000, fault: { kind: "thaw", node: 2 } },

@@ -21,6 +21,16 @@ pub(crate) enum Waiting {
     Histories(Vec<HistoryWant>),
 }
 
+impl Waiting {
+    /// Whether it wants to have heard all that was published before, and not just to be known.
+    fn is_to_hear(&self) -> bool {
+        match self {
+            Self::Handoff { .. } | Self::Entity(_) | Self::Histories(_) => true,
+            Self::Doubt | Self::Commits(_) => false,
+        }
+    }
+}
+
 /// The barriers of one lane that are not passed.
 #[derive(Debug, Default)]
 pub(crate) struct Barriers {
@@ -57,10 +67,7 @@ impl Barriers {
     pub(crate) fn is_to_hear(&self, barrier: u64) -> bool {
         self.pending
             .get(&barrier)
-            .is_some_and(|pending| match pending.waiting {
-                Waiting::Handoff { .. } | Waiting::Entity(_) | Waiting::Histories(_) => true,
-                Waiting::Doubt | Waiting::Commits(_) => false,
-            })
+            .is_some_and(|pending| pending.waiting.is_to_hear())
     }
 
     /// The barriers that a node has not passed: with a new link it is to be asked again.
@@ -77,13 +84,24 @@ impl Barriers {
         })
     }
 
-    /// Some nodes are no members any more. Returns what waited for them alone.
-    pub(crate) fn members_changed(&mut self, is_member: impl Fn(&NodeId) -> bool) -> Vec<Waiting> {
+    /// Some nodes are no members any more. Others may pass on what they heard of those that are `mourned`, for which who wants to
+    /// hear it waits; nobody else does, for they answer nothing. Returns what waited for them alone.
+    pub(crate) fn members_changed(
+        &mut self,
+        is_member: impl Fn(&NodeId) -> bool,
+        mourned: impl Fn(&NodeId) -> bool,
+    ) -> Vec<Waiting> {
         self.release(|pending| {
             let before = pending.nodes.len();
-            pending.nodes.retain(|node| is_member(node));
+            let may_speak = |node: &NodeId| is_member(node) || pending.waiting.is_to_hear() && mourned(node);
+            pending.nodes.retain(may_speak);
             pending.nodes.len() < before
         })
+    }
+
+    /// All that others had heard of a node that is gone is here. Returns what waited for it alone.
+    pub(crate) fn mourned(&mut self, dead: &NodeId) -> Vec<Waiting> {
+        self.release(|pending| pending.nodes.remove(dead))
     }
 
     fn release(&mut self, mut changes: impl FnMut(&mut Pending) -> bool) -> Vec<Waiting> {
@@ -105,8 +123,25 @@ mod tests {
         let waiting = Waiting::Entity("x".into());
         let barrier = barriers.raise([node("a"), node("b")].into(), waiting.clone());
         assert_eq!(barriers.passed(barrier, &node("a")), None);
-        assert_eq!(barriers.members_changed(|member| *member != node("b")), [waiting]);
+        let is_member = |member: &NodeId| *member != node("b");
+        assert_eq!(barriers.members_changed(is_member, |_| false), [waiting]);
         assert_eq!(barriers.passed(barrier, &node("b")), None);
+    }
+
+    #[test]
+    fn of_the_dead_one_may_still_hear_but_they_answer_nothing() {
+        let mut barriers = Barriers::default();
+        let (hears, asks) = (Waiting::Entity("x".into()), Waiting::Doubt);
+        barriers.raise([node("a"), node("b")].into(), hears.clone());
+        let asked = barriers.raise([node("a"), node("b")].into(), asks.clone());
+        assert_eq!(barriers.passed(asked, &node("a")), None);
+        let (is_member, is_dead) = (
+            |member: &NodeId| *member == node("a"),
+            |dead: &NodeId| *dead == node("b"),
+        );
+        assert_eq!(barriers.members_changed(is_member, is_dead), [asks]);
+        assert_eq!(barriers.mourned(&node("b")), []);
+        assert_eq!(barriers.members_changed(|_| false, |_| false), [hears]);
     }
 
     #[test]

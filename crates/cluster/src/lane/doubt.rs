@@ -58,7 +58,7 @@ impl<E: Entities> LaneState<E> {
         );
         let now = self.lane.now;
         self.lane.router.paused(now - pause, now);
-        let nodes = self.lane.router.barrier_nodes();
+        let nodes = self.lane.router.answering_nodes();
         let barrier = self.lane.raise(nodes, Waiting::Doubt);
         self.lane.doubt = Some(Doubt {
             barrier,

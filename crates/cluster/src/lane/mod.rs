@@ -561,12 +561,13 @@ impl<E: Entities> LaneState<E> {
             .followers
             .retain(|node, _| placement.view().member(node).is_some());
         let router = self.lane.router.clone();
+        let is_member = |node: &NodeId| placement.view().member(node).is_some();
         let waiting = self
             .lane
             .barriers
-            .members_changed(|node| placement.view().member(node).is_some() || router.mourns(node));
+            .members_changed(is_member, |node| router.mourns(node));
+        let (doubt, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| *one == Waiting::Doubt);
         self.passed(waiting);
-        let is_member = |node: &NodeId| placement.view().member(node).is_some();
         self.lane.log.members_changed(is_member, self.lane.now);
         self.note_orphans();
         for node in self.orphaned_by.clone() {
@@ -579,6 +580,8 @@ impl<E: Entities> LaneState<E> {
         self.replicate_all();
         // Those who wait for entities that are now another's.
         self.unpark_all();
+        // What was held is handled under the new placement, as if it came now.
+        self.passed(doubt);
     }
 
     /// Everything here that other nodes own is to go there.

@@ -347,7 +347,7 @@ impl<E: Entities> LaneState<E> {
 
     /// All that a node had published before it was gone is here: its entities live on.
     pub(super) fn mourned(&mut self, owner: &NodeId) {
-        let waiting = self.lane.barriers.members_changed(|node| node != owner);
+        let waiting = self.lane.barriers.mourned(owner);
         self.passed(waiting);
         if self.lane.placement.view().member(owner).is_some() {
             return;

@@ -9,12 +9,18 @@ impl<E: Entities> Router<E> {
     /// The nodes that may have published something which is still on its way here: this one included, and those that are
     /// gone while others may pass on what they had heard.
     pub(crate) fn barrier_nodes(&self) -> HashSet<NodeId> {
+        let mut nodes = self.answering_nodes();
+        nodes.extend(lock(&self.topics).mourning.dead().cloned());
+        nodes
+    }
+
+    /// The nodes that can answer, as those that are gone cannot: this one included.
+    pub(crate) fn answering_nodes(&self) -> HashSet<NodeId> {
         let placement = self.placement();
         let topics = lock(&self.topics);
         let others = placement.view().others().map(|member| &member.id);
         let known = others.filter(|node| topics.heard.contains_key(node));
-        let dead = topics.mourning.dead();
-        known.chain(dead).chain([&self.me]).cloned().collect()
+        known.chain([&self.me]).cloned().collect()
     }
 
     /// Asks a node to pass a barrier of a lane. Without a link it is to be asked again when there is one.

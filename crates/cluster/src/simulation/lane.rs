@@ -510,7 +510,7 @@ impl Lane {
             .retain(|_, (from, _)| placement.view().member(from).is_some());
         let waiting = self
             .barriers
-            .members_changed(|node| placement.view().member(node).is_some());
+            .members_changed(|node| placement.view().member(node).is_some(), |_| false);
         self.passed(waiting);
         self.plan(router);
         self.done = false;
