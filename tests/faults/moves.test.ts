@@ -11,6 +11,16 @@ describe("while 60 people chat on three nodes", () => {
     context.diagnostic(JSON.stringify(summary));
   });
 
+  test("a fourth is told to leave before it has joined", async (context) => {
+    const summary = await Trial.run({ name: "join-leave", seed: 10, promise: "no disconnect" }, [
+      [
+        { after: 0, fault: { kind: "join" } },
+        { after: 0, fault: { kind: "drain", node: 4 } },
+      ],
+    ]);
+    context.diagnostic(JSON.stringify(summary));
+  });
+
   test("all are restarted, one after the other", async (context) => {
     const rolling = [1, 2, 3].map((node): Step[] => [
       { after: 0, fault: { kind: "drain", node } },

@@ -452,7 +452,8 @@ impl<E: Entities> Conductor<E> {
             let met = self.membership.has_heard_anyone() && view.others().next().is_some();
             let patience_is_over = Instant::now() >= self.alone_at;
             let name_is_free = !*name_in_doubt.borrow_and_update();
-            if !up && linked && (met || patience_is_over) && name_is_free {
+            let joins = view.member(&view.me).is_some_and(|me| me.phase == Phase::Joining);
+            if !up && joins && linked && (met || patience_is_over) && name_is_free {
                 up = true;
                 info!(
                     members = view.members.len(),

@@ -102,8 +102,8 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// How far a member is in its life. Only *up* members own shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How far a member is in its life, which goes on in this order. Only *up* members own shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// It gossips, but has no links to everybody yet.

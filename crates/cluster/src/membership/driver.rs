@@ -362,8 +362,10 @@ impl Driver {
     }
 
     async fn set_phase(&mut self, phase: Phase) {
+        if !self.roster.set_phase(phase) {
+            return;
+        }
         self.say(stage_entry(Stage::In(phase))).await;
-        self.roster.set_phase(phase);
         self.publish();
         log_own_phase(self.roster.view());
         self.greet_all();
@@ -414,7 +416,9 @@ impl Driver {
             tokio::select! {
                 _ = ticks.tick() => self.tell_unfit(unfit.clone()),
                 command = self.commands.recv() => match command {
-                    Some(Command::SetPhase(phase, _done)) => self.roster.set_phase(phase),
+                    Some(Command::SetPhase(phase, _done)) => {
+                        self.roster.set_phase(phase);
+                    }
                     Some(Command::Leave(_)) | None => return,
                 },
             }

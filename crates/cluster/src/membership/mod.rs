@@ -213,7 +213,7 @@ impl Membership {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Tells the cluster how far this node is. Its own view shows it on return.
+    /// Tells the cluster how far this node is. Its own view shows it on return. A phase before the present one changes nothing.
     pub async fn set_phase(&self, phase: Phase) {
         self.command(|done| Command::SetPhase(phase, done)).await;
     }

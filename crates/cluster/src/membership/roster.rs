@@ -119,9 +119,15 @@ impl Roster {
             .any(|record| record.pulse.is_alive() || record.death.is_some())
     }
 
-    pub(super) fn set_phase(&mut self, phase: Phase) {
-        self.me.phase = phase;
-        self.view.members.insert(self.me.id.name.clone(), self.me.clone());
+    /// This node is so far in its life, and never goes back: who leaves before it was *up* is not *up* afterwards. Says whether that
+    /// is news.
+    pub(super) fn set_phase(&mut self, phase: Phase) -> bool {
+        let advances = phase > self.me.phase;
+        if advances {
+            self.me.phase = phase;
+            self.view.members.insert(self.me.id.name.clone(), self.me.clone());
+        }
+        advances
     }
 
     /// Begins to doubt a member.
@@ -347,6 +353,14 @@ mod tests {
         world.roster.set_phase(Phase::Up);
         assert_eq!(world.roster.view().up().count(), 1);
         assert!(!world.roster.has_company());
+    }
+
+    #[test]
+    fn who_leaves_before_it_is_up_is_not_up_afterwards() {
+        let mut world = World::new();
+        assert!(world.roster.set_phase(Phase::Leaving));
+        assert!(!world.roster.set_phase(Phase::Up));
+        assert_eq!(world.roster.view().up().count(), 0);
     }
 
     #[test]
