@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../harness/cluster.ts";
+import { Companion } from "../harness/companion.ts";
 import type { ClusterNode } from "../harness/node.ts";
 import { testbed } from "../harness/programs.ts";
 import { until } from "../harness/wait.ts";
-import { Companion } from "./companion.ts";
 import type { Uploads } from "./uploaders.ts";
 
 /*
@@ -39,7 +39,7 @@ describe("uploads to a node that was paused", () => {
     const [ingress, paused] = [cluster.node(1), cluster.node(2)];
     const logged = new Map(cluster.nodes.map((node) => [node, wholeLog(node).length]));
     const log = (node: ClusterNode) => wholeLog(node).slice(logged.get(node));
-    const uploaders = new Companion("uploaders.ts", [
+    const uploaders = new Companion(new URL("./uploaders.ts", import.meta.url), [
       ...[CLIENTS, BODY, UPLOADING_MS].map(String),
       ingress.url,
     ]);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../harness/cluster.ts";
+import { Companion } from "../harness/companion.ts";
 import {
   descriptors,
   forgetPeak,
@@ -14,7 +15,6 @@ import {
 import type { ClusterNode, NodeFlags } from "../harness/node.ts";
 import { testbed } from "../harness/programs.ts";
 import { until } from "../harness/wait.ts";
-import { Companion } from "./companion.ts";
 
 /** What an attack has cost. */
 export interface Costs {
@@ -164,7 +164,7 @@ class Bystanders {
 
   static async start(attacked: readonly string[], calm: readonly string[]): Promise<Bystanders> {
     const lists = [attacked, calm].map((urls) => urls.join(","));
-    const bystanders = new Bystanders(new Companion("bystander.ts", lists));
+    const bystanders = new Bystanders(new Companion(new URL("./bystander.ts", import.meta.url), lists));
     // They answer once they are connected.
     await bystanders.report();
     return bystanders;

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { Hosts, whyNoHosts } from "../faults/hosts.ts";
 import { Cluster } from "../harness/cluster.ts";
+import { Companion } from "../harness/companion.ts";
 import { forgetPeak, peakBytes } from "../harness/costs.ts";
 import type { ClusterNode } from "../harness/node.ts";
 import { testbed } from "../harness/programs.ts";
-import { Companion } from "./companion.ts";
 import type { Uploads } from "./uploaders.ts";
 
 /*
@@ -47,7 +47,10 @@ describe("mass uploads while the links of one node are slow", { skip: whyNoHosts
 
   test("hold clients back, and cut no link", async () => {
     const urls = cluster.urls.slice(0, 2);
-    const uploaders = new Companion("uploaders.ts", [...[CLIENTS, BODY, UPLOADING_MS].map(String), ...urls]);
+    const uploaders = new Companion(new URL("./uploaders.ts", import.meta.url), [
+      ...[CLIENTS, BODY, UPLOADING_MS].map(String),
+      ...urls,
+    ]);
     const log = (node: ClusterNode) => readFileSync(node.child.logPath, "utf8");
     const logged = cluster.nodes.map((node) => log(node).length);
     cluster.nodes.forEach(forgetPeak);

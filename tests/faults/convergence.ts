@@ -8,7 +8,7 @@ const SHARDS = 1024;
 export interface Expected {
   clients: number;
   webSockets: number;
-  /** Sessions whose clients came back as somebody new: they may wait for them until the recovery window is over. */
+  /** Sessions that clients may have left behind, which may wait for them until the recovery window is over. */
   abandoned: number;
 }
 

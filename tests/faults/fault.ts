@@ -9,8 +9,13 @@ export type Fault =
   | { kind: "thaw"; node: number }
   /** SIGTERM: the node hands everything off and leaves. */
   | { kind: "drain"; node: number }
-  /** One node more. */
+  /** One node more, which knows all that run. */
   | { kind: "join" }
+  /** Clients who do not chat upload so many bytes a second. */
+  | { kind: "load"; rate: number }
+  | { kind: "unload" }
+  /** No harm: waits until each session has two copies again, so that one more node may be killed. */
+  | { kind: "replicated" }
   | NetworkFault;
 
 /** What can be done between hosts; not on loopback, which all nodes share. */
@@ -47,6 +52,12 @@ export function describeFault(fault: Fault): string {
       return `${fault.kind} node${fault.node}`;
     case "join":
       return "a node joins";
+    case "load":
+      return `upload ${fault.rate / 1_000_000} MB a second`;
+    case "unload":
+      return "no more uploads";
+    case "replicated":
+      return "wait until each session has two copies";
     case "mute":
       return `nothing reaches node${fault.to} from node${fault.from}`;
     case "cut":

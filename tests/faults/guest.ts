@@ -48,9 +48,12 @@ export class Guest {
   /** How the nodes' logs name its session. */
   #session = "";
   #lives = 1;
+  #openings = 0;
+  #recoveries = 0;
   readonly #latest = new Map<string, number>();
   #present = false;
-  #speaking = false;
+  /** How many bursts of messages are under way. */
+  #speaking = 0;
   #door: number;
 
   constructor(name: string, seat: Seat, firstDoor: number, history: History, tell: (line: string) => void) {
@@ -77,6 +80,14 @@ export class Guest {
     return this.#lives - 1;
   }
 
+  /**
+   * How many sessions it may have left behind: those in which it did not come back to its socket. When a connection breaks before the
+   * client hears that it is somebody new, that one is left behind, too.
+   */
+  get abandoned(): number {
+    return Math.max(0, this.#openings - 1 - this.#recoveries);
+  }
+
   async arrive(): Promise<void> {
     await connect(this.socket);
     await until(`${this.name} in its rooms`, () => this.#present, { within: 20_000 });
@@ -84,16 +95,17 @@ export class Guest {
 
   /** Whether it waits for answers to what it said. */
   get isSpeaking(): boolean {
-    return this.#speaking;
+    return this.#speaking > 0;
   }
 
-  /** Says something in each room a few times over, not waiting for one answer before the next message. */
-  async speak(times: number): Promise<void> {
+  /** Says something in each room a few times over, not waiting for one answer before the next message. Says whether all were answered. */
+  async speak(times: number): Promise<boolean> {
     const life = this.#life;
     const messages = Array.from({ length: times }, () => this.seat.rooms).flat();
-    this.#speaking = true;
-    await Promise.all(messages.map((room) => this.#say(room, life)));
-    this.#speaking = false;
+    this.#speaking += 1;
+    const answered = await Promise.all(messages.map((room) => this.#say(room, life)));
+    this.#speaking -= 1;
+    return !answered.includes(false);
   }
 
   /** Says something now and then; nothing new during a `lull`. */
@@ -123,6 +135,9 @@ export class Guest {
   }
 
   #listen(): void {
+    this.socket.io.on("open", () => {
+      this.#openings += 1;
+    });
     this.socket.io.on("reconnect_attempt", () => {
       // The manager has no public way to go elsewhere; it reads this at each attempt.
       Object.assign(this.socket.io, { uri: this.#nextDoor() });
@@ -153,6 +168,7 @@ export class Guest {
     const { recovered, id } = this.socket;
     this.#session = this.socket.io.engine.id.slice(0, 6);
     const absence = this.absences.at(-1);
+    if (recovered) this.#recoveries += 1;
     if (absence && !recovered) {
       this.#history.brokeOff(this.#life);
       this.#lives += 1;
@@ -187,18 +203,21 @@ export class Guest {
     return this.socket.id === id;
   }
 
-  async #say(room: string, life: string): Promise<void> {
+  async #say(room: string, life: string): Promise<boolean> {
     const number = this.#history.say(room, life);
     const words: Words = { sender: life, number };
     const absences = this.absences.length;
     try {
       await this.socket.timeout(ANSWER_WITHIN).emitWithAck("publish", room, words);
       this.#history.acknowledge(room, life, number);
+      return true;
     } catch (error) {
       this.unacknowledged.push(`${life} in ${room}, ${number}: ${String(error)}`);
-      if (absences < this.absences.length) return;
-      this.unanswered += 1;
-      this.#tell(`${life} (session ${this.#session}) got no answer to ${number} in ${ANSWER_WITHIN} ms`);
+      if (absences === this.absences.length) {
+        this.unanswered += 1;
+        this.#tell(`${life} (session ${this.#session}) got no answer to ${number} in ${ANSWER_WITHIN} ms`);
+      }
+      return false;
     }
   }
 }

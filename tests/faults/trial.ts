@@ -13,6 +13,7 @@ import { Guest } from "./guest.ts";
 import { Hosts } from "./hosts.ts";
 import { Journal } from "./journal.ts";
 import { summarize, type Summary } from "./summary.ts";
+import { Uploads } from "./uploads.ts";
 
 /** How long everything may take to be well again after the last fault. */
 const CONVERGED_WITHIN = 30_000;
@@ -23,7 +24,7 @@ const HEARTBEAT = { pingInterval: 3_000, pingTimeout: 4_000 };
 const ARRIVING_AT_ONCE = 20;
 const AT_A_TABLE = 10;
 /** How many nodes may join in one trial. */
-const MAY_JOIN = 2;
+const MAY_JOIN = 3;
 
 /** Before a node is stopped in a lull, nothing is under way for so long; in milliseconds. */
 const LULL = 100;
@@ -68,6 +69,7 @@ export class Trial {
   #talks: Promise<void>[] = [];
   /** Ends when people may go on to speak. */
   #lull: Promise<void> | undefined;
+  #uploads: Uploads | undefined;
   #faultAt = Date.now();
   #convergedAfter: number[] = [];
 
@@ -190,18 +192,57 @@ export class Trial {
       case "thaw":
         this.cluster.node(fault.node).child.signal("SIGCONT");
         break;
-      case "drain": {
-        const exit = await this.cluster.node(fault.node).child.stop(35_000);
-        if (exit.code !== 0) throw new Error(`a drained node exits with ${JSON.stringify(exit)}`);
+      case "drain":
+        await this.#drain(fault.node);
         break;
-      }
       case "join":
-        await this.cluster.add();
+        await this.cluster.add(this.cluster.running);
+        break;
+      case "load":
+        this.#uploads = await Uploads.begin(
+          fault.rate,
+          this.cluster.running.map(({ url }) => url),
+        );
+        break;
+      case "unload":
+        await this.#endUploads();
+        break;
+      case "replicated":
+        await this.#replicated();
         break;
       default:
         if (!this.#hosts) throw new Error(`nodes on one host cannot have: ${describeFault(fault)}`);
         this.#hosts.inflict(fault);
     }
+  }
+
+  async #drain(number: number): Promise<void> {
+    const node = this.cluster.node(number);
+    // Before it can be reached, a process that was just started ends at a SIGTERM as any other.
+    await until(`${node.name} to answer`, () => node.status(), { within: CONVERGED_WITHIN });
+    const exit = await node.child.stop(35_000);
+    if (exit.code !== 0) throw new Error(`a drained node exits with ${JSON.stringify(exit)}`);
+  }
+
+  async #endUploads(): Promise<void> {
+    const uploads = this.#uploads;
+    this.#uploads = undefined;
+    if (!uploads) throw new Error("there are no uploads to end");
+    this.journal.note(`uploads: ${JSON.stringify(await uploads.end())}`);
+  }
+
+  /**
+   * All nodes that run see each other, and each guest has an answer to something it said since: that was held back until the standby
+   * of its session had this session.
+   */
+  async #replicated(): Promise<void> {
+    await this.cluster.settled({ within: CONVERGED_WITHIN });
+    const deadline = { within: CONVERGED_WITHIN };
+    // Who has yet to notice that its node is gone is not answered at the first time.
+    const answered = this.guests.map((guest) =>
+      until(`${guest.name} is answered`, async () => guest.present && (await guest.speak(1)), deadline),
+    );
+    await Promise.all(answered);
   }
 
   /** Waits until all guests are in their rooms and all nodes agree. */
@@ -265,7 +306,7 @@ export class Trial {
     return {
       clients: this.guests.length,
       webSockets: this.guests.filter((guest) => guest.transport === "websocket").length,
-      abandoned: this.guests.reduce((sum, guest) => sum + guest.reborn, 0),
+      abandoned: this.guests.reduce((sum, guest) => sum + guest.abandoned, 0),
     };
   }
 
@@ -287,6 +328,7 @@ export class Trial {
   async #end(): Promise<void> {
     this.#silence.abort();
     closeClients();
+    await this.#uploads?.abandon();
     await Promise.all(this.#talks);
     await this.cluster.destroy();
     this.#hosts?.remove();

@@ -3,9 +3,7 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { within } from "../harness/wait.ts";
-
-const folder = path.dirname(fileURLToPath(import.meta.url));
+import { within } from "./wait.ts";
 
 /** A program beside the test, so that neither waits for the other. It answers each line of its input with one of JSON. */
 export class Companion {
@@ -14,10 +12,11 @@ export class Companion {
   readonly #lines;
   readonly #exited: Promise<number | null>;
 
-  /** Starts a file of this folder. */
-  constructor(name: string, args: readonly string[]) {
-    this.#name = name;
-    this.#process = spawn(process.execPath, ["--import", "tsx", path.join(folder, name), ...args], {
+  /** Starts a file: `new URL("./name.ts", import.meta.url)`. */
+  constructor(file: URL, args: readonly string[]) {
+    const program = fileURLToPath(file);
+    this.#name = path.basename(program);
+    this.#process = spawn(process.execPath, ["--import", "tsx", program, ...args], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.#exited = new Promise((resolve) => this.#process.once("exit", resolve));
@@ -35,5 +34,11 @@ export class Companion {
     this.#process.stdin.end();
     const code = await within(20_000, `${this.#name} gone`, this.#exited);
     assert.equal(code, 0, `${this.#name} has failed; what it said is above`);
+  }
+
+  /** Ends it at once, whatever it does. */
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#exited;
   }
 }
