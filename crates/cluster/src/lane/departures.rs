@@ -107,7 +107,7 @@ impl<E: Entities> LaneState<E> {
             .kill(&mut self.lane, key, "it is too large to be moved to another node");
     }
 
-    fn freeze(&mut self, key: &Key) {
+    pub(super) fn freeze(&mut self, key: &Key) {
         let mut snapshot = None;
         self.guarded(Some(key), |entities, lane| snapshot = entities.freeze(lane, key));
         if let Some(snapshot) = snapshot {
@@ -123,7 +123,7 @@ impl<E: Entities> LaneState<E> {
         }
     }
 
-    fn thaw(&mut self, key: &Key) {
+    pub(super) fn thaw(&mut self, key: &Key) {
         let frozen = self.frozen.remove(key);
         self.guarded(Some(key), |entities, lane| entities.thaw(lane, key));
         if let Some(frozen) = frozen {

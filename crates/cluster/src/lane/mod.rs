@@ -8,6 +8,8 @@ mod doubt;
 mod histories;
 mod parking;
 mod replicas;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, HashSet},
