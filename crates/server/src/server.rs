@@ -249,7 +249,13 @@ impl Server {
         let deadline = Instant::now() + leave.deadline;
         let sockets = self.backend.tasks.len();
         let pace = Pace::new(leave.spread, leave.deadline);
-        info!(sockets, ?pace, "moving the clients of WebSockets to other nodes");
+        let Pace { over, patience } = pace;
+        info!(
+            sockets,
+            ?over,
+            ?patience,
+            "moving the clients of WebSockets to other nodes"
+        );
         self.backend
             .cluster
             .lanes()

@@ -420,10 +420,9 @@ impl Entities for Sessions {
             session.moving = false;
             session.frozen = false;
         }
-        self.with(lane, key, |session, env, lane| {
+        self.with(lane, key, |session, _, _| {
             session.scheduled = None;
             session.resume_socket();
-            session.mark_dirty(env, lane);
         });
     }
 

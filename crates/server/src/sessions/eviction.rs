@@ -13,9 +13,9 @@ use crate::request::SocketNumber;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     /// Over which time their turns come.
-    over: Duration,
+    pub(crate) over: Duration,
     /// How long a socket whose turn has come may wait for an answer to its client.
-    patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 impl Pace {

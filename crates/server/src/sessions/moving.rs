@@ -30,8 +30,8 @@ impl Session {
         {
             // Though there may be nothing to say: the socket learns where its session lives.
             self.write(env, lane);
-            self.mark_dirty(env, lane);
         }
+        self.mark_dirty(env, lane);
         self.drive(env, lane);
     }
 
