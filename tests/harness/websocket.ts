@@ -70,11 +70,13 @@ export class RawWebSocket implements Disposable {
     this.#socket.send(frame);
   }
 
-  /** Sends frames so that they arrive at once. */
+  /** Sends frames so that they arrive at once; throws if the socket is not open. */
   sendTogether(frames: readonly string[]): void {
-    this.#connection?.cork();
+    const connection = this.#connection;
+    if (!connection || !this.isOpen) throw new Error(`the WebSocket to ${this.#url} is not open`);
+    connection.cork();
     for (const frame of frames) this.send(frame);
-    this.#connection?.uncork();
+    connection.uncork();
   }
 
   /** Sends one message in several fragments. */
