@@ -54,6 +54,14 @@ impl Epochs {
         }
     }
 
+    /// Whether a place in the present lane's log is of an earlier epoch: that in which the present one begins is, too. What is heard
+    /// there bears no offset of its own.
+    pub(crate) fn is_before(&self, position: Position) -> bool {
+        self.0.last().is_some_and(|Epoch { begin, .. }| {
+            begin.position.log == position.log && position.entry <= begin.position.entry
+        })
+    }
+
     /// How far the client is served when its lane has served it up to these marks.
     pub(crate) fn served(&self, by_lane: &Marks) -> Marks {
         let mut marks = by_lane.clone();
@@ -84,6 +92,16 @@ impl Epochs {
     /// Whether a client was told this in the present epoch.
     pub(crate) fn is_present(&self, place: Place) -> bool {
         self.index(place).is_some_and(|index| index + 1 == self.0.len())
+    }
+
+    /// Where what a client was told at a place comes when it is told again: first that of earlier epochs, in whose logs entries are
+    /// numbered each from the start, in the order in which it was told; then that of the present one, by its log.
+    pub(crate) fn rank(&self, told: Place) -> (bool, u64) {
+        if self.is_present(told) {
+            (true, told.position.entry)
+        } else {
+            (false, told.directs)
+        }
     }
 
     /// The marks of a client that was told up to a place, where the lane's own marks were these.
@@ -163,6 +181,31 @@ mod tests {
         assert_eq!(epochs.index(place(1, 50, 6)), Some(2));
         assert_eq!(epochs.index(place(1, 51, 0)), Some(2));
         assert!(epochs.is_present(place(1, 51, 0)) && !epochs.is_present(place(2, 9, 4)));
+    }
+
+    #[test]
+    fn what_is_before_an_epoch_is_not_taken_for_a_place_in_it() {
+        let mut epochs = Epochs::first(place(1, 0, 0));
+        epochs.begin(place(2, 7, 3), marks(&[("a", 10)]));
+        epochs.begin(place(1, 50, 5), marks(&[("a", 20)]));
+        for entry in [49, 50, 51] {
+            let heard = place(1, entry, 0);
+            assert_eq!(
+                epochs.is_before(heard.position),
+                !epochs.is_present(heard),
+                "an event at entry {entry} that many heard"
+            );
+        }
+        assert!(!epochs.is_before(place(2, 1, 0).position));
+    }
+
+    #[test]
+    fn what_was_told_in_several_lanes_is_told_again_in_that_order() {
+        let mut epochs = Epochs::first(place(1, 0, 0));
+        epochs.begin(place(2, 7, 3), marks(&[]));
+        epochs.begin(place(3, 2, 6), marks(&[]));
+        let told = [place(1, 900, 2), place(2, 8, 5), place(3, 3, 7), place(3, 4, 8)];
+        assert!(told.is_sorted_by_key(|told| epochs.rank(*told)));
     }
 
     #[test]

@@ -261,10 +261,10 @@ impl Session {
             .history
             .after(&socket.id, place, |place| socket.epochs.index(place))?
         {
-            let is_here = socket.epochs.is_present(told);
             let is_known = telling.published.as_ref().is_some_and(|id| known.contains(id));
             if !is_known {
-                missed.push(((is_here, told.position.entry, true), telling.clone()));
+                let (is_here, rank) = socket.epochs.rank(told);
+                missed.push(((is_here, rank, true), telling.clone()));
             }
         }
         missed.sort_by_key(|(order, _)| *order);

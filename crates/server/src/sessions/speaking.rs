@@ -112,7 +112,7 @@ impl Session {
             return;
         };
         if let Some(published) = heard.published
-            && socket.epochs.within(heard.position) != heard.position
+            && socket.epochs.is_before(heard.position)
         {
             // Its place is in an earlier epoch: in this one it counts as told to this socket alone.
             let (id, published) = (socket.id.clone(), Some((published.0.clone(), published.1)));
