@@ -46,6 +46,8 @@ pub struct Lane<E: Entities> {
     pub(super) log: Log<E::Publication>,
     pub(super) now: Instant,
     pub(super) flush_requested: bool,
+    /// Whether the turn is ending: what is asked for now is done before it has ended.
+    pub(super) is_flushing: bool,
     /// Entities that have become able to be frozen.
     pub(super) calmed: Vec<Key>,
     /// Entities that ended by themselves.
@@ -98,6 +100,7 @@ impl<E: Entities> Lane<E> {
             log: Log::new(limits),
             now: Instant::now(),
             flush_requested: false,
+            is_flushing: false,
             calmed: Vec::new(),
             ended: Vec::new(),
             changed: HashSet::new(),
@@ -353,7 +356,7 @@ impl<E: Entities> Lane<E> {
         barrier
     }
 
-    /// To be called in [`Entities::flush`] when an entity is about to do what its standby must know of before. Then
+    /// To be called, best in [`Entities::flush`], when an entity is about to do what its standby must know of before. Then
     /// [`Entities::committed`] is called, unless the entity has moved or ended. None if there is nobody to know.
     pub fn commit(&mut self, key: &Key) -> Option<CommitId> {
         self.standby(key)?;
@@ -361,7 +364,9 @@ impl<E: Entities> Lane<E> {
         let commit = CommitId(self.last_commit);
         self.changed.remove(key);
         self.commits.push((key.clone(), commit));
-        self.request_flush();
+        if !self.is_flushing {
+            self.request_flush();
+        }
         Some(commit)
     }
 
@@ -369,7 +374,9 @@ impl<E: Entities> Lane<E> {
     pub fn changed(&mut self, key: &Key) {
         if !self.changed.contains(key) {
             self.changed.insert(key.clone());
-            self.request_flush();
+            if !self.is_flushing {
+                self.request_flush();
+            }
         }
     }
 

@@ -635,7 +635,9 @@ impl<E: Entities> LaneState<E> {
     fn flush(&mut self) {
         self.lane.flush_requested = false;
         self.lane.tell_followers();
+        self.lane.is_flushing = true;
         self.guarded(None, E::flush);
+        self.lane.is_flushing = false;
         self.replicate_new();
         self.lane.raise_for_histories();
         self.commit();
