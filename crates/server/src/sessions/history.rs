@@ -173,13 +173,15 @@ impl History {
     pub(super) fn changes_since(&self, mark: HistoryMark) -> HistoryDelta {
         let is_cut = mark.cuts != self.cuts;
         let known = if is_cut { 0 } else { mark.count };
-        let from = self.told.partition_point(|told| told.place.directs <= known);
+        // Few are new, and numbers only grow.
+        let is_new = |told: &&Told| told.place.directs > known;
+        let new = self.told.iter().rev().take_while(is_new).count();
         let mut added: Vec<Run> = Vec::new();
         for Told {
             place,
             socket,
             telling,
-        } in self.told.range(from..)
+        } in self.told.range(self.told.len() - new..)
         {
             let Place { position, directs } = *place;
             let told = (position.entry, directs, telling.clone());
