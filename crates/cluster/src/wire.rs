@@ -7,7 +7,10 @@
 //! said of it. A type that changes stays as it was for the older version, and is converted here. Let one build speak
 //! both versions, and the next leave out the older one.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::{
+    cell::Cell,
+    hash::{DefaultHasher, Hasher},
+};
 
 use bytes::Bytes;
 use hither_replication::codec;
@@ -53,11 +56,23 @@ pub(crate) enum WireError {
     Decode(#[from] codec::DecodeError),
 }
 
+/// What a thread keeps room for, in bytes, to encode the next value in.
+const KEPT_ROOM: usize = 64 << 10;
+
+thread_local! {
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// Encodes one value in a version.
 pub(crate) fn encode<T: Serialize>(version: WireVersion, value: &T) -> Result<Bytes, WireError> {
-    let mut buffer = Vec::new();
-    encode_into(version, value, &mut buffer)?;
-    Ok(buffer.into())
+    // How long it becomes is known at its end only. So that it is allocated once, it is written into room that is there.
+    let mut buffer = ROOM.take();
+    let encoded = encode_into(version, value, &mut buffer).map(|()| Bytes::copy_from_slice(&buffer));
+    if buffer.capacity() <= KEPT_ROOM {
+        buffer.clear();
+        ROOM.set(buffer);
+    }
+    encoded
 }
 
 /// Encodes one value in a version, behind what is in a buffer. If that fails, the buffer is as it was.
@@ -121,6 +136,30 @@ mod tests {
     /// What a length is written as, and nothing after it.
     fn claims(length: u64) -> Bytes {
         encode(WireVersion::V3, &length).unwrap()
+    }
+
+    /// What was encoded before, or could not be, is not in what is encoded next; and little room is kept of what was large.
+    #[test]
+    fn values_that_are_encoded_in_turn_know_nothing_of_each_other() {
+        struct Refuses;
+        impl Serialize for Refuses {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("it does not want to"))
+            }
+        }
+        let small = encode(WireVersion::V3, &7_u8).unwrap();
+        let large = "x".repeat(KEPT_ROOM);
+        let encoded = encode(WireVersion::V3, &large).unwrap();
+        assert_eq!(decode::<String>(&encoded).unwrap(), large);
+        assert_eq!(encode(WireVersion::V3, &7_u8).unwrap(), small);
+        assert!(encode(WireVersion::V3, &("some of it", Refuses)).is_err());
+        assert_eq!(encode(WireVersion::V3, &7_u8).unwrap(), small);
+        let kept = ROOM.take();
+        assert!(
+            kept.is_empty() && kept.capacity() <= KEPT_ROOM,
+            "{}",
+            kept.capacity()
+        );
     }
 
     #[test]
