@@ -23,7 +23,7 @@ const RECORDING_MS = 2_500;
 const REPLAYING_MS = 3_000;
 
 /** The first bytes of a greeting; then comes the length of the first message, and the message. */
-const PREFACE = Buffer.from("hither\0\x03\0\x03", "latin1");
+const PREFACE = Buffer.from("hither\0\x03\0\x03\0\x03", "latin1");
 /** The longest that a greeting is answered with to who does not know the secret: a preface and one message. */
 const LONGEST_ANSWER = PREFACE.length + 2 + 128;
 

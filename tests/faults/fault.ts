@@ -1,9 +1,11 @@
+import type { Program } from "../harness/programs.ts";
+
 /** Something bad that is done to a cluster, or undone again. Nodes are numbered from 1. */
 export type Fault =
   /** SIGKILL. */
   | { kind: "kill"; node: number }
-  /** Starts a node that is down again, under its old name. */
-  | { kind: "start"; node: number }
+  /** Starts a node that is down again, under its old name; with another program from now on, if one is given. */
+  | { kind: "start"; node: number; program?: Program }
   /** SIGSTOP: the node is silent, while its kernel goes on accepting what is sent to it. */
   | { kind: "freeze"; node: number }
   | { kind: "thaw"; node: number }

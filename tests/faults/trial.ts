@@ -184,7 +184,7 @@ export class Trial {
         await this.cluster.node(fault.node).kill();
         break;
       case "start":
-        this.cluster.node(fault.node).start();
+        this.cluster.node(fault.node).start(fault.program);
         break;
       case "freeze":
         await this.cluster.node(fault.node).child.freeze();

@@ -73,11 +73,17 @@ export class Cluster {
     await Promise.all(this.running.map((node) => node.sees(names, deadline)));
   }
 
-  /** Starts one more node, which knows these, a single running one unless given, and does not wait for it. */
-  async add(seeds: readonly ClusterNode[] = this.running.slice(0, 1)): Promise<ClusterNode> {
+  /**
+   * Starts one more node, which knows these, a single running one unless given, and does not wait for it; with a program of
+   * its own, if one is given.
+   */
+  async add(
+    seeds: readonly ClusterNode[] = this.running.slice(0, 1),
+    program?: Program,
+  ): Promise<ClusterNode> {
     if (seeds.length === 0) throw new Error("no node is running that a new one could join");
     const node = await this.#include(seeds.map((seed) => seed.clusterAddress));
-    node.start();
+    node.start(program);
     return node;
   }
 

@@ -82,7 +82,7 @@ export function loopback(port: number): string {
   return `127.0.0.1:${port}`;
 }
 
-/** What a node is started with; everything but the flags stays the same over its restarts. */
+/** What a node is started with; it stays the same over its restarts, but for its flags and its program. */
 export interface NodeConfig {
   name: string;
   program: Program;
@@ -129,8 +129,10 @@ export class ClusterNode {
     return this.#child;
   }
 
-  start(): void {
-    const { name, program, seeds, flags, secret } = this.config;
+  /** Starts it; with another program from now on, if one is given. */
+  start(program = this.config.program): void {
+    this.config.program = program;
+    const { name, seeds, flags, secret } = this.config;
     this.#child = new Child(name, {
       program: program.command,
       args: [

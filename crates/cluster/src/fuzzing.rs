@@ -9,7 +9,7 @@ use crate::{
     ask::{Answer, Ask, LinkMessage},
     entity::Entities,
     membership,
-    version::{self, WireVersions},
+    version::{WireVersion, WireVersions},
     wire,
 };
 pub use crate::{links::fuzzing::hello, links::fuzzing::link};
@@ -52,7 +52,7 @@ pub(crate) fn again<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
     let Ok(value) = wire::decode::<T>(bytes) else {
         return;
     };
-    match wire::encode(version::OLDEST, &value) {
+    match wire::encode(WireVersion::broadcast(), &value) {
         Ok(written) => assert!(
             wire::decode::<T>(&written).is_ok(),
             "what was written cannot be read"

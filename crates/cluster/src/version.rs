@@ -1,8 +1,12 @@
 //! Versions of what nodes say to each other.
 //!
-//! A build speaks a range of them. Two nodes use the newest that both speak, so that a cluster can change from one build to
-//! the next node by node: the newer build speaks the version of the older one, too. Without a common version they refuse
-//! each other, and each says which versions both speak.
+//! A build speaks a range of them. On a link two nodes use the newest that both speak. What is kept and told to many, or said
+//! before it is known who hears it, is a *broadcast*: it is written in one version of that range, which a greeting names, too.
+//! Two nodes fit if each speaks what the other broadcasts. Those that do not refuse each other, and each says what both speak.
+//!
+//! So that a cluster can change node by node, a version comes in three releases. The first speaks it beside the older one and
+//! broadcasts the older one, the second broadcasts the new one, and the third no longer speaks the older one. Each fits the one
+//! before it, and the one after it.
 //!
 //! How a value looks in each version stands in [`wire`](crate::wire).
 
@@ -14,83 +18,163 @@ pub(crate) enum WireVersion {
     /// Links are encrypted from their first message on.
     V3,
     /// The next version, for tests alone.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "next-wire"))]
     V4,
 }
 
-/// A range of versions, never empty.
+/// What a build speaks: a range of versions, and which of them it broadcasts. Written `3-4:3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireVersions {
     oldest: u16,
     newest: u16,
+    broadcast: u16,
 }
 
-/// Text or bytes that are no range of versions.
+/// Text or bytes that do not say what a build speaks.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a range of wire versions: two numbers from 0 to 65535 are, the older first")]
+#[error(
+    "not a range of wire versions, and one of them that is broadcast: three numbers from 0 to 65535 are, such as 3-4:3"
+)]
 pub struct InvalidVersions;
 
 impl WireVersion {
     const fn number(self) -> u16 {
         match self {
             Self::V3 => 3,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "next-wire"))]
             Self::V4 => 4,
         }
+    }
+
+    /// What this build broadcasts.
+    pub(crate) fn broadcast() -> Self {
+        build().broadcast
+    }
+
+    /// Whether this build speaks it.
+    #[cfg(feature = "next-wire")]
+    pub(crate) fn is_spoken(self) -> bool {
+        let Build { oldest, newest, .. } = build();
+        (oldest..=newest).contains(&self)
     }
 
     const fn of(number: u16) -> Option<Self> {
         match number {
             3 => Some(Self::V3),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "next-wire"))]
             4 => Some(Self::V4),
             _ => None,
         }
     }
 }
 
+/// The same of a build that is known to the compiler.
+#[derive(Clone, Copy)]
+struct Build {
+    oldest: WireVersion,
+    newest: WireVersion,
+    broadcast: WireVersion,
+}
+
+const THIS_BUILD: Build = Build {
+    oldest: WireVersion::V3,
+    newest: WireVersion::V3,
+    broadcast: WireVersion::V3,
+};
+
+#[cfg(not(feature = "next-wire"))]
+const fn build() -> Build {
+    THIS_BUILD
+}
+
+/// What `HITHER_WIRE` asks for, such as `3-4:3`.
+#[cfg(feature = "next-wire")]
+fn build() -> Build {
+    use std::{env, sync::LazyLock};
+
+    static ASKED_FOR: LazyLock<Build> = LazyLock::new(|| {
+        let Some(text) = env::var_os("HITHER_WIRE") else {
+            return THIS_BUILD;
+        };
+        let asked = text.to_str().and_then(|text| text.parse().ok()).and_then(
+            |WireVersions {
+                 oldest,
+                 newest,
+                 broadcast,
+             }| {
+                Some(Build {
+                    oldest: WireVersion::of(oldest)?,
+                    newest: WireVersion::of(newest)?,
+                    broadcast: WireVersion::of(broadcast)?,
+                })
+            },
+        );
+        #[expect(
+            clippy::panic,
+            reason = "a test must not run with another build than it asks for"
+        )]
+        asked.unwrap_or_else(|| {
+            panic!("HITHER_WIRE is {text:?}: versions that this build knows are such as 3-4:3")
+        })
+    });
+    *ASKED_FOR
+}
+
 impl WireVersions {
-    /// What this build speaks.
-    pub const THIS_BUILD: Self = Self {
-        oldest: OLDEST.number(),
-        newest: WireVersion::V3.number(),
-    };
-
     /// The number of bytes of [`encode`](Self::encode).
-    pub(crate) const LENGTH: usize = 4;
+    pub(crate) const LENGTH: usize = 6;
 
-    /// A range from the oldest to the newest version.
+    /// What this build speaks.
+    pub fn this_build() -> Self {
+        let Build {
+            oldest,
+            newest,
+            broadcast,
+        } = build();
+        Self {
+            oldest: oldest.number(),
+            newest: newest.number(),
+            broadcast: broadcast.number(),
+        }
+    }
+
+    /// A range from the oldest to the newest version, and the one that is broadcast.
     ///
     /// # Errors
-    /// When the oldest is newer than the newest.
-    pub fn new(oldest: u16, newest: u16) -> Result<Self, InvalidVersions> {
-        (oldest <= newest)
-            .then_some(Self { oldest, newest })
+    /// When the oldest is newer than the newest, or what is broadcast is not between them.
+    pub fn new(oldest: u16, newest: u16, broadcast: u16) -> Result<Self, InvalidVersions> {
+        (oldest..=newest)
+            .contains(&broadcast)
+            .then_some(Self {
+                oldest,
+                newest,
+                broadcast,
+            })
             .ok_or(InvalidVersions)
     }
 
-    /// The newest version that both speak, this build and who speaks `other`.
+    /// The newest version that both speak, this build and who speaks `other`, if they fit.
     pub(crate) fn common(self, other: Self) -> Option<WireVersion> {
+        let fits = self.speaks(other.broadcast) && other.speaks(self.broadcast);
         let newest = self.newest.min(other.newest);
-        let is_common = newest >= self.oldest && newest >= other.oldest;
-        is_common.then(|| WireVersion::of(newest)).flatten()
+        fits.then(|| WireVersion::of(newest)).flatten()
     }
 
-    /// Two numbers, big endian.
+    fn speaks(self, version: u16) -> bool {
+        (self.oldest..=self.newest).contains(&version)
+    }
+
+    /// Three numbers, big endian.
     pub(crate) fn encode(self) -> [u8; Self::LENGTH] {
-        let [[a, b], [c, d]] = [self.oldest, self.newest].map(u16::to_be_bytes);
-        [a, b, c, d]
+        let [[a, b], [c, d], [e, f]] = [self.oldest, self.newest, self.broadcast].map(u16::to_be_bytes);
+        [a, b, c, d, e, f]
     }
 
-    pub(crate) fn decode([a, b, c, d]: [u8; Self::LENGTH]) -> Result<Self, InvalidVersions> {
-        Self::new(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))
+    pub(crate) fn decode([a, b, c, d, e, f]: [u8; Self::LENGTH]) -> Result<Self, InvalidVersions> {
+        let [oldest, newest, broadcast] = [[a, b], [c, d], [e, f]].map(u16::from_be_bytes);
+        Self::new(oldest, newest, broadcast)
     }
 }
-
-/// The version of what is said before it is known what the other end speaks, or that is kept and told to many: the oldest that
-/// this build speaks. So all understand it who have a version in common with a build that has the next version, too; what is
-/// newer is said so from the next build on.
-pub(crate) const OLDEST: WireVersion = WireVersion::V3;
 
 impl fmt::Display for WireVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +184,7 @@ impl fmt::Display for WireVersion {
 
 impl fmt::Display for WireVersions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.oldest, self.newest)
+        write!(f, "{}-{}:{}", self.oldest, self.newest, self.broadcast)
     }
 }
 
@@ -108,9 +192,10 @@ impl FromStr for WireVersions {
     type Err = InvalidVersions;
 
     fn from_str(text: &str) -> Result<Self, InvalidVersions> {
-        let (oldest, newest) = text.split_once('-').ok_or(InvalidVersions)?;
+        let (range, broadcast) = text.split_once(':').ok_or(InvalidVersions)?;
+        let (oldest, newest) = range.split_once('-').ok_or(InvalidVersions)?;
         let number = |text: &str| text.parse().map_err(|_| InvalidVersions);
-        Self::new(number(oldest)?, number(newest)?)
+        Self::new(number(oldest)?, number(newest)?, number(broadcast)?)
     }
 }
 
@@ -118,19 +203,24 @@ impl FromStr for WireVersions {
 mod tests {
     use super::*;
 
-    fn range(oldest: u16, newest: u16) -> WireVersions {
-        WireVersions::new(oldest, newest).unwrap()
+    fn spoken(text: &str) -> WireVersions {
+        text.parse().unwrap()
     }
 
     #[test]
-    fn the_newest_that_both_speak_is_used() {
+    fn the_newest_that_both_speak_is_used_if_each_speaks_what_the_other_broadcasts() {
         for (one, other, common) in [
-            (range(3, 3), range(3, 3), Some(WireVersion::V3)),
-            (range(3, 3), range(3, 4), Some(WireVersion::V3)),
-            (range(3, 5), range(2, 4), Some(WireVersion::V4)),
-            (range(3, 3), range(4, 5), None),
-            (range(0, 2), range(3, 3), None),
+            ("3-3:3", "3-3:3", Some(WireVersion::V3)),
+            ("3-3:3", "3-4:3", Some(WireVersion::V3)),
+            ("3-4:3", "3-4:4", Some(WireVersion::V4)),
+            ("3-4:4", "4-4:4", Some(WireVersion::V4)),
+            ("3-5:3", "2-4:3", Some(WireVersion::V4)),
+            ("3-3:3", "3-4:4", None),
+            ("3-4:3", "4-4:4", None),
+            ("3-3:3", "4-5:4", None),
+            ("0-2:2", "3-3:3", None),
         ] {
+            let [one, other] = [one, other].map(spoken);
             assert_eq!(one.common(other), common, "{one} and {other}");
             assert_eq!(other.common(one), common, "{other} and {one}");
         }
@@ -138,8 +228,17 @@ mod tests {
 
     #[test]
     fn this_build_speaks_what_it_can() {
-        let WireVersions { oldest, newest } = WireVersions::THIS_BUILD;
+        let WireVersions {
+            oldest,
+            newest,
+            broadcast,
+        } = WireVersions::this_build();
         assert!((oldest..=newest).all(|number| WireVersion::of(number).is_some()));
+        assert_eq!(WireVersion::broadcast().number(), broadcast);
+        assert_eq!(
+            WireVersions::new(oldest, newest, broadcast),
+            Ok(WireVersions::this_build())
+        );
         for version in [WireVersion::V3, WireVersion::V4] {
             assert_eq!(WireVersion::of(version.number()), Some(version));
         }
@@ -147,17 +246,28 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let versions = range(3, 0x0102);
+        let versions = spoken("3-258:4");
         assert_eq!(WireVersions::decode(versions.encode()), Ok(versions));
         assert_eq!(versions.to_string().parse(), Ok(versions));
-        assert_eq!(versions.encode(), [0, 3, 1, 2]);
+        assert_eq!(versions.encode(), [0, 3, 1, 2, 0, 4]);
     }
 
     #[test]
-    fn what_is_no_range_is_refused() {
-        for text in ["", "3", "4-3", "-", "3-x", "3-65536"] {
+    fn what_no_build_speaks_is_refused() {
+        for text in [
+            "",
+            "3",
+            "3-3",
+            "4-3:3",
+            "3-4:5",
+            "-:",
+            "3-x:3",
+            "3-4:",
+            "3-65536:3",
+        ] {
             assert_eq!(text.parse::<WireVersions>(), Err(InvalidVersions), "{text}");
         }
-        assert_eq!(WireVersions::decode([0, 4, 0, 3]), Err(InvalidVersions));
+        assert_eq!(WireVersions::decode([0, 4, 0, 3, 0, 3]), Err(InvalidVersions));
+        assert_eq!(WireVersions::decode([0, 3, 0, 4, 0, 5]), Err(InvalidVersions));
     }
 }

@@ -1,11 +1,11 @@
 //! The one place that knows how messages between nodes look in bytes.
 //!
 //! Each value bears the [version](WireVersion) that it is written in. Who writes it chooses: on a link the one that both ends
-//! speak, else the [oldest](crate::version::OLDEST) of this build. Who reads it takes all that this build speaks.
+//! speak, else the one that this build [broadcasts](WireVersion::broadcast). Who reads it takes all that this build speaks.
 //!
 //! To change the wire, add a version to [`WireVersion`] and a variant to [`Versioned`]; the compiler names what else is to be
-//! said of it. A type that changes stays as it was for the older version, and is converted here. Let one build speak
-//! both versions, and the next leave out the older one.
+//! said of it. A type that changes stays as it was for the older version, and is converted here. In which releases that
+//! happens is told in [`version`](crate::version).
 
 use std::{
     cell::Cell,
@@ -22,12 +22,12 @@ use crate::version::WireVersion;
 #[derive(Serialize, Deserialize)]
 enum Versioned<T> {
     V3(T),
-    #[cfg(test)]
+    #[cfg(any(test, feature = "next-wire"))]
     V4(next::Next<T>),
 }
 
 /// The next version, for tests: the same values, and something more that older builds do not know.
-#[cfg(test)]
+#[cfg(any(test, feature = "next-wire"))]
 mod next {
     use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,25 @@ pub(crate) enum WireError {
     /// The bytes are not such a message: the peer runs another version, or they are damaged.
     #[error("bytes from another node are not a message of this version: {0}")]
     Decode(#[from] codec::DecodeError),
+    /// The bytes are of a version that this build, as a test has it, does not speak.
+    #[cfg(feature = "next-wire")]
+    #[error("bytes from another node are a message of version {0}, which this node does not speak")]
+    NotSpoken(WireVersion),
+}
+
+#[cfg(feature = "next-wire")]
+impl<T> Versioned<T> {
+    /// As builds do that have no such variant.
+    fn check_spoken(&self) -> Result<(), WireError> {
+        let version = match self {
+            Self::V3(_) => WireVersion::V3,
+            Self::V4(_) => WireVersion::V4,
+        };
+        version
+            .is_spoken()
+            .then_some(())
+            .ok_or(WireError::NotSpoken(version))
+    }
 }
 
 /// What a thread keeps room for, in bytes, to encode the next value in.
@@ -88,7 +107,7 @@ pub(crate) fn encode_into<T: Serialize>(
 fn versioned<T: Serialize>(version: WireVersion, value: &T) -> Versioned<&T> {
     match version {
         WireVersion::V3 => Versioned::V3(value),
-        #[cfg(test)]
+        #[cfg(any(test, feature = "next-wire"))]
         WireVersion::V4 => Versioned::V4(next::Next::new(value)),
     }
 }
@@ -120,9 +139,11 @@ const LONGEST: usize = 32 << 20;
 /// are: what they make this node allocate is in proportion to them.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
     let value = codec::decode::<Versioned<T>>(bytes, LONGEST)?;
+    #[cfg(feature = "next-wire")]
+    value.check_spoken()?;
     Ok(match value {
         Versioned::V3(value) => value,
-        #[cfg(test)]
+        #[cfg(any(test, feature = "next-wire"))]
         Versioned::V4(next) => next.value,
     })
 }

@@ -218,7 +218,7 @@ impl Acceptor {
     fn refuse(&self, address: SocketAddr, reason: &HelloError) {
         let is_of_interest = matches!(
             reason,
-            HelloError::OtherSecret | HelloError::NoCommonVersion { .. } | HelloError::Sealed(_)
+            HelloError::OtherSecret | HelloError::VersionMismatch { .. } | HelloError::Sealed(_)
         );
         if !is_of_interest {
             return debug!(%address, %reason, "closed a connection that is no link");

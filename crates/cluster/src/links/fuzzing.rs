@@ -27,7 +27,7 @@ static GREETER: LazyLock<Greeter> = LazyLock::new(|| Greeter {
         incarnation: Incarnation(1),
     },
     secrets: Secrets::from(Secret::well_known()),
-    versions: WireVersions::THIS_BUILD,
+    versions: WireVersions::this_build(),
 });
 
 /// Hears, and is answered, these bytes by somebody who knows no secret; and reads what somebody would say who knows it. Neither

@@ -6,11 +6,11 @@
 //! who dials:    length (2) · sealed Hello
 //! who accepts:  length (2) · sealed Answer
 //!
-//! preface:      "hither" · oldest and newest version (2 each)          numbers big endian
+//! preface:      "hither" · oldest, newest and broadcast version (2 each)          numbers big endian
 //! ```
 //!
 //! Only the prefaces can be read, and neither can be changed: the handshake covers both. Who accepts closes after its
-//! preface when there is no common version, or when who dials has another secret. A [`Hello`] cannot come from a
+//! preface when the [versions](crate::version) do not fit, or when who dials has another secret. A [`Hello`] cannot come from a
 //! recording, for it is sealed under keys that both ends drew for this connection; nor from who redirects a connection to
 //! another node, for it names whom it is for, and the answer who gives it.
 
@@ -113,9 +113,10 @@ pub(super) enum HelloError {
     #[error(transparent)]
     Versions(#[from] InvalidVersions),
     #[error(
-        "it speaks versions {theirs} of the wire format, and this node {ours}: run builds that have one in common"
+        "its wire versions are {theirs}, and those of this node {ours} (oldest-newest:broadcast): run builds of which each \
+         speaks what the other broadcasts"
     )]
-    NoCommonVersion {
+    VersionMismatch {
         ours: WireVersions,
         theirs: WireVersions,
     },
@@ -262,7 +263,7 @@ impl Greeter {
     fn common(&self, theirs: WireVersions) -> Result<WireVersion, HelloError> {
         let ours = self.versions;
         ours.common(theirs)
-            .ok_or(HelloError::NoCommonVersion { ours, theirs })
+            .ok_or(HelloError::VersionMismatch { ours, theirs })
     }
 }
 
@@ -362,7 +363,7 @@ pub(super) mod fuzzing {
 
     /// The preface of a node, and these bytes.
     pub(crate) fn preface_and(bytes: &[u8]) -> Vec<u8> {
-        let mut said = preface(WireVersions::THIS_BUILD).to_vec();
+        let mut said = preface(WireVersions::this_build()).to_vec();
         said.extend_from_slice(bytes);
         said
     }
@@ -389,7 +390,7 @@ mod tests {
         Greeter {
             me: node(name),
             secrets: secret(known).into(),
-            versions: WireVersions::THIS_BUILD,
+            versions: WireVersions::this_build(),
         }
     }
 
@@ -556,9 +557,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn builds_with_a_common_version_understand_each_other() {
+    async fn builds_that_fit_understand_each_other() {
         let mut next = greeter("to", OURS);
-        next.versions = WireVersions::new(3, 4).unwrap();
+        next.versions = WireVersions::new(3, 4, 3).unwrap();
         let (secured, heard) = meet(&greeter("from", OURS), &next, "to", link()).await;
         assert!(heard.is_ok(), "{heard:?}");
         assert_eq!(secured.ok().unwrap().version, WireVersion::V3);
@@ -575,14 +576,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn builds_without_a_common_version_refuse_each_other_and_name_both() {
+    async fn builds_that_do_not_fit_refuse_each_other_and_name_both() {
         let mut next = greeter("to", OURS);
-        next.versions = WireVersions::new(4, 5).unwrap();
+        next.versions = WireVersions::new(4, 5, 4).unwrap();
         let (secured, heard) = meet(&greeter("from", OURS), &next, "to", link()).await;
         let said = secured.err().unwrap().to_string();
         assert!(said.contains("4-5") && said.contains("3-3"), "{said}");
         assert!(
-            matches!(heard, Err(HelloError::NoCommonVersion { .. })),
+            matches!(heard, Err(HelloError::VersionMismatch { .. })),
             "{heard:?}"
         );
     }

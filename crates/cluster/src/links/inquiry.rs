@@ -19,9 +19,10 @@ pub(crate) enum NoAnswer {
     Unreachable(io::Error),
     /// A node is there whose build does not understand this one.
     #[error(
-        "it speaks versions {theirs} of the wire format, and this node {ours}: run builds that have one in common"
+        "its wire versions are {theirs}, and those of this node {ours} (oldest-newest:broadcast): run builds of which each \
+         speaks what the other broadcasts"
     )]
-    NoCommonVersion {
+    VersionMismatch {
         ours: WireVersions,
         theirs: WireVersions,
     },
@@ -36,7 +37,7 @@ impl Inquirer {
         Self(Greeter {
             me,
             secrets,
-            versions: WireVersions::THIS_BUILD,
+            versions: WireVersions::this_build(),
         })
     }
 
@@ -52,7 +53,7 @@ impl Inquirer {
         let mut stream = connected.map_err(NoAnswer::Unreachable)?;
         match timeout(HELLO_TIMEOUT, self.0.ask_who(&mut stream)).await {
             Ok(told) => told.map_err(|error| match error {
-                HelloError::NoCommonVersion { ours, theirs } => NoAnswer::NoCommonVersion { ours, theirs },
+                HelloError::VersionMismatch { ours, theirs } => NoAnswer::VersionMismatch { ours, theirs },
                 error => NoAnswer::Greeting(error.to_string()),
             }),
             Err(_) => Err(NoAnswer::Greeting(

@@ -219,7 +219,7 @@ impl Links {
         let greeter = Greeter {
             me,
             secrets,
-            versions: WireVersions::THIS_BUILD,
+            versions: WireVersions::this_build(),
         };
         let gateway = Gateway { greeter, limits };
         let arguments = GatewayArguments {

@@ -204,7 +204,7 @@ mod tests {
         Greeter {
             me: node(name),
             secrets: Secret::well_known().into(),
-            versions: WireVersions::THIS_BUILD,
+            versions: WireVersions::this_build(),
         }
     }
 

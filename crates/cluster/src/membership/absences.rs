@@ -124,7 +124,7 @@ fn is_due(since: Instant, asked: Option<Instant>, now: Instant) -> bool {
 /// What a seed speaks, if that is why there is no answer.
 pub(super) fn other_versions(answer: &Result<NodeId, NoAnswer>) -> Option<WireVersions> {
     match answer {
-        Err(NoAnswer::NoCommonVersion { theirs, .. }) => Some(*theirs),
+        Err(NoAnswer::VersionMismatch { theirs, .. }) => Some(*theirs),
         _ => None,
     }
 }
@@ -145,7 +145,7 @@ fn trouble(
             address.port()
         ))),
         Err(unreachable @ NoAnswer::Unreachable(_)) => Some(Trouble::Down(unreachable.to_string())),
-        Err(answer @ (NoAnswer::Greeting(_) | NoAnswer::NoCommonVersion { .. })) => {
+        Err(answer @ (NoAnswer::Greeting(_) | NoAnswer::VersionMismatch { .. })) => {
             Some(Trouble::Fault(answer.to_string()))
         }
     }
@@ -173,10 +173,10 @@ mod tests {
         ([127, 0, 0, 1], 7009).into()
     }
 
-    fn no_common_version() -> NoAnswer {
-        NoAnswer::NoCommonVersion {
-            ours: WireVersions::new(3, 3).unwrap(),
-            theirs: WireVersions::new(4, 5).unwrap(),
+    fn version_mismatch() -> NoAnswer {
+        NoAnswer::VersionMismatch {
+            ours: WireVersions::new(3, 3, 3).unwrap(),
+            theirs: WireVersions::new(4, 5, 4).unwrap(),
         }
     }
 
@@ -202,7 +202,7 @@ mod tests {
             told(Err(another), false),
             Some(Trouble::Fault("it has another cluster secret".to_owned()))
         );
-        let Some(Trouble::Fault(reason)) = told(Err(no_common_version()), false) else {
+        let Some(Trouble::Fault(reason)) = told(Err(version_mismatch()), false) else {
             panic!("it speaks other versions, and nobody is told");
         };
         assert!(reason.contains("3-3") && reason.contains("4-5"), "{reason}");
@@ -211,8 +211,8 @@ mod tests {
     #[test]
     fn other_versions_are_known_from_other_troubles() {
         assert_eq!(
-            other_versions(&Err(no_common_version())),
-            Some(WireVersions::new(4, 5).unwrap())
+            other_versions(&Err(version_mismatch())),
+            Some(WireVersions::new(4, 5, 4).unwrap())
         );
         assert_eq!(other_versions(&Ok(node("other"))), None);
         let other = NoAnswer::Greeting("it speaks in riddles".to_owned());
@@ -249,11 +249,11 @@ mod tests {
         tokio::time::advance(TELL_EVERY / 2).await;
         absences.explain(seed(), answer(), false);
         assert_eq!(told_at(&absences), first, "it was told lately");
-        absences.explain(seed(), Err(no_common_version()), false);
+        absences.explain(seed(), Err(version_mismatch()), false);
         let second = told_at(&absences);
         assert_eq!(second, Some(Instant::now()), "that is another reason");
         tokio::time::advance(TELL_EVERY).await;
-        absences.explain(seed(), Err(no_common_version()), false);
+        absences.explain(seed(), Err(version_mismatch()), false);
         assert_eq!(told_at(&absences), Some(Instant::now()));
         // Of one that is missing no more nothing is told.
         absences.are_missing([].into_iter());

@@ -157,7 +157,7 @@ mod tests {
             http: "127.0.0.1:9001".parse().unwrap(),
             link: "[::1]:7001".parse().unwrap(),
             shards: 1024,
-            wire: WireVersions::THIS_BUILD,
+            wire: WireVersions::this_build(),
         }
     }
 

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     secret::{GossipKey, GossipKeys},
-    version, wire,
+    version::WireVersion,
+    wire,
 };
 
 /// The version of all before the message, which bears its own.
@@ -105,7 +106,7 @@ impl Sealer {
 
     /// The next datagram; `None` if the message is too long for one.
     pub(super) fn seal(&mut self, key: &GossipKey, message: Message) -> Option<Vec<u8>> {
-        let message = wire::encode(version::OLDEST, &message).ok()?;
+        let message = wire::encode(WireVersion::broadcast(), &message).ok()?;
         let mut datagram = Vec::with_capacity(HEADER + message.len() + CHACHA20_POLY1305.tag_len());
         datagram.push(VERSION);
         datagram.extend_from_slice(&self.origin.0);

@@ -141,7 +141,7 @@ impl Driver {
             http,
             link,
             shards,
-            wire: WireVersions::THIS_BUILD,
+            wire: WireVersions::this_build(),
         };
         let chitchat = ChitchatConfig {
             chitchat_id: ChitchatId::new(me.name.as_str(), me.incarnation.0, advertised),

@@ -87,8 +87,8 @@ pub enum Unfit {
     },
     /// Builds that do not understand each other cannot be one cluster.
     #[error(
-        "this node speaks versions {ours} of the wire format, the cluster (by {by:?}) versions {theirs}: \
-         run builds that have one in common"
+        "the wire versions of this node are {ours}, those of the cluster (by {by:?}) {theirs} (oldest-newest:broadcast): \
+         run builds of which each speaks what the other broadcasts"
     )]
     Versions {
         /// What this build speaks.
@@ -98,10 +98,10 @@ pub enum Unfit {
         /// The member that says so.
         by: NodeId,
     },
-    /// The same, as a seed says: who has no version in common does not understand gossip either.
+    /// The same, as a seed says: who does not fit may not understand gossip either.
     #[error(
-        "this node speaks versions {ours} of the wire format, the seed at {seed} versions {theirs}: \
-         run builds that have one in common"
+        "the wire versions of this node are {ours}, those of the seed at {seed} {theirs} (oldest-newest:broadcast): \
+         run builds of which each speaks what the other broadcasts"
     )]
     SeedVersions {
         /// What this build speaks.

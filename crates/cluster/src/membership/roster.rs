@@ -56,7 +56,7 @@ pub(super) enum News {
 pub(super) enum Misfit {
     #[error("it is configured for {0} shards")]
     Shards(u32),
-    #[error("it speaks versions {0} of the wire format")]
+    #[error("its wire versions are {0} (oldest-newest:broadcast)")]
     Versions(WireVersions),
 }
 
@@ -176,7 +176,7 @@ impl Roster {
                     by,
                 },
                 Misfit::Versions(theirs) => Unfit::Versions {
-                    ours: WireVersions::THIS_BUILD,
+                    ours: WireVersions::this_build(),
                     theirs,
                     by,
                 },
@@ -185,7 +185,7 @@ impl Roster {
         misfit.or_else(|| {
             let (seed, theirs) = self.foreign_seed?;
             Some(Unfit::SeedVersions {
-                ours: WireVersions::THIS_BUILD,
+                ours: WireVersions::this_build(),
                 theirs,
                 seed,
             })
@@ -319,7 +319,7 @@ impl Record {
     /// Why the node cannot be a member of a cluster with so many shards, as far as it has told.
     fn misfit(&self, shards: u32) -> Option<Misfit> {
         let advertisement = self.sighting.advertisement.as_ref()?;
-        if WireVersions::THIS_BUILD.common(advertisement.wire).is_none() {
+        if WireVersions::this_build().common(advertisement.wire).is_none() {
             return Some(Misfit::Versions(advertisement.wire));
         }
         (advertisement.shards != shards).then_some(Misfit::Shards(advertisement.shards))
@@ -467,15 +467,15 @@ mod tests {
     #[test]
     fn builds_with_a_common_wire_version_are_one_cluster_and_others_refuse_each_other() {
         let mut world = World::new();
-        let next = WireVersions::new(3, 4).unwrap();
+        let next = WireVersions::new(3, 4, 3).unwrap();
         world.start("a", 1).advertisement.as_mut().unwrap().wire = next;
         assert_eq!(world.run(5), ["a#1 Joining"]);
         assert_eq!(world.roster.unfit(), None);
-        let later = WireVersions::new(4, 5).unwrap();
+        let later = WireVersions::new(4, 5, 4).unwrap();
         world.start("b", 1).advertisement.as_mut().unwrap().wire = later;
         assert_eq!(
             world.run(5),
-            ["b#1 refused: it speaks versions 4-5 of the wire format"]
+            ["b#1 refused: its wire versions are 4-5:4 (oldest-newest:broadcast)"]
         );
         let unfit = world.roster.unfit().unwrap();
         assert!(matches!(&unfit, Unfit::Versions { theirs, .. } if *theirs == later));
@@ -491,7 +491,7 @@ mod tests {
         world.start("a", 1);
         assert_eq!(world.run(5), ["a#1 Joining"]);
         assert_eq!(world.roster.unfit(), None);
-        let theirs = WireVersions::new(4, 5).unwrap();
+        let theirs = WireVersions::new(4, 5, 4).unwrap();
         world.roster.seed_speaks(address(7009), theirs);
         let said = world.roster.unfit().unwrap().to_string();
         let told = ["3-3", "4-5", "127.0.0.1:7009"];

@@ -18,7 +18,8 @@ use crate::{
     links::Credit,
     member::NodeId,
     topic::{Confirmation, Interest, InterestChange, Publication, Subscribed, Topic},
-    version, wire,
+    version::WireVersion,
+    wire,
 };
 
 /// What this node keeps of its own publications, for peers whose link is cut: as long as lanes keep their logs.
@@ -302,8 +303,8 @@ pub(super) fn pack<P: Serialize>(publication: &Publication<P>) -> Option<Parcel>
         cause,
         payload,
     } = publication;
-    // It is kept, and told to nodes of any version.
-    match wire::encode(version::OLDEST, payload) {
+    // It is kept, and told to many.
+    match wire::encode(WireVersion::broadcast(), payload) {
         Ok(payload) => Some(Parcel {
             number: *number,
             topic: topic.clone(),

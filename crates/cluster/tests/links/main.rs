@@ -428,7 +428,7 @@ fn junk_at_the_link_port_harms_nobody() {
     }
     let mut polite = TcpStream::connect(settings[1].address).unwrap();
     // A greeting as it should be, but for the secret.
-    polite.write_all(b"hither\0\x03\0\x03\0\x30").unwrap();
+    polite.write_all(b"hither\0\x03\0\x03\0\x03\0\x30").unwrap();
     polite.write_all(&[0xff; 48]).unwrap();
     b.until("a refusal", |seen| seen.logged("refused a link"));
     drop(silent);

@@ -87,7 +87,7 @@ fn greeter(name: &str) -> Greeter {
     Greeter {
         me: node(name),
         secrets: Secret::well_known().into(),
-        versions: WireVersions::THIS_BUILD,
+        versions: WireVersions::this_build(),
     }
 }
 

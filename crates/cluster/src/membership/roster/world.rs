@@ -57,7 +57,7 @@ impl World {
                 http: address(9001),
                 link: address(7101),
                 shards: 64,
-                wire: WireVersions::THIS_BUILD,
+                wire: WireVersions::this_build(),
             }),
             counted_me_out: 0,
         };
