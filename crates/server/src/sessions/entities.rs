@@ -502,6 +502,10 @@ impl Entities for Sessions {
     fn give_up(&mut self, lane: &mut Lane, keys: &HashSet<Key>) {
         for key in keys {
             if let Some(&slot) = self.by_key.get(key) {
+                if let Some(session) = self.slots.get_mut(slot) {
+                    // Who waits for it here is to ask where it lives on.
+                    session.rest();
+                }
                 self.forget(lane, slot);
             }
         }
