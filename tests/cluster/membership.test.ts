@@ -121,8 +121,8 @@ describe("a seed that speaks other versions of the wire format", () => {
   test("keeps a node from starting, which says what both speak", async () => {
     const seed = net.createServer((socket) => {
       socket.on("error", () => undefined);
-      // As a node of another build does to who has no version in common with it: its preface, and no more.
-      socket.once("data", () => socket.end(Buffer.from("hither\0\x04\0\x05", "latin1")));
+      // As a node of a build that does not fit does: its preface, and no more.
+      socket.once("data", () => socket.end(Buffer.from("hither\0\x04\0\x05\0\x04", "latin1")));
     });
     const port = await freePort();
     await new Promise<void>((resolve) => seed.listen(port, "127.0.0.1", resolve));
@@ -133,7 +133,7 @@ describe("a seed that speaks other versions of the wire format", () => {
       const said = node.child.lastLines.join("\n");
       assert.match(
         said,
-        new RegExp(`speaks versions 3-3 of the wire format, the seed at ${loopback(port)} versions 4-5`),
+        new RegExp(`versions of this node are 3-3:3, those of the seed at ${loopback(port)} 4-5:4`),
       );
       assert.doesNotMatch(said, /this node is up/);
     } finally {
